@@ -1,0 +1,60 @@
+# flysql. The two that matter: make demo, make test.
+
+SHELL := /bin/bash
+export CGO_ENABLED ?= 1
+BIN := $(CURDIR)/bin
+TOOLS := $(BIN)/tools
+STATICCHECK := $(TOOLS)/staticcheck
+GOTESTSUM := $(TOOLS)/gotestsum
+GOOSE := $(TOOLS)/goose
+BENCHSTAT := $(TOOLS)/benchstat
+# goose's command, without the databases that are not compared here.
+GOOSE_TAGS := no_clickhouse no_libsql no_mssql no_mysql no_postgres no_vertica no_ydb no_turso no_spanner
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit e2e lint fmt build bench setup clean
+
+help: ## what there is
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: setup ## the example app, set up by flysql init, booted by the entrypoint, served (CHECK=1 drives it by itself)
+	cd e2e && go run ./demo $(if $(CHECK),-check) $(DEMO_FLAGS)
+
+test: setup lint unit e2e ## everything: lint, unit and end-to-end tests
+
+unit: $(GOTESTSUM) $(GOOSE)
+	PATH="$(TOOLS):$$PATH" $(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./...
+
+e2e: $(GOTESTSUM)
+	cd e2e && $(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
+
+lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	go vet ./... && cd e2e && go vet ./...
+	$(STATICCHECK) ./... && cd e2e && $(STATICCHECK) ./...
+
+fmt: ## format the Go files
+	gofmt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+build: ## bin/flysql and bin/flysql-entrypoint
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(BIN)/ ./cmd/...
+
+bench: setup $(GOOSE) $(BENCHSTAT) ## the benchmarks that docs/ quote
+	PATH="$(TOOLS):$$PATH" scripts/bench
+
+setup:
+	@scripts/setup
+
+clean: ## what make built
+	rm -rf $(BIN)
+
+# Built from the versions that tools/go.mod pins.
+$(STATICCHECK): tools/go.mod
+	cd tools && go build -o $@ honnef.co/go/tools/cmd/staticcheck
+$(GOTESTSUM): tools/go.mod
+	cd tools && go build -o $@ gotest.tools/gotestsum
+$(BENCHSTAT): tools/go.mod
+	cd tools && go build -o $@ golang.org/x/perf/cmd/benchstat
+$(GOOSE): tools/go.mod
+	cd tools && go build -tags '$(GOOSE_TAGS)' -o $@ github.com/pressly/goose/v3/cmd/goose
