@@ -1,0 +1,147 @@
+package appdb_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/flysql/flysql/appdb"
+)
+
+// An app opens its database once, when it starts.
+func ExampleOpen() {
+	dir, err := os.MkdirTemp("", "appdb-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+
+	// On Fly.io this is DATABASE_URL, and file:///data/app.db on a volume.
+	db, err := appdb.Open(ctx, "file://"+dir+"/app.db")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	var mode string
+	if err := db.Reader().QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(filepath.Base(db.Path()), mode)
+	// Output: app.db wal
+}
+
+// A configuration for an app with few, long reads.
+func ExampleConfig_Open() {
+	dir, err := os.MkdirTemp("", "appdb-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+
+	c := appdb.Config{Readers: 4, BusyTimeout: 10 * time.Second}
+	db, err := c.Open(context.Background(), filepath.Join(dir, "app.db"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	fmt.Println(db.Reader().Stats().MaxOpenConnections, "readers")
+	fmt.Println(db.Writer().Stats().MaxOpenConnections, "writer")
+	// Output:
+	// 4 readers
+	// 1 writer
+}
+
+func ExamplePath() {
+	for _, s := range []string{
+		"/data/app.db",
+		"file:///data/app.db",
+		"sqlite:app.db",
+		"file://data/app.db",
+		"postgres://app:secret@db.internal/app",
+	} {
+		path, err := appdb.Path(s)
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println(path)
+	}
+	// Output:
+	// /data/app.db
+	// /data/app.db
+	// app.db
+	// database URL file://data/app.db refused: after two slashes "data" is read as a host name, not as part of the path; write file:///data/app.db (absolute) or file:data/app.db (relative to the working directory)
+	// database URL refused: this is a postgres: URL, and appdb opens SQLite files; copy the data with: flysql import; then write the file's URL, for example file:///data/app.db
+}
+
+// A write transaction reads what it needs and writes: no other writer comes
+// between.
+func ExampleDB_Update() {
+	db, done := exampleDB()
+	defer done()
+	ctx := context.Background()
+
+	sign := func(name string) (visitor int64, err error) {
+		err = db.Update(ctx, func(tx *sql.Tx) error {
+			res, err := tx.ExecContext(ctx, "INSERT INTO guests (name, signed_at) VALUES (?, ?)",
+				name, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+			if err != nil {
+				return err // rolls back
+			}
+			visitor, err = res.LastInsertId()
+			return err
+		})
+		return visitor, err
+	}
+	for _, name := range []string{"Ada", "Grace"} {
+		visitor, err := sign(name)
+		fmt.Println(visitor, err)
+	}
+	// Output:
+	// 1 <nil>
+	// 2 <nil>
+}
+
+// Everything read in a View is from the same moment.
+func ExampleDB_View() {
+	db, done := exampleDB()
+	defer done()
+	ctx := context.Background()
+	if _, err := db.Writer().ExecContext(ctx, "INSERT INTO guests (name, signed_at) VALUES (?, ?)",
+		"Ada", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)); err != nil {
+		log.Fatal(err)
+	}
+
+	var guests int
+	var last time.Time
+	err := db.View(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM guests").Scan(&guests); err != nil {
+			return err
+		}
+		// Not max(signed_at): from an expression the driver gives text.
+		return tx.QueryRowContext(ctx, "SELECT signed_at FROM guests ORDER BY signed_at DESC LIMIT 1").Scan(&last)
+	})
+	fmt.Println(guests, last, err)
+	// Output: 1 2026-01-02 03:04:05 +0000 UTC <nil>
+}
+
+// exampleDB opens a database with a table of guests.
+func exampleDB() (db *appdb.DB, done func()) {
+	dir, err := os.MkdirTemp("", "appdb-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if db, err = appdb.Open(context.Background(), filepath.Join(dir, "app.db")); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := db.Writer().Exec("CREATE TABLE guests (id INTEGER PRIMARY KEY, name TEXT NOT NULL, signed_at DATETIME NOT NULL)"); err != nil {
+		log.Fatal(err)
+	}
+	return db, func() { _ = db.Close(); _ = os.RemoveAll(dir) }
+}

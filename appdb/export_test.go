@@ -1,0 +1,18 @@
+package appdb
+
+import (
+	"database/sql/driver"
+	"time"
+)
+
+// CheckOrphan is the second look at a database that seemed to be missing.
+var CheckOrphan = checkOrphan
+
+// NewConnector returns the writer's connector over another driver.
+func NewConnector(wrap func(driver.Driver) driver.Driver, path string, timeout time.Duration) (driver.Connector, error) {
+	drv, err := sqliteDriver()
+	if err != nil {
+		return nil, err
+	}
+	return newConnector(wrap(drv), newTarget(path), timeout, roleWriter), nil
+}
