@@ -1,0 +1,192 @@
+package entrypoint
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kballard/go-shellquote"
+)
+
+// Usage is what flysql-entrypoint --help prints.
+const Usage = `flysql-entrypoint boots an app that keeps its data in SQLite: it checks the
+volume, runs the migrations, then becomes the app.
+
+  flysql-entrypoint [flags] [--] COMMAND [ARG...]
+
+Each flag can be given as an environment variable; the flag wins.
+
+  --db URL             FLYSQL_DB, else DATABASE_URL   the database's file or URL
+  --migrations DIR     FLYSQL_MIGRATIONS     SQL migrations: goose, golang-migrate, dbmate
+  --migrate-tool NAME  FLYSQL_MIGRATE_TOOL   which of them, where the files leave it open
+  --migrate-table NAME FLYSQL_MIGRATE_TABLE  the tool's table, where it is not the default
+  --migrate COMMAND    FLYSQL_MIGRATE        any other migration command, run without a shell
+  --user NAME          FLYSQL_USER           owns the volume's files, runs migrations and app
+  --snapshots N        FLYSQL_SNAPSHOTS      kept beside the database, -1 for none (default 3)
+  --check MODE         FLYSQL_CHECK          auto, off, quick or full (default auto)
+  --min-free MB        FLYSQL_MIN_FREE       free space a boot demands, in MB (default 4)
+  --lock-timeout D     FLYSQL_LOCK_TIMEOUT   wait for another boot (default 5m)
+  --supervise          FLYSQL_SUPERVISE=1    stay as the parent: forward signals, reap
+  --grace D            FLYSQL_GRACE          supervised: from a signal to KILL (default 4s)
+  --skip               FLYSQL_SKIP=1         exec COMMAND untouched
+  --log FORMAT         FLYSQL_LOG            text, logfmt or json
+  --dry-run            say what a boot would do, start nothing
+  --version, --help
+
+Exit code: the app's own; 128+n when signal n ended it; 126 or 127 when it cannot
+be run; 78 when the configuration is refused; 1 when a step failed.
+`
+
+// Invocation is what the command line asked for beside a boot.
+type Invocation struct {
+	Config
+	LogFormat string // "", text, logfmt or json
+	Help      bool
+	Version   bool
+}
+
+// FromEnv reads flysql-entrypoint's flags and environment. args does not include
+// the program's name; everything from the first non-flag on is the command.
+// The error joins all that was wrong.
+func FromEnv(args, environ []string) (Invocation, error) {
+	var inv Invocation
+	c := &inv.Config
+	c.Env = environ
+	var errs []error
+
+	set := flag.NewFlagSet("flysql-entrypoint", flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.Usage = func() {}
+
+	// One table says which flag is which variable and how it is read, so that
+	// the two ways in cannot drift apart.
+	var skip, supervise string
+	table := []struct {
+		flag, env string
+		read      func(string) error
+	}{
+		{"db", "FLYSQL_DB", text(&c.DB)},
+		{"migrations", "FLYSQL_MIGRATIONS", text(&c.MigrationsDir)},
+		{"migrate-tool", "FLYSQL_MIGRATE_TOOL", text(&c.MigrateTool)},
+		{"migrate-table", "FLYSQL_MIGRATE_TABLE", text(&c.MigrateTable)},
+		{"migrate", "FLYSQL_MIGRATE", func(s string) (err error) {
+			c.MigrateCommand, err = shellquote.Split(s)
+			if err == nil && len(c.MigrateCommand) == 0 {
+				err = errors.New("is blank")
+			}
+			return err
+		}},
+		{"user", "FLYSQL_USER", text(&c.User)},
+		{"snapshots", "FLYSQL_SNAPSHOTS", func(s string) error {
+			n, err := strconv.Atoi(s)
+			if err != nil {
+				return errors.New("is not a number")
+			}
+			if n == 0 { // the field's zero value means the default; a person's 0 means none
+				n = -1
+			}
+			c.Snapshots = n
+			return nil
+		}},
+		{"check", "FLYSQL_CHECK", func(s string) error { c.Check = Check(s); return nil }},
+		{"min-free", "FLYSQL_MIN_FREE", func(s string) error {
+			n, err := strconv.ParseInt(s, 10, 32)
+			if err != nil || n < 0 {
+				return errors.New("is not a number of megabytes")
+			}
+			if c.MinFree = n << 20; n == 0 {
+				c.MinFree = -1
+			}
+			return nil
+		}},
+		{"lock-timeout", "FLYSQL_LOCK_TIMEOUT", duration(&c.LockTimeout)},
+		{"grace", "FLYSQL_GRACE", duration(&c.Grace)},
+		{"log", "FLYSQL_LOG", func(s string) error {
+			switch s {
+			case "text", "logfmt", "json":
+				inv.LogFormat = s
+				return nil
+			}
+			return errors.New("is not text, logfmt or json")
+		}},
+		{"skip", "FLYSQL_SKIP", text(&skip)},
+		{"supervise", "FLYSQL_SUPERVISE", text(&supervise)},
+	}
+	for _, row := range table {
+		if v := lookup(environ, row.env); v != "" {
+			if err := row.read(v); err != nil {
+				errs = append(errs, fmt.Errorf("%s=%q %w", row.env, v, err))
+			}
+		}
+		switch row.flag {
+		case "skip", "supervise":
+			set.BoolFunc(row.flag, "", row.read)
+		default:
+			set.Func(row.flag, "", row.read)
+		}
+	}
+	set.BoolVar(&c.DryRun, "dry-run", false, "")
+	set.BoolVar(&inv.Version, "version", false, "")
+
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		inv.Help = true
+		return inv, nil
+	case err != nil:
+		errs = append(errs, fmt.Errorf("%w (flysql-entrypoint --help lists the flags)", err))
+	}
+	c.Command = set.Args()
+	if c.DB == "" {
+		c.DB = lookup(environ, "DATABASE_URL")
+	}
+	var err error
+	if c.Skip, err = boolean("FLYSQL_SKIP", skip); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Supervise, err = boolean("FLYSQL_SUPERVISE", supervise); err != nil {
+		errs = append(errs, err)
+	}
+	return inv, errors.Join(errs...)
+}
+
+func text(p *string) func(string) error {
+	return func(s string) error { *p = s; return nil }
+}
+
+func duration(p *time.Duration) func(string) error {
+	return func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil || d <= 0 {
+			return errors.New("is not a duration above zero, such as 30s or 5m")
+		}
+		*p = d
+		return nil
+	}
+}
+
+func boolean(name, s string) (bool, error) {
+	if s == "" {
+		return false, nil
+	}
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return false, fmt.Errorf("%s=%q is not 1 or 0", name, s)
+	}
+	return b, nil
+}
+
+// lookup finds key in "key=value" strings; the last one wins.
+func lookup(env []string, key string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if v, ok := strings.CutPrefix(env[i], key+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }

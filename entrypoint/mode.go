@@ -1,0 +1,148 @@
+package entrypoint
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/flysql/flysql/internal/migrate"
+)
+
+// The modes of a boot.
+const (
+	volumeMode  = "volume"
+	passThrough = "pass-through"
+)
+
+// passesThrough tells whether the command is run without any of the steps. Fly
+// runs the image's ENTRYPOINT on machines that have no volume: a release_command
+// with RELEASE_COMMAND=1, a machine check with FLY_TEST_COMMAND=1.
+// https://fly.io/docs/reference/configuration/#run-one-off-commands-before-releasing-a-deployment
+func (c Config) passesThrough() bool { return c.passReason() != "" }
+
+func (c Config) passReason() string {
+	switch {
+	case isSet(c.getenv("RELEASE_COMMAND")):
+		return "RELEASE_COMMAND is set"
+	case isSet(c.getenv("FLY_TEST_COMMAND")):
+		return "FLY_TEST_COMMAND is set"
+	case c.Skip:
+		return "FLYSQL_SKIP is set"
+	}
+	return ""
+}
+
+func isSet(v string) bool { return v != "" && v != "0" && v != "false" }
+
+// mode decides what kind of boot this is, and finds the command before anything
+// else happens: an image whose CMD is misspelt must not migrate.
+func (b *boot) mode(context.Context) (report, error) {
+	if len(b.Command) > 0 {
+		if _, err := b.find(b.Command); err != nil {
+			return report{}, err
+		}
+	}
+	if why := b.passReason(); why != "" {
+		r := report{outcome: passThrough, attrs: []slog.Attr{slog.String("why", why)}}
+		if !b.Skip && looksLikeMigration(b.Command) {
+			r.warn = true
+			r.attrs = append(r.attrs, slog.String("warning",
+				"this command looks like a migration, and this machine has no volume: what it migrates is gone when it ends. "+
+					"Remove release_command from fly.toml and let flysql-entrypoint migrate at boot (FLYSQL_MIGRATIONS or FLYSQL_MIGRATE)"))
+		}
+		return r, nil
+	}
+	if err := b.openMigrations(); err != nil {
+		return report{}, err
+	}
+	r := report{outcome: volumeMode}
+	switch {
+	case len(b.MigrateCommand) > 0:
+		if _, err := b.find(b.MigrateCommand); err != nil {
+			return report{}, err
+		}
+		r.attrs = append(r.attrs, slog.String("migrate", b.MigrateCommand[0]))
+	case b.set != nil:
+		r.attrs = append(r.attrs, slog.String("tool", string(b.set.Tool())), slog.Int("migrations", b.set.Len()))
+	}
+	return r, nil
+}
+
+// openMigrations reads the image's migrations. That they cannot be read is a
+// fault of the image, so it is told before anything is touched.
+func (b *boot) openMigrations() error {
+	fsys := b.Migrations
+	if b.MigrationsDir != "" {
+		info, err := os.Stat(b.MigrationsDir)
+		if err == nil && !info.IsDir() {
+			err = errors.New("it is not a directory")
+		}
+		if err != nil {
+			return refused("let the Dockerfile copy the migrations into the image, and FLYSQL_MIGRATIONS name that directory; unset it if there are none",
+				"the migrations directory %s: %w", b.MigrationsDir, err)
+		}
+		fsys = os.DirFS(b.MigrationsDir)
+	}
+	if fsys == nil {
+		return nil
+	}
+	set, err := migrate.Open(fsys, migrate.Options{Tool: migrate.Tool(b.MigrateTool), Table: b.MigrateTable})
+	if err != nil {
+		hint := ""
+		if errors.Is(err, migrate.ErrNoMigrations) {
+			hint = "unset FLYSQL_MIGRATIONS if the app has none; otherwise look at the Dockerfile's COPY"
+		}
+		where := ""
+		if b.MigrationsDir != "" {
+			where = " in " + b.MigrationsDir
+		}
+		return refused(hint, "read the migrations%s: %w", where, err)
+	}
+	b.set = set
+	return nil
+}
+
+// shown is how messages name a migration's file.
+func (b *boot) shown(file string) string { return filepath.Join(b.MigrationsDir, file) }
+
+var migrationWords = regexp.MustCompile(`(?i)(^|[^a-z])(migrat[a-z]*|goose|dbmate|alembic|flyway|liquibase|db:(prepare|setup|schema:load)|prisma\s+db|ecto)([^a-z]|$)`)
+
+func looksLikeMigration(argv []string) bool {
+	return migrationWords.MatchString(strings.Join(argv, " "))
+}
+
+// find resolves argv[0] as execvp would, in the environment that the command
+// will have.
+func (b *boot) find(argv []string) (string, error) {
+	name := argv[0]
+	if strings.Contains(name, "/") {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return "", notRunnable(argv, err)
+		}
+		return path, nil
+	}
+	notExecutable := error(nil)
+	for _, dir := range filepath.SplitList(b.getenv("PATH")) {
+		if dir == "" {
+			dir = "."
+		}
+		// "./" keeps LookPath from searching this process's own PATH.
+		path, err := exec.LookPath(filepath.Clean(dir) + "/" + name)
+		if err == nil {
+			return path, nil
+		}
+		if !isNotExist(err) && notExecutable == nil {
+			notExecutable = err
+		}
+	}
+	if notExecutable != nil {
+		return "", notRunnable(argv, notExecutable)
+	}
+	return "", notRunnable(argv, exec.ErrNotFound)
+}

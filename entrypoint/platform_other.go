@@ -1,0 +1,28 @@
+//go:build unix && !linux
+
+package entrypoint
+
+import "golang.org/x/sys/unix"
+
+// Containers are Linux. Elsewhere this package runs on developers' machines, for
+// apps that boot in-process: mounts are not looked at, and nothing is reaped.
+
+const mountsFile = ""
+
+func becomeReaper() error { return nil }
+
+func children() map[int]byte { return nil }
+
+// space is what is left on a disk; sizes in bytes.
+type space struct {
+	free, total        int64
+	readOnly, noInodes bool
+}
+
+func spaceOf(dir string) (space, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return space{}, err
+	}
+	return space{free: int64(st.Bavail) * int64(st.Bsize), total: int64(st.Blocks) * int64(st.Bsize)}, nil
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package entrypoint
+
+func init() { underRace = true }

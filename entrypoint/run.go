@@ -1,0 +1,169 @@
+package entrypoint
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/flysql/flysql/internal/migrate"
+)
+
+// boot is one run through the steps. Each step reads what earlier ones found.
+type boot struct {
+	Config
+	signals *signals
+	path    string // the database, absolute, links resolved
+	dir     string // the directory that holds it
+	state   state  // the .flysql directory beside it
+	use     *lock  // held shared while the app lives, exclusively while migrating
+
+	exists  bool           // the database is there and not empty
+	set     *migrate.Set   // nil without a migrations directory
+	pending migrate.Status // what set has to do
+	snap    string         // file name of the snapshot taken before migrating; "" for none
+}
+
+// report is what a step has to say: a word for the outcome and the facts.
+type report struct {
+	outcome string
+	warn    bool
+	attrs   []slog.Attr
+}
+
+func ok(attrs ...slog.Attr) report { return report{outcome: "ok", attrs: attrs} }
+
+func skipped(why string) report {
+	return report{outcome: "skipped", attrs: []slog.Attr{slog.String("why", why)}}
+}
+
+// Run boots c. With a Command it returns only on an error, or, supervised, when
+// the app has ended; a Command that is exec'ed replaces this process. With an App
+// it returns what the function returned. ExitCode turns the error into the code
+// to exit with.
+//
+// Run listens for SIGINT, SIGTERM, SIGHUP and SIGQUIT while it works: a signal
+// during a step cancels it, undoes what is half-done, and is the cause of the
+// error. Cancelling ctx does the same. It returns only when all it started has
+// ended.
+func Run(ctx context.Context, c Config) error {
+	if err := c.Validate(); err != nil {
+		c = c.withDefaults()
+		err := &Error{Step: "config", Code: ExitConfig, Err: err, Hint: "flysql-entrypoint --help lists the flags and variables"}
+		c.Logger.LogAttrs(ctx, slog.LevelError, "config", failureAttrs(err, "refused", 0)...)
+		return err
+	}
+	b := &boot{Config: c.withDefaults()}
+	ctx, b.signals = listen(ctx)
+	defer b.signals.stop()
+	defer func() { b.use.release() }()
+
+	steps := []struct {
+		name string
+		run  func(context.Context) (report, error)
+	}{
+		{"guard", b.guard},
+		{"own", b.own},
+		{"check", b.check},
+		{"snapshot", b.snapshot},
+		{"migrate", b.migrate},
+	}
+	mode, err := b.step(ctx, "mode", b.mode)
+	if err != nil {
+		return err
+	}
+	if mode.outcome == passThrough {
+		steps = nil
+	}
+	var boots *lock // one boot at a time from check to migrate
+	defer func() { boots.release() }()
+	for _, s := range steps {
+		if s.name == "check" && !b.DryRun {
+			if boots, err = b.lockBoots(ctx); err != nil {
+				return b.fail(ctx, s.name, 0, err)
+			}
+		}
+		if _, err := b.step(ctx, s.name, s.run); err != nil {
+			return err
+		}
+	}
+	if b.DryRun {
+		return nil
+	}
+	boots.release()
+	return b.app(ctx)
+}
+
+// step runs one step and logs its line.
+func (b *boot) step(ctx context.Context, name string, run func(context.Context) (report, error)) (report, error) {
+	start := time.Now()
+	err := context.Cause(ctx)
+	var r report
+	if err == nil {
+		if err = b.fault(name); err == nil {
+			r, err = run(ctx)
+		}
+	}
+	took := time.Since(start)
+	if err != nil {
+		return r, b.fail(ctx, name, took, err)
+	}
+	level := slog.LevelInfo
+	if r.warn {
+		level = slog.LevelWarn
+	}
+	attrs := append([]slog.Attr{slog.String("outcome", r.outcome), millis(took)}, r.attrs...)
+	b.Logger.LogAttrs(ctx, level, name, attrs...)
+	return r, nil
+}
+
+// fail logs the step that stopped the boot and gives its error the step's name
+// and the code to exit with.
+func (b *boot) fail(ctx context.Context, step string, took time.Duration, err error) error {
+	// A signal is the reason for whatever error the step made of it.
+	var sig *SignalError
+	if cause := context.Cause(ctx); errors.As(cause, &sig) && !errors.As(err, &sig) {
+		err = errors.Join(sig, err)
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{Err: err}
+	} else {
+		e = &Error{Code: e.Code, Hint: e.Hint, Err: unwrapStep(err, e)}
+	}
+	e.Step = step
+	outcome := "failed"
+	switch {
+	case errors.As(err, &sig):
+		outcome, e.Code = "interrupted", 128+int(sig.Signal)
+	case e.Code == ExitConfig:
+		outcome = "refused"
+	case e.Code == 0:
+		e.Code = ExitFailed
+	}
+	b.Logger.LogAttrs(ctx, slog.LevelError, step, failureAttrs(e, outcome, took)...)
+	return e
+}
+
+// unwrapStep avoids naming the step twice: an *Error made inside a step has no
+// step's name yet, and its text would start with ": ".
+func unwrapStep(err error, e *Error) error {
+	if err == error(e) {
+		return e.Err
+	}
+	return err
+}
+
+func failureAttrs(e *Error, outcome string, took time.Duration) []slog.Attr {
+	attrs := []slog.Attr{slog.String("outcome", outcome), millis(took), slog.String("err", e.Err.Error())}
+	if e.Hint != "" {
+		attrs = append(attrs, slog.String("hint", e.Hint))
+	}
+	return append(attrs, slog.Int("exit", e.Code))
+}
+
+// millis is a duration as every line of the log gives it: milliseconds, rounded
+// to the microsecond.
+func millis(d time.Duration) slog.Attr {
+	return slog.Float64("ms", float64(d.Microseconds())/1000)
+}

@@ -1,0 +1,128 @@
+package entrypoint
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// supervise runs the app as a child: every signal is forwarded, orphans are
+// reaped, and when the app has ended, or has outlived the grace after a signal
+// that asks for the end, whatever it left is ended too. The app's status is the
+// result, exactly.
+func (b *boot) supervise(ctx context.Context, path string) error {
+	// Orphans come to this process, also where it is not PID 1.
+	if err := becomeReaper(); err != nil {
+		return b.fail(ctx, "app", 0, failed("", "become the reaper of orphans: %w", err))
+	}
+	died := make(chan os.Signal, 1) // one is enough: a scan finds all
+	signal.Notify(died, syscall.SIGCHLD)
+	defer signal.Stop(died)
+	sigs := b.signals.forward()
+	if err := b.signals.handOver(); err != nil {
+		return b.fail(ctx, "app", 0, err)
+	}
+	start := time.Now()
+	cmd, err := b.start(child{path: path, argv: b.Command, env: b.Env, stdout: b.Stdout})
+	if err != nil {
+		return b.fail(ctx, "app", 0, err)
+	}
+	pid := cmd.Process.Pid
+	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "started"), slog.String("path", path), slog.Int("pid", pid))
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cmd.Wait() // the status is read from ProcessState
+	}()
+	var kill <-chan time.Time
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-died:
+			reapOrphans(pid)
+		case s := <-sigs:
+			b.forward(cmd, s.(syscall.Signal))
+			if kill == nil && asksForTheEnd(s) {
+				kill = time.After(b.Grace)
+			}
+		case <-ctx.Done(): // a library's caller gave up, not a signal
+			ctx = context.WithoutCancel(ctx)
+			b.forward(cmd, syscall.SIGTERM)
+			if kill == nil {
+				kill = time.After(b.Grace)
+			}
+		case <-kill:
+			b.Logger.LogAttrs(ctx, slog.LevelWarn, "app", slog.String("outcome", "killing"), slog.String("why", fmt.Sprintf("the app did not end within %v", b.Grace)))
+			b.signalGroup(pid, syscall.SIGKILL)
+		}
+	}
+	b.takeTerminal()
+	b.endGroup(pid)
+	b.endOrphans()
+
+	status := statusOf(cmd.ProcessState)
+	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "ended"), slog.Int("exit", status), millis(time.Since(start)))
+	if status == 0 {
+		return nil
+	}
+	return &Error{Step: "app", Code: status, Err: fmt.Errorf("%s ended with %s", b.Command[0], statusText(status))}
+}
+
+// forward hands a signal on to the app alone, as if it had been sent there. What
+// a terminal sends reaches the app's group by itself.
+func (b *boot) forward(cmd *exec.Cmd, sig syscall.Signal) {
+	// An app that has just ended is found by its wait.
+	_ = cmd.Process.Signal(sig)
+}
+
+func asksForTheEnd(s os.Signal) bool {
+	switch s {
+	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP:
+		return true
+	}
+	return false
+}
+
+func (b *boot) reapOrphans() {
+	if b.Supervise {
+		reapOrphans(0)
+	}
+}
+
+// reapOrphans waits for the zombies that are this process's children, but not
+// for own, which os/exec waits for: a wait for any child would take its status
+// away.
+func reapOrphans(own int) {
+	for pid, state := range children() {
+		if pid != own && state == 'Z' {
+			syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		}
+	}
+}
+
+// endOrphans ends processes that left the app's group (daemons do) and came to
+// this process when their parent ended.
+func (b *boot) endOrphans() {
+	none := func() bool { reapOrphans(0); return len(children()) == 0 }
+	send := func(sig syscall.Signal) {
+		for pid := range children() {
+			_ = syscall.Kill(pid, sig) // one that is gone is fine
+		}
+	}
+	if none() {
+		return
+	}
+	send(syscall.SIGTERM)
+	if waitUntil(b.Grace, none) {
+		return
+	}
+	// Each kill can hand over more orphans, so it is repeated.
+	waitUntil(b.Grace, func() bool { send(syscall.SIGKILL); return none() })
+}
