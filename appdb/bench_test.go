@@ -35,7 +35,7 @@ var rivals = []struct {
 		b.Cleanup(func() { _ = db.Close() })
 		return opened{db.Reader(), db.Update}
 	}},
-	// As the driver's README has it.
+	// As one writes it first.
 	{"plain", func(b *testing.B, path string) opened { return openPlain(b, path) }},
 	// As most advice goes.
 	{"plain+wal+timeout", func(b *testing.B, path string) opened {

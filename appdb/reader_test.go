@@ -3,9 +3,11 @@ package appdb_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/appdb"
 )
@@ -59,14 +61,18 @@ func TestReadersCannotWrite(t *testing.T) {
 	}
 }
 
-// A reader that waits for a connection obeys its context.
+// A read that waits for a connection obeys its context.
 func TestReadersQueue(t *testing.T) {
 	db := open(t, appdb.Config{Readers: 1}, filepath.Join(t.TempDir(), "app.db"))
-	err := db.View(t.Context(), func(tx *sql.Tx) error {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := db.View(ctx, nil); err == nil {
-			t.Error("a second View ran on one connection")
+	err := db.View(t.Context(), func(*sql.Tx) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		err := db.View(ctx, func(*sql.Tx) error {
+			t.Error("a second View ran on the one connection")
+			return nil
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("second View = %v, want context.DeadlineExceeded", err)
 		}
 		return nil
 	})

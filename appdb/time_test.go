@@ -241,7 +241,7 @@ func TestTimesOfThePlainDriverRead(t *testing.T) {
 		t.Errorf("read %v, want %v", got, now)
 	}
 	// The statement that docs/database.md gives to convert such rows.
-	exec(t, db.Writer(), `UPDATE times SET at = rtrim(substr(at, 1, instr(at, ' +0000 UTC') - 1)) || '+00:00' WHERE instr(at, ' +0000 UTC') > 0`)
+	exec(t, db.Writer(), `UPDATE times SET at = substr(at, 1, instr(at, ' +0000 UTC') - 1) || '+00:00' WHERE instr(at, ' +0000 UTC') > 0`)
 	if n := value[int](t, db.Reader(), "SELECT count(*) FROM times WHERE at = ?", now); n != 1 {
 		t.Errorf("the converted row is %q", value[string](t, db.Reader(), "SELECT at || '' FROM times"))
 	}

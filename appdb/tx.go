@@ -30,8 +30,8 @@ func (db *DB) View(ctx context.Context, fn func(tx *sql.Tx) error) error {
 }
 
 // Update runs fn in one write transaction. It commits when fn returns nil, and
-// rolls back when fn returns an error, panics or when ctx ends first; a nil
-// result means committed, anything else means that nothing was kept.
+// rolls back when fn returns an error or panics, or when ctx ends first. After
+// nil everything was kept, after an error nothing.
 //
 // Calls queue in the order in which they come, until ctx ends; an error from
 // the queue says which Update held it, since a deadlock ends there. SQLite's
@@ -43,9 +43,10 @@ func (db *DB) View(ctx context.Context, fn func(tx *sql.Tx) error) error {
 // statement: after a full disk SQLite has rolled back already, and a statement
 // run after that would be committed on its own.
 //
-// Inside fn use tx alone, and do not end it yourself. Calling Update, or Writer, there waits for the
-// connection that fn itself holds; calling View or Reader there sees the data
-// as it was before. tx must not be used after fn has returned.
+// Inside fn use tx alone, and do not commit it or roll it back. Calling Update
+// or Writer there waits for the connection that fn itself holds; View and
+// Reader see the data as it was before. tx must not be used after fn has
+// returned.
 func (db *DB) Update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if err := db.queue(ctx); err != nil {
 		return err

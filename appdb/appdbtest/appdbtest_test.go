@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/flysql/flysql/appdb"
 	"github.com/flysql/flysql/appdb/appdbtest"
@@ -122,8 +123,10 @@ func (c *counting) Open(name string) (fs.File, error) {
 
 // The migrations run once; after that their content is only compared.
 func TestNewMigratesOnce(t *testing.T) {
+	// Content that no earlier run in this process (go test -count) had.
+	unique := fmt.Sprintf("-- %d\n", time.Now().UnixNano())
 	fsys := &counting{FS: fstest.MapFS{"migrations/00001_once.sql": {
-		Data: []byte("-- +goose Up\nCREATE TABLE once (v);\n-- +goose Down\nDROP TABLE once;\n"),
+		Data: []byte("-- +goose Up\n" + unique + "CREATE TABLE once (v);\n-- +goose Down\nDROP TABLE once;\n"),
 	}}}
 	appdbtest.New(t, fsys)
 	first := fsys.reads
