@@ -38,9 +38,9 @@ type session struct {
 	failure   *failure
 }
 
-// failure is a statement of a script that went wrong.
+// failure is what went wrong: a statement of a script, or something beside it.
 type failure struct {
-	queries   []string // as session.queries, the failing script last
+	queries   []string // as session.queries, the failing script last; nil when no script failed
 	offset    int      // in that script, bytes: of the token at fault, else of the statement
 	statement string
 	err       error
@@ -191,10 +191,12 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return c.run(c.session.context(ctx), query)
 	}
 	res, err := c.exec(context.WithoutCancel(c.session.ctx), query, args)
-	if err == nil {
-		c.session.recorded()
+	if err != nil {
+		c.session.broke(err)
+		return nil, err
 	}
-	return res, err
+	c.session.recorded()
+	return res, nil
 }
 
 func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
@@ -247,6 +249,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (tx driver.Tx, err error) {
 	ctx = c.session.context(ctx)
 	if err := ctx.Err(); err != nil {
+		c.session.broke(err)
 		return nil, err
 	}
 	err = c.session.patiently(ctx, func() error {
@@ -254,6 +257,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (tx driver.Tx
 		return err
 	})
 	if err != nil {
+		c.session.broke(err)
 		return nil, err
 	}
 	return &transaction{Tx: tx, conn: c}, nil
@@ -273,10 +277,11 @@ func (t *transaction) Commit() error {
 		return errors.Join(err, t.Rollback())
 	}
 	err := t.Tx.Commit()
-	if _, e := c.ExecContext(context.Background(), shortWait, nil); err == nil && e != nil {
-		return e
+	if err != nil {
+		t.conn.session.broke(err)
 	}
-	return err
+	_, e := c.ExecContext(context.Background(), shortWait, nil)
+	return errors.Join(err, e)
 }
 
 // Rollback succeeds when SQLite has already rolled back by itself, as it does after an interrupt or on

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
-	"sort"
 	"strings"
 )
 
@@ -170,17 +169,17 @@ func readDirectory(fsys fs.FS, dir string) (*directory, error) {
 	return d, nil
 }
 
-// tool returns the tool that the directory is for.
+// tool returns the tool that the directory is for: want if that is given.
 func (d *directory) tool(want Tool) (Tool, error) {
 	example := make(map[Tool]string)
 	var plain []string
 	for _, c := range d.sql {
 		switch {
+		case c.marks.bom && (c.marks.goose || c.marks.dbmate):
+			return "", fmt.Errorf("%s begins with a byte order mark, which hides the first line from the tool; save it as UTF-8 without one", c.path)
+		case want != "":
 		case c.marks.goose && c.marks.dbmate:
-			if want == "" {
-				return "", fmt.Errorf("%s is marked for goose and for dbmate; say which of them runs it", c.path)
-			}
-			example[want] = c.path
+			return "", fmt.Errorf("%s is marked for goose and for dbmate; say which of them runs it", c.path)
 		case c.marks.goose:
 			example[Goose] = c.path
 		case c.marks.dbmate:
@@ -190,18 +189,12 @@ func (d *directory) tool(want Tool) (Tool, error) {
 		default:
 			plain = append(plain, c.path)
 		}
-		if c.marks.bom && (c.marks.goose || c.marks.dbmate) {
-			return "", fmt.Errorf("%s begins with a byte order mark, which hides the first line from the tool; save it as UTF-8 without one", c.path)
-		}
 	}
 	if want != "" {
 		return want, nil
 	}
-	if len(d.code) > 0 && len(example) == 0 {
-		return Goose, nil
-	}
+	tool := Goose // if there are only migrations in Go
 	var names []string
-	var tool Tool
 	for _, t := range []Tool{Goose, GolangMigrate, Dbmate} {
 		if example[t] != "" {
 			tool = t
@@ -292,14 +285,4 @@ func readHead(fsys fs.FS, name string, buf *bufio.Reader) (marks, error) {
 func gooseAnnotation(line []byte) string {
 	s := strings.ReplaceAll(string(line), "--", "")
 	return strings.ToUpper(strings.TrimSpace(strings.Replace(s, "+goose", "", 1)))
-}
-
-// sortMigrations brings them into the order in which the tool runs them.
-func sortMigrations(tool Tool, m []Migration) {
-	sort.SliceStable(m, func(i, j int) bool {
-		if tool == Dbmate { // by the name of the file: 10_x.sql comes before 9_x.sql
-			return m[i].File < m[j].File
-		}
-		return newer(m[j].Version, m[i].Version)
-	})
 }

@@ -10,7 +10,7 @@
 // What the libraries record in the database is theirs: the tool's own command sees a database migrated
 // here as its own, and the other way round. What this package adds:
 //
-//   - [Set.Status], which tells what is pending without writing anything, in about a millisecond.
+//   - [Set.Status], which tells what is pending without writing anything, in one to a few milliseconds (BenchmarkNothingPending).
 //   - The place of an error: file, line and column, and the statement.
 //   - Contexts: Up can be stopped in the middle of a statement, with every tool.
 //   - Refusal, before anything is changed, of a database that another tool has migrated, and of

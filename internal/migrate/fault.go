@@ -28,6 +28,16 @@ func (s *session) failed(offset int, statement string, err error) error {
 	return err
 }
 
+// broke notes an error that is no statement's of a script: of a commit, or of the tool's own record. A
+// statement that failed before it is the cause.
+func (s *session) broke(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil {
+		s.failure = &failure{err: err}
+	}
+}
+
 // recorded notes that the tool has written down a version: what follows belongs to another migration,
 // and a failure before it was one the tool has got over (goose tries again to create its table).
 func (s *session) recorded() {

@@ -43,8 +43,14 @@ func (s *Set) upGoose(ses *session, before Status) error {
 // unreadable describes a file that goose's own parser refuses.
 func (s *Set) unreadable(file string, cause error) error {
 	e := &Error{Tool: Goose, File: file, Err: cause, hint: "nothing has been applied"}
-	if text, err := fs.ReadFile(s.fsys, file); err == nil {
-		e.Line, e.Column = locateQuoted(string(text), cause.Error())
+	text, err := fs.ReadFile(s.fsys, file)
+	if err != nil {
+		return e
+	}
+	e.Line, e.Column = locateQuoted(string(text), cause.Error())
+	if before, _, quotes := strings.Cut(cause.Error(), ` "`); quotes && substitutes(string(text)) {
+		// goose quotes the statement with the values from the environment in it.
+		e.Err = errors.New(before + " …")
 	}
 	return e
 }

@@ -16,7 +16,7 @@ import (
 // one before it: two statements may read the same.
 func locate(file string, queries []string, offset int) (line, column int) {
 	lines := strings.Split(file, "\n")
-	substituted := strings.Contains(file, "+goose ENVSUB ON")
+	substituted := substitutes(file)
 	from := 0
 	for i, q := range queries {
 		// What follows the last line of text may be cut off in the middle, as by dbmate before its down part.
@@ -74,6 +74,16 @@ func matchAt(lines []string, at int, query []string, substituted bool) []int {
 		at++
 	}
 	return found
+}
+
+// substitutes tells whether goose puts variables of the environment into the file.
+func substitutes(file string) bool {
+	for line := range strings.Lines(file) {
+		if isAnnotation(line) && gooseAnnotation([]byte(line)) == "ENVSUB ON" {
+			return true
+		}
+	}
+	return false
 }
 
 func isAnnotation(line string) bool {

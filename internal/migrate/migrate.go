@@ -95,7 +95,7 @@ func (s *Set) Len() int { return len(s.migrations) }
 //
 // Errors are [*Error] for all that goes wrong with a migration, wrapping [ErrDirty] or the context's
 // error where that is the cause, or they wrap [ErrOtherTool]. A database locked by someone else is
-// waited for, 10 seconds a session.
+// waited for, 10 seconds in all.
 func (s *Set) Up(ctx context.Context, dbPath string) ([]Migration, error) {
 	before, err := s.Status(ctx, dbPath)
 	switch {
@@ -167,9 +167,9 @@ func (s *Set) fail(ses *session, file string, cause error) error {
 		}
 		return e
 	}
-	// The driver's error, not what the library made of it: each wraps it in words of its own.
+	// The driver's error, not what the library made of it: each has words of its own, and not all wrap.
 	e.Statement, e.Err = f.statement, f.err
-	if file == "" {
+	if file == "" || f.queries == nil {
 		return e
 	}
 	text, err := fs.ReadFile(s.fsys, file)
@@ -178,8 +178,12 @@ func (s *Set) fail(ses *session, file string, cause error) error {
 		return e
 	}
 	e.Line, e.Column = locate(string(text), f.queries, f.offset)
-	if e.Line == 0 {
-		e.NoTx = false // the tool's own statement failed, before or after those of the file
+	if s.tool == Goose && substitutes(string(text)) {
+		// Values from the environment are often secrets: show the file as it is, not what goose made of it.
+		e.Statement = ""
+		if e.Line > 0 {
+			e.Statement = strings.TrimSpace(strings.Split(string(text), "\n")[e.Line-1])
+		}
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // In these scripts « stands before the place where the error is to be found; it is taken out.
@@ -270,8 +271,60 @@ func TestGooseVariables(t *testing.T) {
 	t.Setenv("MIGRATE_TEST_NAME", "a")
 	files := simple(Goose, "-- +goose ENVSUB ON\nCREATE TABLE ${MIGRATE_TEST_NAME} (id);\nSELECT 1;\nCREATE TABLE ${MIGRATE_TEST_NAME} (id);")
 	_, err := open(t, files).Up(t.Context(), newDB(t))
-	if err == nil || !strings.HasPrefix(err.Error(), "migrations/0001_step.sql:5: table a already exists (goose)") {
+	want := `migrations/0001_step.sql:5: table a already exists (goose), in "CREATE TABLE ${MIGRATE_TEST_NAME} (id);"`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	// What is put in may be a secret, and stays out of the error.
+	t.Setenv("MIGRATE_TEST_NAME", "hunter2")
+	files = simple(Goose, "-- +goose envsub on\nCREATE TABLE a (id UNIQUE);\nINSERT INTO a VALUES (1), ('${MIGRATE_TEST_NAME}'),\n  (1);")
+	_, err = open(t, files).Up(t.Context(), newDB(t))
+	var e *Error
+	if !errors.As(err, &e) || strings.Contains(fmt.Sprintf("%v %+v", err, *e), "hunter2") || e.Line != 4 {
 		t.Errorf("got %v", err)
+	}
+	files = simple(Goose, "-- +goose ENVSUB ON\nINSERT INTO a VALUES ('${MIGRATE_TEST_NAME}')")
+	_, err = open(t, files).Up(t.Context(), newDB(t))
+	if !errors.As(err, &e) || strings.Contains(fmt.Sprintf("%v %+v", err, *e), "hunter2") || e.Line != 3 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The cause is SQLite's own also where the library's error wraps nothing.
+func TestErrorBesideTheScripts(t *testing.T) {
+	for _, tool := range tools {
+		t.Run(string(tool), func(t *testing.T) {
+			db := newDB(t)
+			up(t, simple(tool, "CREATE TABLE a (id);"), db)
+			execSQL(t, db, "CREATE TRIGGER never BEFORE INSERT ON "+defaultTable[tool]+" BEGIN SELECT RAISE(ABORT, 'never'); END")
+			_, err := open(t, simple(tool, "CREATE TABLE a (id);", "CREATE TABLE b (id);")).Up(t.Context(), db)
+			var e *Error
+			var cause *sqlite.Error
+			if !errors.As(err, &e) || !errors.As(err, &cause) || !strings.HasPrefix(e.File, "migrations/0002_step.") || e.Line != 0 {
+				t.Errorf("got %#v", err)
+			}
+			if want := ": never (" + string(tool) + ")"; err == nil || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("got %v, want %q at the end", err, want)
+			}
+		})
+	}
+}
+
+// SQLite may roll back by itself on a full disk; what is reported is the disk, not that.
+func TestFull(t *testing.T) {
+	for _, tool := range tools {
+		t.Run(string(tool), func(t *testing.T) {
+			db := newDB(t)
+			files := simple(tool, "PRAGMA max_page_count=20;\nCREATE TABLE a (x);\nINSERT INTO a VALUES (zeroblob(1000000));")
+			_, err := open(t, files).Up(t.Context(), db)
+			var cause *sqlite.Error
+			if !errors.As(err, &cause) || cause.Code() != sqlite3.SQLITE_FULL || !strings.Contains(err.Error(), "sql:"+map[Tool]string{Goose: "4:1", GolangMigrate: "3:1", Dbmate: "4:1"}[tool]) {
+				t.Errorf("got %v", err)
+			}
+			if st := status(t, files, db); len(st.Applied) != 0 {
+				t.Errorf("got %+v", st)
+			}
+		})
 	}
 }
 

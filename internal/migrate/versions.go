@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"sort"
 	"strconv"
 )
 
@@ -97,11 +98,16 @@ func sameVersion(version, a, b string) error {
 
 // version returns the version in the name of a file as tool writes it down.
 func version(tool Tool, c candidate) (string, error) {
-	name, pattern := map[Tool]*regexp.Regexp{Goose: gooseName, GolangMigrate: golangMigrateName, Dbmate: dbmateName}[tool], map[Tool]string{
-		Goose:         "0001_name.sql",
-		GolangMigrate: "0001_name.up.sql or 0001_name.down.sql",
-		Dbmate:        "0001_name.sql",
-	}[tool]
+	var name *regexp.Regexp
+	pattern := "0001_name.sql"
+	switch tool {
+	case Goose:
+		name = gooseName
+	case Dbmate:
+		name = dbmateName
+	case GolangMigrate:
+		name, pattern = golangMigrateName, "0001_name.up.sql or 0001_name.down.sql"
+	}
 	m := name.FindStringSubmatch(c.entry.Name())
 	if m == nil {
 		return "", fmt.Errorf("%s would not be run by %s: its name must be like %s", c.path, tool, pattern)
@@ -117,6 +123,16 @@ func version(tool Tool, c candidate) (string, error) {
 		return "", fmt.Errorf("%s would not be run by goose: versions begin with 1", c.path)
 	}
 	return strconv.FormatUint(n, 10), nil
+}
+
+// sortMigrations brings them into the order in which the tool runs them.
+func sortMigrations(tool Tool, m []Migration) {
+	sort.SliceStable(m, func(i, j int) bool {
+		if tool == Dbmate { // by the name of the file: 10_x.sql comes before 9_x.sql
+			return m[i].File < m[j].File
+		}
+		return newer(m[j].Version, m[i].Version)
+	})
 }
 
 // newer tells whether version a comes after b. Both are decimal numbers; dbmate's may be of any length and
