@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/flysql/flysql/internal/scaffold"
+)
+
+// initJSON is what flysql init --json prints. docs/init.md documents it; it only
+// ever grows.
+type initJSON struct {
+	Dir        string         `json:"dir"`
+	App        string         `json:"app"`
+	Region     string         `json:"region"`
+	DB         string         `json:"db"`
+	SizeGB     int            `json:"size_gb"`
+	Main       string         `json:"main"`
+	Port       int            `json:"port"`
+	Migrations string         `json:"migrations"` // empty: none
+	Files      []initFileJSON `json:"files"`
+	Notes      []string       `json:"notes"`
+	Written    bool           `json:"written"`
+	Next       []string       `json:"next"`
+}
+
+type initFileJSON struct {
+	Path   string `json:"path"`   // ends in / where it stands for a directory
+	Action string `json:"action"` // create, overwrite, unchanged, conflict
+	Files  int    `json:"files"`
+	Bytes  int64  `json:"bytes"`
+	Diff   string `json:"diff,omitempty"` // not for directories
+}
+
+func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, force, written bool) error {
+	a := plan.Answers
+	out := initJSON{
+		Dir: plan.Dir, App: a.App, Region: a.Region, DB: a.DB, SizeGB: a.SizeGB,
+		Main: a.Main, Port: a.Port, Migrations: a.Migrations,
+		Files: []initFileJSON{}, Notes: append([]string{}, plan.Notes...),
+		Written: written, Next: []string{},
+	}
+	if a.Migrations == scaffold.NoMigrations {
+		out.Migrations = ""
+	}
+	for _, g := range changes.Groups() {
+		file := initFileJSON{Path: g.Path, Action: string(g.Action)}
+		file.Files, file.Bytes = g.Size()
+		if g.Action == scaffold.Overwrite && !force {
+			file.Action = "conflict"
+		}
+		if g.Single() {
+			file.Diff = g.Files[0].Diff()
+		}
+		out.Files = append(out.Files, file)
+	}
+	for _, s := range plan.Next {
+		out.Next = append(out.Next, s.Command)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}

@@ -1,0 +1,27 @@
+// Package flyconf reads, checks and writes fly.toml, the file that tells Fly.io
+// how to run an app.
+//
+// It is not a client of Fly's API and never touches the network, and it does not
+// look at the app: what belongs into the file is its caller's to decide.
+//
+// A Config is the file as Go values. Parse makes one from text, Validate says
+// everything that is wrong with it, Render writes it:
+//
+//	cfg, err := flyconf.Parse("fly.toml", text)
+//	if err != nil {
+//		return err // each problem as file:line:col: key: what to do
+//	}
+//	if err := cfg.Validate(); err != nil {
+//		return err
+//	}
+//	text, err = flyconf.Render(cfg, nil)
+//
+// The model holds the keys that an app on one volume needs. A key that it does
+// not hold is an error of Parse and never dropped, so that Render after Parse
+// loses nothing but comments and layout.
+//
+// What is accepted follows flyctl's own reading of the file
+// (https://fly.io/docs/reference/configuration/), with one exception: values that
+// flyctl accepts and then reads as something else than they look like, such as an
+// integer that becomes nanoseconds, are errors here.
+package flyconf

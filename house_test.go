@@ -1,0 +1,77 @@
+package flysql_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/flysql/flysql"
+
+// floors is the house of docs/ARCHITECTURE.md: a package imports only packages
+// on lower floors. A package that is missing here has no place in the house yet.
+var floors = map[string]int{
+	"":                      0, // the module's own source, embedded
+	"flyconf":               0,
+	"internal/migrate":      1,
+	"appdb":                 1,
+	"appdb/appdbtest":       2,
+	"entrypoint":            2,
+	"internal/scaffold":     3,
+	"cmd/flysql":            4,
+	"cmd/flysql-entrypoint": 4,
+	"examples/guestbook":    4,
+}
+
+// forbidden says what a package must not draw in, however far down.
+var forbidden = map[string][]string{
+	// It reads other people's files; nothing it does needs a network.
+	"flyconf": {"net", "net/http", "database/sql"},
+	// The container's binary stays small, and talks to nobody.
+	"cmd/flysql-entrypoint": {"net/http", "crypto/tls", "github.com/spf13/cobra", "github.com/charmbracelet/huh"},
+	"entrypoint":            {"net/http", "crypto/tls"},
+	"appdb":                 {"net/http", "crypto/tls"},
+}
+
+func TestImportsRunDownward(t *testing.T) {
+	for _, line := range goList(t, "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
+		fields := strings.Fields(line)
+		name := short(fields[0])
+		floor, known := floors[name]
+		if !known {
+			t.Errorf("%s has no floor: give it one here and in docs/ARCHITECTURE.md", fields[0])
+			continue
+		}
+		for _, imported := range fields[1:] {
+			if imported != module && !strings.HasPrefix(imported, module+"/") {
+				continue
+			}
+			if below, known := floors[short(imported)]; known && below >= floor {
+				t.Errorf("%s (floor %d) imports %s (floor %d): imports run downward only", name, floor, short(imported), below)
+			}
+		}
+	}
+}
+
+func TestForbiddenImports(t *testing.T) {
+	for name, no := range forbidden {
+		deps := goList(t, "-deps", "./"+name)
+		for _, dep := range no {
+			if slices.ContainsFunc(deps, func(d string) bool { return d == dep || strings.HasPrefix(d, dep+"/") && strings.Contains(dep, ".") }) {
+				t.Errorf("%s draws in %s", name, dep)
+			}
+		}
+	}
+}
+
+func short(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}

@@ -1,0 +1,163 @@
+package scaffold
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/flysql/flysql/flyconf"
+)
+
+// Defaults of the answers that no repository can give.
+const (
+	// DefaultRegion is Fly's region in Ashburn, Virginia. It is a mere default:
+	// the right one is near the app's users.
+	DefaultRegion = "iad"
+	DefaultSizeGB = 1
+	// NoMigrations, as Answers.Migrations, says that the image has none.
+	NoMigrations = "none"
+)
+
+// dataDir is where the volume is mounted.
+const dataDir = "/data"
+
+var databaseName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
+
+// Answers is what the files are made from.
+type Answers struct {
+	App        string // the app's name on Fly; empty: Facts.App
+	Region     string // primary region, three letters
+	DB         string // the database's path in the container; empty: /data/APP.db
+	SizeGB     int    // the volume's size
+	Main       string // the main package's directory, "./cmd/web"; empty: the only one
+	Port       int    // what the app listens on; 0: as detected
+	Migrations string // directory in the repository; empty: as detected; NoMigrations: none
+}
+
+// Complete fills the answers that f knows. A *ChoiceError says that the
+// repository leaves one open.
+func (f *Facts) Complete(a Answers) (Answers, error) {
+	var m Main
+	switch {
+	case a.Main != "":
+		found, ok := f.main(a.Main)
+		if !ok {
+			return a, f.noSuchMain(a.Main)
+		}
+		m = found
+	case len(f.Mains) == 0:
+		return a, fmt.Errorf("no main package in %s: flysql init sets up a Go program; is this the app's module?", f.Dir)
+	case len(f.Mains) > 1:
+		return a, &ChoiceError{Flag: "--main", What: "main packages", Choices: f.packages()}
+	default:
+		m = f.Mains[0]
+	}
+	a.Main = m.Package()
+	if a.App == "" {
+		a.App = f.App
+	}
+	if a.DB == "" {
+		a.DB = path.Join(dataDir, a.App+".db")
+	}
+	if a.Port == 0 {
+		a.Port = m.Port
+	}
+	if a.Migrations == "" {
+		switch len(m.Migrations) {
+		case 0:
+			a.Migrations = NoMigrations
+		case 1:
+			a.Migrations = m.Migrations[0]
+		default:
+			return a, &ChoiceError{Flag: "--migrations", What: "directories with migrations", Choices: append(slices.Clone(m.Migrations), NoMigrations)}
+		}
+	}
+	return a, nil
+}
+
+func (f *Facts) noSuchMain(dir string) error {
+	if len(f.Mains) == 0 {
+		return &AnswerError{Err: fmt.Errorf("--main %q: the module has no main package", dir)}
+	}
+	return &AnswerError{Err: fmt.Errorf("--main %q is not one of the module's main packages:\n  %s", dir, strings.Join(f.packages(), "\n  "))}
+}
+
+// AnswerError says that answers cannot be used.
+type AnswerError struct{ Err error }
+
+func (e *AnswerError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong, each a line of its own.
+func (e *AnswerError) Unwrap() error { return e.Err }
+
+// validate reports everything that is wrong with complete answers, by the flags
+// that give them.
+func (a Answers) validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if err := flyconf.CheckAppName(a.App); err != nil {
+		bad("--app %w", err)
+	}
+	if err := flyconf.CheckRegion(a.Region); err != nil {
+		bad("--region %w", err)
+	}
+	if err := CheckSizeGB(a.SizeGB); err != nil {
+		bad("--size %w", err)
+	}
+	if a.Port < 1 || a.Port > 65535 {
+		bad("--port %d is not a port: use 1 to 65535", a.Port)
+	} else if a.Port < 1024 {
+		bad("--port %d needs root, and the app runs as a user of its own: have it listen on a port from 1024 on, such as 8080", a.Port)
+	}
+	if err := checkDB(a.DB); err != nil {
+		bad("--db %w", err)
+	}
+	if err := checkMigrations(a.Migrations); err != nil {
+		bad("--migrations %w", err)
+	}
+	return errors.Join(errs...)
+}
+
+// checkMigrations says why a Dockerfile cannot copy this directory.
+func checkMigrations(dir string) error {
+	if dir == NoMigrations || plainPath.MatchString(dir) && inside(dir) && path.Clean(dir) != "." {
+		return nil
+	}
+	return fmt.Errorf("%q: give a directory below the repository's root, named with letters, digits, dots, dashes and underscores", dir)
+}
+
+// CheckSizeGB says why a volume cannot have this size.
+func CheckSizeGB(n int) error {
+	if n < 1 || n > 500 {
+		return fmt.Errorf("%d: a volume has 1 to 500 GB", n)
+	}
+	return nil
+}
+
+// checkDB says why a database cannot lie at db: it must be on the volume, and
+// directly so, since LiteFS serves databases from the root of its directory only
+// and an app should be able to move there.
+func checkDB(db string) error {
+	dir, name := path.Split(db)
+	switch {
+	case !path.IsAbs(db):
+		return fmt.Errorf("%q: give an absolute path in the container, such as %s/app.db", db, dataDir)
+	case path.Clean(db) != db:
+		return fmt.Errorf("%q: write it as %s", db, path.Clean(db))
+	case !within(db, dataDir) || db == dataDir:
+		return fmt.Errorf("%q is not on the volume, which is mounted at %s: everything else is lost with the machine; use %s/%s", db, dataDir, dataDir, name)
+	case dir != dataDir+"/":
+		return fmt.Errorf("%q is in a directory below the volume's root: use %s/%s", db, dataDir, name)
+	case !databaseName.MatchString(name):
+		return fmt.Errorf("%q: name the file with letters, digits, dots, dashes and underscores", db)
+	}
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if strings.HasSuffix(name, suffix) {
+			return fmt.Errorf("%q: SQLite names its own files with %s; choose another ending, such as .db", db, suffix)
+		}
+	}
+	return nil
+}

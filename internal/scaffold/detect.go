@@ -1,0 +1,213 @@
+package scaffold
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/module"
+)
+
+// DefaultPort is assumed where the code does not say what the app listens on,
+// or leaves it to PORT. It is flyctl's default too.
+const DefaultPort = 8080
+
+// Detect looks at the Go module in dir. It reads go.mod, go.work, and the module's
+// Go and SQL files as far as they are text of a usual size; it follows no link out
+// of dir and runs nothing.
+func Detect(ctx context.Context, dir string) (*Facts, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(abs)
+	if err != nil {
+		return nil, fmt.Errorf("look at the repository: %w", err)
+	}
+	defer root.Close() // it was only read
+
+	f := &Facts{Dir: abs}
+	requires, err := f.readModule(root)
+	if err != nil {
+		return nil, err
+	}
+	f.App = cmp.Or(appNameFrom(moduleBase(f.Module)), appNameFrom(filepath.Base(abs)), "app")
+
+	packages := map[string]*goPackage{}
+	migrations := map[string]bool{}
+	build := buildContext(root)
+	f.Truncated, err = walk(root, maxEntries, func(name string) {
+		if ctx.Err() != nil {
+			return
+		}
+		switch dir := path.Dir(name); path.Ext(name) {
+		case ".go":
+			readGo(root, build, name, packages)
+		case ".sql":
+			if !migrations[dir] && plainPath.MatchString(dir) && isMigration(root, name) {
+				migrations[dir] = true
+			}
+		}
+	})
+	if err := cmp.Or(context.Cause(ctx), err); err != nil {
+		return nil, fmt.Errorf("look at the repository: %w", err)
+	}
+
+	for _, dir := range slices.Sorted(maps.Keys(packages)) {
+		// A directory that is no import path cannot be built by its path.
+		if packages[dir].main && module.CheckImportPath(path.Join(f.Module, dir)) == nil {
+			f.Mains = append(f.Mains, Main{Dir: dir, Binary: f.binary(dir)})
+		}
+	}
+	sortMains(f.Mains)
+	dirs := slices.Sorted(maps.Keys(migrations))
+	for i := range f.Mains {
+		m := &f.Mains[i]
+		m.read(closure(m.Dir, f.Module, packages), requires)
+		m.Migrations = migrationsFor(m.Dir, dirs, f.Mains)
+	}
+	return f, nil
+}
+
+// binary is the name that the go command gives the program.
+func (f *Facts) binary(dir string) string {
+	if dir == "." {
+		return moduleBase(f.Module)
+	}
+	return moduleBase(path.Join(f.Module, dir))
+}
+
+// closure is a package and those of the same module that it imports, however
+// indirectly, in the order of their directories.
+func closure(dir, modulePath string, packages map[string]*goPackage) []*goPackage {
+	found := map[string]*goPackage{}
+	queue := []string{dir}
+	for len(queue) > 0 {
+		dir := queue[0]
+		queue = queue[1:]
+		pkg := packages[dir]
+		if pkg == nil || found[dir] != nil {
+			continue
+		}
+		found[dir] = pkg
+		for imported := range pkg.imports {
+			if imported == modulePath {
+				queue = append(queue, ".")
+			} else if rel, ok := strings.CutPrefix(imported, modulePath+"/"); ok {
+				queue = append(queue, rel)
+			}
+		}
+	}
+	var list []*goPackage
+	for _, dir := range slices.Sorted(maps.Keys(found)) {
+		list = append(list, found[dir])
+	}
+	return list
+}
+
+// read draws the conclusions from the app's packages and the modules that go.mod
+// requires.
+func (m *Main) read(packages []*goPackage, requires map[string]bool) {
+	m.Cgo, m.CgoReason = needsCgo(packages, requires)
+	m.Port, m.PortReason, m.Loopback = port(packages)
+	m.ReadsURL = slices.ContainsFunc(packages, func(p *goPackage) bool { return p.readsURL })
+	m.Health = "/"
+	for _, route := range []string{"/healthz", "/health", "/up"} {
+		if slices.ContainsFunc(packages, func(p *goPackage) bool { return p.health[route] }) {
+			m.Health = route
+			break
+		}
+	}
+}
+
+// cgoDrivers and pureDrivers are import paths, of packages or of what lies above
+// them, that decide whether an app's SQLite is C code.
+var (
+	cgoDrivers = []string{
+		"github.com/mattn/go-sqlite3",
+		"github.com/mutecomm/go-sqlcipher",
+		"github.com/tailscale/sqlite",
+		"github.com/tursodatabase/go-libsql",
+		"crawshaw.io/sqlite",
+		"gorm.io/driver/sqlite", // it imports mattn/go-sqlite3
+	}
+	pureDrivers = []string{
+		flysqlModule + "/appdb",
+		"modernc.org/sqlite",
+		"github.com/ncruces/go-sqlite3",
+		"zombiezen.com/go/sqlite",
+		"github.com/glebarez/sqlite",
+		"github.com/glebarez/go-sqlite",
+	}
+)
+
+// needsCgo decides by what the app imports itself. Only where it imports no
+// driver that is known here, perhaps by way of an ORM, go.mod decides: an image
+// built with cgo runs either kind, one built without it not mattn/go-sqlite3.
+func needsCgo(packages []*goPackage, requires map[string]bool) (bool, string) {
+	imports := map[string]bool{}
+	for _, p := range packages {
+		maps.Copy(imports, p.imports)
+	}
+	sorted := slices.Sorted(maps.Keys(imports))
+	for _, list := range [][]string{{"C"}, cgoDrivers} {
+		if found := firstBelow(sorted, list); found != "" {
+			return true, found
+		}
+	}
+	if found := firstBelow(sorted, pureDrivers); found != "" {
+		return false, found
+	}
+	if requires["github.com/mattn/go-sqlite3"] {
+		return true, "github.com/mattn/go-sqlite3"
+	}
+	return false, ""
+}
+
+// firstBelow returns the first of paths that is one of parents or lies below it.
+func firstBelow(paths, parents []string) string {
+	for _, p := range paths {
+		if slices.ContainsFunc(parents, func(parent string) bool { return within(p, parent) }) {
+			return p
+		}
+	}
+	return ""
+}
+
+// port finds out what the app listens on: PORT where it reads that, since fly.toml
+// sets it, else the one port that the code has.
+func port(packages []*goPackage) (port int, reason string, loopback bool) {
+	var listens, addresses []string
+	for _, p := range packages {
+		if p.readsPort {
+			return DefaultPort, "the app reads PORT", false
+		}
+		listens = append(listens, p.listens...)
+		addresses = append(addresses, p.addresses...)
+	}
+	for _, list := range [][]string{listens, addresses} {
+		ports := map[int]string{}
+		for _, s := range list {
+			m := address.FindStringSubmatch(s)
+			if n, err := strconv.Atoi(m[2]); err == nil && n <= 65535 {
+				ports[n] = s
+				loopback = loopback || m[1] == "localhost" || m[1] == "[::1]" || strings.HasPrefix(m[1], "127.")
+			}
+		}
+		if len(ports) != 1 {
+			loopback = false
+			continue
+		}
+		for n, s := range ports {
+			return n, fmt.Sprintf("the code has %q", s), loopback
+		}
+	}
+	return DefaultPort, "", false
+}

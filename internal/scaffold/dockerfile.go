@@ -1,0 +1,94 @@
+package scaffold
+
+import (
+	"bytes"
+	"embed"
+	"path"
+	"text/template"
+)
+
+//go:embed templates
+var templates embed.FS
+
+// dockerfile is what the template sees.
+type dockerfile struct {
+	App, Binary, Package string
+	Cgo                  bool
+	Port                 int
+	Migrations           string // empty: none
+
+	Delivery          delivery
+	Version           string
+	EntrypointPackage string
+	Replaced          string // see Facts.FlysqlReplaced; empty where nothing is to be replaced
+
+	GoImage       string
+	GoEnv         string // variables before every go command, with a space behind
+	DownloadFirst bool
+	ModuleFiles   string
+}
+
+// BuildFlags make the binaries small and free of the builder's paths.
+func (dockerfile) BuildFlags() string { return `-trimpath -ldflags="-s -w"` }
+
+// BuildEnv is what stands before a go build.
+func (d dockerfile) BuildEnv(cgo bool) string {
+	if cgo {
+		return "CGO_ENABLED=1 " + d.GoEnv
+	}
+	return "CGO_ENABLED=0 " + d.GoEnv
+}
+
+// renderDockerfile writes the Dockerfile. Paths in the RUN lines of its build
+// stages are relative to WORKDIR, so that they can be tried outside a container.
+func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
+	oldest, err := fl.goRelease()
+	if err != nil {
+		return File{}, err
+	}
+	d := dockerfile{
+		App:     a.App,
+		Binary:  m.Binary,
+		Package: m.Package(),
+		Cgo:     m.Cgo,
+		Port:    a.Port,
+
+		Delivery:          f.delivery(fl),
+		Version:           fl.Version,
+		EntrypointPackage: entrypointPackage,
+
+		GoImage: "golang:" + newerRelease(f.GoVersion, oldest) + "-bookworm",
+		// Modules that go.mod replaces by directories of the repository, or that
+		// go.work joins, must be there before anything is downloaded; vendor/
+		// leaves nothing to download.
+		DownloadFirst: !f.HasVendor && !f.LocalReplace && !f.UseWorkspace,
+		ModuleFiles:   "go.mod go.sum",
+	}
+	if a.Migrations != NoMigrations {
+		d.Migrations = path.Clean(a.Migrations) + "/"
+	}
+	if f.mustCopy() && f.Module != flysqlModule {
+		d.Replaced = f.FlysqlReplaced
+	}
+	if f.HasWorkspace && !f.UseWorkspace {
+		d.GoEnv = "GOWORK=off "
+	}
+	if !f.HasGoSum {
+		d.ModuleFiles = "go.mod go.sum*" // the * lets it be absent
+	}
+	text, err := template.ParseFS(templates, "templates/Dockerfile.tmpl")
+	if err != nil {
+		return File{}, err
+	}
+	var b bytes.Buffer
+	if err := text.Execute(&b, d); err != nil {
+		return File{}, err
+	}
+	return File{Path: "Dockerfile", Content: b.Bytes()}, nil
+}
+
+// dockerignore is the same for every app.
+func dockerignore() (File, error) {
+	content, err := templates.ReadFile("templates/dockerignore")
+	return File{Path: ".dockerignore", Content: content}, err
+}

@@ -1,0 +1,152 @@
+package scaffold
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Plan is what init would write, before anything of the repository but Facts was
+// compared with it.
+type Plan struct {
+	Dir     string
+	Answers Answers  // complete
+	Files   []File   // in a fixed order: the user's own first, then the copied source
+	Found   []string // what was detected and decided the files, a line each
+	Notes   []string // what the user should know or look after, a line each
+	Next    []Step   // the commands to run then
+}
+
+// File is a file to write.
+type File struct {
+	Path    string // slash-separated, relative to the repository
+	Content []byte
+}
+
+// Step is a command and what it is for.
+type Step struct{ Command, Why string }
+
+// Plan makes the files from complete answers. It is an *AnswerError where they
+// cannot be used.
+func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
+	m, ok := f.main(a.Main)
+	if !ok {
+		return nil, f.noSuchMain(a.Main)
+	}
+	if err := errors.Join(a.validate(), f.checkMigrations(a)); err != nil {
+		return nil, &AnswerError{Err: err}
+	}
+	if len(f.OutsideReplaces) > 0 {
+		return nil, fmt.Errorf("go.mod replaces %s with a directory outside this repository, which an image build cannot see: move it inside, or require a published version", strings.Join(f.OutsideReplaces, ", "))
+	}
+	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: next(a)}
+
+	toml, err := renderFlyTOML(a, m)
+	if err != nil {
+		return nil, err
+	}
+	docker, err := renderDockerfile(f, a, m, fl)
+	if err != nil {
+		return nil, err
+	}
+	ignore, err := dockerignore()
+	if err != nil {
+		return nil, err
+	}
+	p.Files = []File{toml, docker, ignore}
+	if f.delivery(fl) == bySource {
+		source, err := fl.copied()
+		if err != nil {
+			return nil, err
+		}
+		p.Files = append(p.Files, source...)
+	}
+	return p, nil
+}
+
+// checkMigrations says why the directory cannot be copied into the image.
+func (f *Facts) checkMigrations(a Answers) error {
+	if a.Migrations == NoMigrations || checkMigrations(a.Migrations) != nil {
+		return nil // nothing to look at; validate says the rest
+	}
+	root, err := os.OpenRoot(f.Dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close() // it was only read
+	info, err := root.Stat(filepath.FromSlash(a.Migrations))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--migrations %q: there is no such directory in the repository", a.Migrations)
+	}
+	if err != nil {
+		return fmt.Errorf("--migrations: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("--migrations %q is a file: give the directory that it is in", a.Migrations)
+	}
+	return nil
+}
+
+// found tells what was seen, so that a wrong guess is noticed.
+func (f *Facts) found(a Answers, m Main) []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	add("program     %s, of module %s", m.Package(), f.Module)
+	switch {
+	case m.Cgo:
+		add("cgo         yes: %s", m.CgoReason)
+	case m.CgoReason != "":
+		add("cgo         no: %s", m.CgoReason)
+	default:
+		add("cgo         no: no SQLite driver that needs it was seen")
+	}
+	switch {
+	case a.Port == m.Port && m.PortReason != "":
+		add("port        %d: %s", a.Port, m.PortReason)
+	default:
+		add("port        %d", a.Port)
+	}
+	add("health      GET %s", m.Health)
+	add("migrations  %s", a.Migrations)
+	return list
+}
+
+func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if !m.ReadsURL {
+		add("the code does not mention DATABASE_URL: have the app open the database that it names (%s), for what it writes elsewhere is lost with the machine", a.DB)
+	}
+	if m.PortReason == "" && a.Port == m.Port {
+		add("the code does not say which port the app listens on: %d is assumed, and set as PORT; --port changes it", a.Port)
+	}
+	if m.Loopback && a.Port == m.Port {
+		add("the app seems to listen on localhost only (%s), where Fly's proxy cannot reach it: listen on \":%d\"", m.PortReason, a.Port)
+	}
+	if f.Requires && !f.HasGoSum && !f.HasVendor {
+		add("there is no go.sum, without which the image cannot be built: run go mod tidy before fly deploy")
+	}
+	if len(f.WorkspaceOutside) > 0 {
+		add("go.work uses %s, outside this repository: the image is built by go.mod alone (GOWORK=off)", strings.Join(f.WorkspaceOutside, ", "))
+	}
+	if f.Truncated {
+		add("the repository has more than %d files, and the rest was not looked at: check the lines above", maxEntries)
+	}
+	if f.delivery(fl) == bySource {
+		add("%s holds flysql's source, from which the image builds flysql-entrypoint: commit it", sourceDir)
+	}
+	return list
+}
+
+// next are the commands of a first deployment. One machine, because a second
+// would have a second, empty database.
+func next(a Answers) []Step {
+	return []Step{
+		{"fly apps create " + a.App, "once; if the name is taken: flysql init --app OTHER --force"},
+		{"fly deploy --ha=false", "one machine; the first deploy makes its volume"},
+		{"fly logs", "the boot, step by step"},
+	}
+}
