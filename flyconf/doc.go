@@ -16,12 +16,20 @@
 //	}
 //	text, err = flyconf.Render(cfg, nil)
 //
-// The model holds the keys that an app on one volume needs. A key that it does
-// not hold is an error of Parse and never dropped, so that Render after Parse
-// loses nothing but comments and layout.
+// The model has every key that flyctl knows. A key that flyctl does not know is a
+// warning, is kept in the Extra of its table, and is written back, so that Render
+// after Parse loses nothing but comments and layout. fly.json and fly.yaml are
+// read by the same Parse.
+//
+// Config.Problems lists everything there is to say about a file, each with a
+// severity, line, column and fix, and Problem.Excerpt shows the line:
+//
+//	for _, p := range cfg.Problems() {
+//		fmt.Printf("%s: %v\n%s", p.Severity, p, p.Excerpt(text))
+//	}
 //
 // What is accepted follows flyctl's own reading of the file
 // (https://fly.io/docs/reference/configuration/), with one exception: values that
 // flyctl accepts and then reads as something else than they look like, such as an
-// integer that becomes nanoseconds, are errors here.
+// integer that becomes nanoseconds, are problems here.
 package flyconf
