@@ -24,6 +24,7 @@ import (
 // entrypoint (with the fault seams that a release has not), or as an app.
 const (
 	asEntrypoint = "FLYSQL_TEST_AS_ENTRYPOINT"
+	asCrash      = "FLYSQL_TEST_AS_CRASH"  // "JOURNALMODE DATABASE": see crashed
 	faultAt      = "FLYSQL_TEST_FAULT"     // OPERATION=kill, OPERATION=error, OPERATION=stop or OPERATION=SIGNAL
 	mountsFrom   = "FLYSQL_TEST_MOUNTINFO" // a file in place of /proc/self/mountinfo
 )
@@ -35,6 +36,10 @@ var underRace bool
 func TestMain(m *testing.M) {
 	if os.Getenv(asEntrypoint) != "" {
 		os.Exit(entrypointMain())
+	}
+	if mode, path, asked := strings.Cut(os.Getenv(asCrash), " "); asked {
+		fmt.Fprintln(os.Stderr, crashMain(mode, path))
+		os.Exit(1)
 	}
 	dir, err := os.MkdirTemp("", "flysql-entrypoint")
 	if err != nil {
