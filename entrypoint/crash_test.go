@@ -84,10 +84,8 @@ func settled(t *testing.T, db, before string) {
 	if got := query(t, db, "SELECT count(*) FROM sqlite_schema WHERE name IN ('c', 'd', 'e')"); got != "0" {
 		t.Error("tables of the failed migration are left")
 	}
-	for _, left := range leftovers(t, db) {
-		if !strings.HasPrefix(left, "aside/") {
-			t.Errorf("left behind: %s", left)
-		}
+	if left := leftovers(t, db); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
@@ -127,9 +125,8 @@ func TestKilledInMigration(t *testing.T) {
 				}
 				r := e.run(t).expect(t, 0)
 				settled(t, db, before)
-				aside, _ := filepath.Glob(filepath.Join(filepath.Dir(db), stateDir, "aside", "*"))
 				if !noTx {
-					if tl.name != "golang-migrate" && (r.outcome("settle") != "continues" || len(aside) > 0) {
+					if aside := asides(t, db); tl.name != "golang-migrate" && (r.outcome("settle") != "continues" || len(aside) > 0) {
 						t.Errorf("settled with %q, aside %v", r.outcome("settle"), aside)
 					}
 					return
@@ -196,4 +193,48 @@ func TestKilledInMigrateCommand(t *testing.T) {
 		t.Errorf("settle: %s", r.stderr)
 	}
 	settled(t, db, before)
+}
+
+// What is left of a snapshot that was cut short takes no room from the next, and
+// goes also when nothing is pending.
+func TestPartialSnapshotGoes(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "app.db")
+	makeDB(t, db, 100)
+	partial := stateOf(db).partial()
+	if err := os.MkdirAll(filepath.Dir(partial), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(partial, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entry{db: db, app: []string{"true"}}.run(t).expect(t, 0)
+	if _, err := os.Stat(partial); err == nil {
+		t.Error("it is still there")
+	}
+}
+
+// Rests of an earlier restore never take the place of what was kept before.
+func TestAsideIsNotOverwritten(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "app.db")
+	makeDB(t, db, 100)
+	s := stateOf(db)
+	kept := filepath.Join(s.aside(), "app.db.20240101T000000.000Z")
+	rest := filepath.Join(s.dir, "app.db.aside-wal")
+	if err := os.MkdirAll(s.aside(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{kept: "db", kept + "-wal": "precious", rest: "rest"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entry{db: db, app: []string{"true"}}.run(t).expect(t, 0)
+	if got, err := os.ReadFile(kept + "-wal"); err != nil || string(got) != "precious" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := asides(t, db); len(got) != 3 {
+		t.Errorf("aside: %v", got)
+	}
 }

@@ -394,7 +394,8 @@ func files(t *testing.T, tree map[string]string) string {
 	return dir
 }
 
-// leftovers lists what a boot left in .flysql that it should not have.
+// leftovers lists what a boot left in .flysql that it should not have: all but
+// locks, snapshots, and what a restore replaced.
 func leftovers(t *testing.T, db string) []string {
 	t.Helper()
 	var found []string
@@ -404,12 +405,22 @@ func leftovers(t *testing.T, db string) []string {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() || strings.HasSuffix(name, ".lock") || strings.Contains(path, "/snapshots/") && !strings.Contains(name, ".partial") {
+		if d.IsDir() || strings.HasSuffix(name, ".lock") || strings.Contains(path, "/snapshots/") && !strings.Contains(name, ".partial") || strings.Contains(path, "/aside/") {
 			return nil
 		}
 		found = append(found, strings.TrimPrefix(path, root+"/"))
 		return nil
 	})
+	return found
+}
+
+// asides lists what restores have kept.
+func asides(t *testing.T, db string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(db), stateDir, "aside", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return found
 }
 
