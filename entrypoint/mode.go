@@ -178,7 +178,8 @@ func (b *boot) find(argv []string) (string, error) {
 		if err == nil {
 			return path, nil
 		}
-		if !isNotExist(err) && notExecutable == nil {
+		// A directory that cannot be looked into says nothing about the command.
+		if _, serr := os.Stat(filepath.Clean(dir) + "/" + name); serr == nil && notExecutable == nil {
 			notExecutable = err
 		}
 	}
