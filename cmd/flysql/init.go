@@ -73,14 +73,19 @@ func must(err error) {
 	}
 }
 
-func (c *cli) init(ctx context.Context, f *initFlags) error {
+func (c *cli) init(ctx context.Context, f *initFlags) (err error) {
 	facts, err := scaffold.Detect(ctx, ".")
 	if err != nil {
 		return err
 	}
 	var ask *prompter
 	if !f.yes && !f.dryRun && !f.json {
-		ask = c.newPrompter()
+		if ask, err = c.newPrompter(); err != nil {
+			return err
+		}
+	}
+	if ask != nil {
+		defer func() { err = errors.Join(err, ask.close()) }()
 	}
 	answers, err := f.complete(ctx, facts, ask)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -87,7 +88,7 @@ func TestInitCancelled(t *testing.T) {
 	dir := module(t, "-- go.mod --\nmodule m\n-- main.go --\npackage main\n")
 	t.Chdir(dir)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errInterrupted)
+	cancel(&signalError{syscall.SIGINT})
 	code, stdout, stderr := output(ctx, nil, "init", "--yes")
 	if code != 130 || stdout != "" {
 		t.Errorf("exit code %d, want 130; stdout %q\n%s", code, stdout, stderr)

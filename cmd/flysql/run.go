@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -120,7 +119,3 @@ func terminal(stream any) *os.File {
 func (c *cli) colors(stream io.Writer) bool {
 	return terminal(stream) != nil && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb"
 }
-
-// errInterrupted is Ctrl-C as a key, which no signal tells of: a prompt has the
-// terminal in raw mode.
-var errInterrupted = &signalError{syscall.SIGINT}
