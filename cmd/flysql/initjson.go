@@ -46,7 +46,7 @@ func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, 
 	for _, g := range changes.Groups() {
 		file := initFileJSON{Path: g.Path, Action: string(g.Action)}
 		file.Files, file.Bytes = g.Size()
-		if g.Action == scaffold.Overwrite && !force {
+		if g.Single() && g.Action == scaffold.Overwrite && !force {
 			file.Action = "conflict"
 		}
 		if g.Single() {

@@ -50,10 +50,10 @@ func (c *cli) printPlan(plan *scaffold.Plan, changes *scaffold.Changes, f *initF
 // summary says in one line what happens to a group.
 func summary(g scaffold.Group, force bool) string {
 	action := string(g.Action)
-	if g.Action == scaffold.Overwrite && !force {
-		action = "differs"
-	}
 	if g.Single() {
+		if g.Action == scaffold.Overwrite && !force {
+			action = "differs"
+		}
 		return fmt.Sprintf("%-9s %s", action, g.Path)
 	}
 	files, size := g.Size()

@@ -14,7 +14,8 @@ import (
 // Action is what Apply does with a file.
 type Action string
 
-// The actions. Overwrite and Remove touch what is there, and are to be asked for.
+// The actions. Overwrite touches what may be the user's work, and is to be asked
+// for outside the directory of the copied source.
 const (
 	Create    Action = "create"
 	Overwrite Action = "overwrite"
@@ -146,11 +147,12 @@ func (c *Changes) Pending() bool {
 }
 
 // Conflicts lists the files that are there with other content: they may be the
-// user's work, and are touched only when that is asked for.
+// user's work, and are touched only when that is asked for. The directory of the
+// copied source is flysql's own, and no conflict.
 func (c *Changes) Conflicts() []string {
 	var list []string
 	for _, f := range c.Files {
-		if f.Action == Overwrite || f.Action == Remove {
+		if f.Action == Overwrite && !within(f.Path, sourceDir) {
 			list = append(list, f.Path)
 		}
 	}
