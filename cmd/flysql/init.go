@@ -53,11 +53,12 @@ On a terminal, init asks; --yes takes the flags and the defaults instead.`,
 	flags.StringVar(&a.Main, "main", "", "the main package's directory, such as ./cmd/web (default: the only one)")
 	flags.IntVar(&a.Port, "port", 0, "the port that the app listens on (default: from the code, else 8080)")
 	flags.StringVar(&a.Migrations, "migrations", "", `directory of SQL migrations, or "none" (default: as found)`)
+	flags.StringVar(&a.Command, "command", "", "what the container runs, quoted as for a shell (default: the program)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "write without asking")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the changes as a diff, write nothing")
 	flags.BoolVar(&f.force, "force", false, "overwrite files that exist with other content")
 	flags.BoolVar(&f.json, "json", false, "print plan and result as JSON; asks nothing")
-	for _, flag := range []string{"app", "region", "db", "size", "port"} {
+	for _, flag := range []string{"app", "region", "db", "size", "port", "command"} {
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
 	for _, flag := range []string{"main", "migrations"} {

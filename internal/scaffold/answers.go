@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kballard/go-shellquote"
+
 	"github.com/flysql/flysql/flyconf"
 )
 
@@ -35,6 +37,7 @@ type Answers struct {
 	Main       string // the main package's directory, "./cmd/web"; empty: the only one
 	Port       int    // what the app listens on; 0: as detected
 	Migrations string // directory in the repository; empty: as detected; NoMigrations: none
+	Command    string // what the container runs, in a shell's quoting; empty: the program, or the Dockerfile's own
 }
 
 // Complete fills the answers that f knows. A *ChoiceError says that the
@@ -58,6 +61,9 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 	a.Main = m.Package()
 	if a.App == "" {
 		a.App = f.App
+	}
+	if literal := m.Database.Literal; a.DB == "" && m.Database.Var == "" && checkDB(literal) == nil {
+		a.DB = literal // it is on the volume already
 	}
 	if a.DB == "" {
 		a.DB = path.Join(dataDir, a.App+".db")
@@ -118,7 +124,23 @@ func (a Answers) validate() error {
 	if err := checkMigrations(a.Migrations); err != nil {
 		bad("--migrations %w", err)
 	}
+	if a.Command != "" {
+		if words, err := shellquote.Split(a.Command); err != nil {
+			bad("--command %q: %w", a.Command, err)
+		} else if len(words) == 0 || words[0] == "" {
+			bad("--command %q: name a program", a.Command)
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// command is the container's command; nil where the answers leave it open.
+func (a Answers) command() []string {
+	words, err := shellquote.Split(a.Command)
+	if err != nil || a.Command == "" {
+		return nil // validate says so
+	}
+	return words
 }
 
 // checkMigrations says why a Dockerfile cannot copy this directory.

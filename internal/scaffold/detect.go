@@ -41,7 +41,7 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	f.App = cmp.Or(appNameFrom(moduleBase(f.Module)), appNameFrom(filepath.Base(abs)), "app")
 
 	packages := map[string]*goPackage{}
-	migrations := map[string]bool{}
+	migrations := map[string]string{} // directory: tool
 	build := buildContext(root)
 	f.Truncated, err = walk(root, maxEntries, func(name string) {
 		if ctx.Err() != nil {
@@ -51,8 +51,10 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 		case ".go":
 			readGo(root, build, name, packages)
 		case ".sql":
-			if !migrations[dir] && plainPath.MatchString(dir) && isMigration(root, name) {
-				migrations[dir] = true
+			if migrations[dir] == "" && plainPath.MatchString(dir) {
+				if tool := migrationTool(root, name); tool != "" {
+					migrations[dir] = tool
+				}
 			}
 		}
 	})
@@ -68,6 +70,9 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	}
 	sortMains(f.Mains)
 	dirs := slices.Sorted(maps.Keys(migrations))
+	if len(migrations) > 0 {
+		f.Tools = migrations
+	}
 	for i := range f.Mains {
 		m := &f.Mains[i]
 		m.read(closure(m.Dir, f.Module, packages), requires)
@@ -117,7 +122,10 @@ func closure(dir, modulePath string, packages map[string]*goPackage) []*goPackag
 func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 	m.Cgo, m.CgoReason = needsCgo(packages, requires)
 	m.Port, m.PortReason, m.Loopback = port(packages)
-	m.ReadsURL = slices.ContainsFunc(packages, func(p *goPackage) bool { return p.readsURL })
+	m.Database = findDatabase(packages)
+	m.Driver = driver(packages)
+	m.Database.Path = m.Driver != "" && m.Driver != flysqlModule+"/appdb"
+	m.Migrates = selfMigration(packages)
 	m.Health = "/"
 	for _, route := range []string{"/healthz", "/health", "/up"} {
 		if slices.ContainsFunc(packages, func(p *goPackage) bool { return p.health[route] }) {
@@ -171,6 +179,19 @@ func needsCgo(packages []*goPackage, requires map[string]bool) (bool, string) {
 	return false, ""
 }
 
+// driver is the import that opens SQLite: appdb where there are several, since
+// it is what the app's own code calls.
+func driver(packages []*goPackage) string {
+	imports := map[string]bool{}
+	for _, p := range packages {
+		maps.Copy(imports, p.imports)
+	}
+	if appdb := flysqlModule + "/appdb"; imports[appdb] {
+		return appdb
+	}
+	return firstBelow(slices.Sorted(maps.Keys(imports)), slices.Concat(cgoDrivers, pureDrivers))
+}
+
 // firstBelow returns the first of paths that is one of parents or lies below it.
 func firstBelow(paths, parents []string) string {
 	for _, p := range paths {
@@ -186,8 +207,8 @@ func firstBelow(paths, parents []string) string {
 func port(packages []*goPackage) (port int, reason string, loopback bool) {
 	var listens, addresses []string
 	for _, p := range packages {
-		if p.readsPort {
-			return DefaultPort, "the app reads PORT", false
+		if p.readsPort != "" {
+			return DefaultPort, p.readsPort, false
 		}
 		listens = append(listens, p.listens...)
 		addresses = append(addresses, p.addresses...)

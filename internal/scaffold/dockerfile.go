@@ -3,7 +3,9 @@ package scaffold
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"path"
+	"strings"
 	"text/template"
 )
 
@@ -14,8 +16,10 @@ var templates embed.FS
 type dockerfile struct {
 	App, Binary, Package string
 	Cgo                  bool
+	Command              string // as CMD takes it
 	Port                 int
 	Migrations           string // empty: none
+	DB                   string // for flysql-entrypoint; empty where DATABASE_URL says it
 
 	Delivery          delivery
 	Version           string
@@ -51,6 +55,7 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 		Binary:  m.Binary,
 		Package: m.Package(),
 		Cgo:     m.Cgo,
+		Command: execForm([]string{m.Binary}),
 		Port:    a.Port,
 
 		Delivery:          f.delivery(fl),
@@ -63,6 +68,12 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 		// leaves nothing to download.
 		DownloadFirst: !f.HasVendor && !f.LocalReplace && !f.UseWorkspace,
 		ModuleFiles:   "go.mod go.sum",
+	}
+	if command := a.command(); command != nil {
+		d.Command = execForm(command)
+	}
+	if m.Database.variable() != databaseURL {
+		d.DB = a.DB
 	}
 	if a.Migrations != NoMigrations {
 		d.Migrations = path.Clean(a.Migrations) + "/"
@@ -85,6 +96,21 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 		return File{}, err
 	}
 	return File{Path: "Dockerfile", Content: b.Bytes()}, nil
+}
+
+// execForm writes a command as ENTRYPOINT and CMD take it without a shell.
+func execForm(words []string) string {
+	var list []string
+	for _, word := range words {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(word); err != nil {
+			panic(err) // a string can be encoded
+		}
+		list = append(list, strings.TrimSpace(b.String()))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
 }
 
 // dockerignore is the same for every app.

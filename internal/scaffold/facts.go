@@ -33,6 +33,8 @@ type Facts struct {
 	FlysqlReplaced string
 	EntrypointTool bool // go.mod has flysql-entrypoint as a tool
 
+	Tools map[string]string // the tool that migrations are made for, by their directories; nil where there are none
+
 	Truncated bool // the repository is larger than Detect looks
 }
 
@@ -42,7 +44,11 @@ type Main struct {
 	Dir    string // slash-separated, relative to the repository: ".", "cmd/web"
 	Binary string // the program's name
 
-	ReadsURL bool // it mentions DATABASE_URL, which says where the database is
+	Database Database // how it learns where its database is
+	Driver   string   // the import that opens SQLite; empty where none is known
+	// Migrates says by which library, and where, the app migrates by itself;
+	// empty where it does not.
+	Migrates string
 
 	Cgo       bool   // it must be built with CGO_ENABLED=1
 	CgoReason string // the import that decided it; empty where there was none

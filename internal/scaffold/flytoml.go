@@ -17,8 +17,8 @@ func flyConfig(a Answers, m Main) *flyconf.Config {
 		KillTimeout:   30 * time.Second,
 		Deploy:        &flyconf.Deploy{Strategy: "rolling", WaitTimeout: 10 * time.Minute},
 		Env: map[string]string{
-			"DATABASE_URL": "file://" + a.DB,
-			"PORT":         strconv.Itoa(a.Port),
+			m.Database.variable(): m.Database.value(a.DB),
+			"PORT":                strconv.Itoa(a.Port),
 		},
 		Mounts: []flyconf.Mount{{
 			Source:                     volumeName(a.App),
@@ -53,7 +53,7 @@ func flyConfig(a Answers, m Main) *flyconf.Config {
 func growthLimitGB(sizeGB int) int { return min(10*sizeGB, 500) }
 
 // flyComments says why the file is as it is, for whoever edits it.
-func flyComments(a Answers) flyconf.Comments {
+func flyComments(a Answers, m Main) flyconf.Comments {
 	return flyconf.Comments{
 		"": "How Fly.io runs " + a.App + ". Written by flysql init; yours to edit.\n" +
 			"https://fly.io/docs/reference/configuration/",
@@ -65,7 +65,7 @@ func flyComments(a Answers) flyconf.Comments {
 			"No release_command either: it runs on a machine that has no volume. Migrations\n" +
 			"run at boot, by flysql-entrypoint, before the app starts; wait_timeout covers them.",
 
-		"env.DATABASE_URL": "On the volume below. Whatever is written elsewhere is lost with the machine.",
+		"env." + m.Database.variable(): "On the volume below. Whatever is written elsewhere is lost with the machine.",
 
 		"mounts": "The first fly deploy makes the volume, with initial_size. It belongs to one\n" +
 			"machine: a second machine would have a second, empty database. Above the threshold\n" +
@@ -80,7 +80,7 @@ func flyComments(a Answers) flyconf.Comments {
 
 // renderFlyTOML writes fly.toml.
 func renderFlyTOML(a Answers, m Main) (File, error) {
-	content, err := flyconf.Render(flyConfig(a, m), flyComments(a))
+	content, err := flyconf.Render(flyConfig(a, m), flyComments(a, m))
 	if err != nil {
 		return File{}, err
 	}

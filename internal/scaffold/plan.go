@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -103,6 +104,7 @@ func (f *Facts) found(a Answers, m Main) []string {
 	default:
 		add("cgo         no: no SQLite driver that needs it was seen")
 	}
+	add("database    %s", m.describeDatabase(a))
 	switch {
 	case a.Port == m.Port && m.PortReason != "":
 		add("port        %d: %s", a.Port, m.PortReason)
@@ -110,16 +112,24 @@ func (f *Facts) found(a Answers, m Main) []string {
 		add("port        %d", a.Port)
 	}
 	add("health      GET %s", m.Health)
-	add("migrations  %s", a.Migrations)
+	if tool := f.Tools[path.Clean(a.Migrations)]; tool != "" {
+		add("migrations  %s (%s)", a.Migrations, tool)
+	} else {
+		add("migrations  %s", a.Migrations)
+	}
 	return list
 }
 
 func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	if !m.ReadsURL {
-		add("the code does not mention DATABASE_URL: have the app open the database that it names (%s), for what it writes elsewhere is lost with the machine", a.DB)
+	list = append(list, m.Database.notes(a, m)...)
+	if m.Migrates != "" && a.Migrations != NoMigrations {
+		add("the app migrates by itself (%s), and flysql-entrypoint does it before: one of them is enough. The entrypoint takes a snapshot first and undoes what fails; --migrations none leaves it to the app", m.Migrates)
+	} else if m.Migrates != "" {
+		add("the app migrates by itself (%s)", m.Migrates)
 	}
+	list = append(list, f.others(m)...)
 	if m.PortReason == "" && a.Port == m.Port {
 		add("the code does not say which port the app listens on: %d is assumed, and set as PORT; --port changes it", a.Port)
 	}
