@@ -17,7 +17,7 @@ import (
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitUsage  = 2
+	exitUsage  = 2 // and when --check found a difference
 )
 
 // cli is what every verb works with: nothing in this package reads the
@@ -52,10 +52,11 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	fmt.Fprintf(stderr, "flysql: %v\n", err)
 	var sig *signalError
 	var usage *usageError
+	var drift *driftError
 	switch {
 	case errors.As(err, &sig):
 		return 128 + int(sig.signal)
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &drift):
 		return exitUsage
 	}
 	return exitFailed

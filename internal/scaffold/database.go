@@ -19,7 +19,10 @@ func (d Database) variable() string {
 
 // value is what the variable holds for the database at a path.
 func (d Database) value(db string) string {
-	if d.Path {
+	switch {
+	case d.Scheme != "":
+		return d.Scheme + db
+	case d.Path:
 		return db
 	}
 	return "file://" + db
@@ -58,10 +61,23 @@ func (d Database) notes(a Answers, m Main) []string {
 	case d.Literal != "" && d.Literal != a.DB:
 		add("the database's path stands in the code (%s opens %q): have it read %s, which is set to the path on the volume, for what the app writes elsewhere is lost with the machine", d.LiteralPlace, d.Literal, databaseURL)
 	case d.Literal != "":
+	case d.Scheme != "":
+		if len(m.Notes) == 0 {
+			add("have the app open the database that DATABASE_URL names (%s), for what it writes elsewhere is lost with the machine", a.DB)
+		}
 	default:
 		add("the code does not mention DATABASE_URL: have the app open the database that it names (%s), for what it writes elsewhere is lost with the machine", a.DB)
 	}
 	return list
+}
+
+// forEntrypoint is what FLYSQL_DB must say; empty where DATABASE_URL does, in a
+// form that flysql-entrypoint reads.
+func (d Database) forEntrypoint(db string) string {
+	if d.variable() == databaseURL && d.Scheme == "" {
+		return ""
+	}
+	return db
 }
 
 // others tells of the module's other programs, which the image does not start.

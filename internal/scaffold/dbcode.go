@@ -41,6 +41,9 @@ type Database struct {
 	Others []string
 	// Path: the code takes a plain path, as SQLite drivers do; appdb takes a URL.
 	Path bool
+	// Scheme is what stands before the path where it is another URL than appdb's:
+	// "sqlite3:" for Rails. Empty: as Path says.
+	Scheme string
 
 	Literal      string // a path that the code has, where there is no variable
 	LiteralPlace string

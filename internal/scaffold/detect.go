@@ -3,6 +3,7 @@ package scaffold
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -19,8 +20,8 @@ import (
 // or leaves it to PORT. It is flyctl's default too.
 const DefaultPort = 8080
 
-// Detect looks at the Go module in dir. It reads go.mod, go.work, and the module's
-// Go and SQL files as far as they are text of a usual size; it follows no link out
+// Detect looks at the app in dir: a Go module, or anything that has a Dockerfile.
+// It reads go.mod, go.work, the Dockerfile, and the Go and SQL files as far as they are text of a usual size; it follows no link out
 // of dir and runs nothing.
 func Detect(ctx context.Context, dir string) (*Facts, error) {
 	abs, err := filepath.Abs(dir)
@@ -34,11 +35,19 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	defer root.Close() // it was only read
 
 	f := &Facts{Dir: abs}
+	f.Fly, f.Beside = readFly(root), findBeside(root)
+	// What is wrong with the Dockerfile matters only where there is nothing else
+	// to go by; Compare looks at it too.
+	var dockerErr error
+	f.Docker, dockerErr = readDocker(root)
 	requires, err := f.readModule(root)
+	if errors.Is(err, errNoModule) && dockerErr != nil {
+		return nil, dockerErr
+	}
 	if err != nil {
 		return nil, err
 	}
-	f.App = cmp.Or(appNameFrom(moduleBase(f.Module)), appNameFrom(filepath.Base(abs)), "app")
+	f.App = cmp.Or(appNameFrom(f.moduleName()), appNameFrom(filepath.Base(abs)), "app")
 
 	packages := map[string]*goPackage{}
 	migrations := map[string]string{} // directory: tool
@@ -78,7 +87,19 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 		m.read(closure(m.Dir, f.Module, packages), requires)
 		m.Migrations = migrationsFor(m.Dir, dirs, f.Mains)
 	}
+	if len(f.Mains) == 0 && f.Docker != nil && !f.Docker.Written {
+		f.readForeign(root)
+		f.Foreign.Migrations = migrationsFor(".", dirs, nil)
+	}
 	return f, nil
+}
+
+// moduleName is the module's own name; empty where there is no module.
+func (f *Facts) moduleName() string {
+	if f.Module == "" {
+		return ""
+	}
+	return moduleBase(f.Module)
 }
 
 // binary is the name that the go command gives the program.

@@ -235,7 +235,7 @@ func TestDetectErrors(t *testing.T) {
 		want      []string
 	}{
 		{"no module", repo(t, "-- main.go --\npackage main\n"), []string{"no go.mod in ", "go mod init"}},
-		{"a module above", inModule, []string{"no go.mod in " + inModule, "run flysql init in the root of the module, which is " + filepath.Dir(inModule)}},
+		{"a module above", inModule, []string{"no go.mod in " + inModule, ", and no Dockerfile: run flysql init in the root of the module, which is " + filepath.Dir(inModule)}},
 		{"broken go.mod", repo(t, "-- go.mod --\nmodule m\n\nrequire (\n"), []string{"go.mod cannot be read, mend it first", "go.mod:3"}},
 		{"go.mod without a module", repo(t, "-- go.mod --\ngo 1.25\n"), []string{"go.mod names no module"}},
 		{"broken go.work", repo(t, "-- go.mod --\nmodule m\n-- go.work --\nuse (\n"), []string{"go.work cannot be read", "go.work:1"}},
@@ -334,6 +334,9 @@ func TestComplete(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			if tt.want.Region == "" {
+				tt.want.Region, tt.want.SizeGB = DefaultRegion, DefaultSizeGB
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

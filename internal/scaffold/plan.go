@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,12 +20,17 @@ type Plan struct {
 	Found   []string // what was detected and decided the files, a line each
 	Notes   []string // what the user should know or look after, a line each
 	Next    []Step   // the commands to run then
+
+	RegionKnown bool // fly.toml has the region, so that it is no mere default
 }
 
 // File is a file to write.
 type File struct {
 	Path    string // slash-separated, relative to the repository
 	Content []byte
+	// Addition is for a present file that flysql init did not write: it is kept.
+	// nil: the file is written whole or not at all.
+	Addition *Addition
 }
 
 // Step is a command and what it is for.
@@ -33,23 +39,25 @@ type Step struct{ Command, Why string }
 // Plan makes the files from complete answers. It is an *AnswerError where they
 // cannot be used.
 func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
-	m, ok := f.main(a.Main)
-	if !ok {
-		return nil, f.noSuchMain(a.Main)
+	m, err := f.program(a)
+	if err != nil {
+		return nil, err
 	}
-	if err := errors.Join(a.validate(), f.checkMigrations(a)); err != nil {
+	asRoot := f.Foreign != nil && f.Docker.User == ""
+	if err := errors.Join(a.validate(asRoot), f.checkMigrations(a), f.checkCommand(a)); err != nil {
 		return nil, &AnswerError{Err: err}
 	}
 	if len(f.OutsideReplaces) > 0 {
 		return nil, fmt.Errorf("go.mod replaces %s with a directory outside this repository, which an image build cannot see: move it inside, or require a published version", strings.Join(f.OutsideReplaces, ", "))
 	}
-	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: next(a)}
+	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: next(a),
+		RegionKnown: f.Fly != nil && f.Fly.Region == a.Region}
 
 	toml, err := renderFlyTOML(a, m)
 	if err != nil {
 		return nil, err
 	}
-	docker, err := renderDockerfile(f, a, m, fl)
+	docker, err := f.dockerFile(a, m, fl)
 	if err != nil {
 		return nil, err
 	}
@@ -91,12 +99,29 @@ func (f *Facts) checkMigrations(a Answers) error {
 	return nil
 }
 
+// checkCommand says that nothing is known to run.
+func (f *Facts) checkCommand(a Answers) error {
+	if f.Foreign == nil || a.Command != "" || f.Docker.Command != "" {
+		return nil
+	}
+	return errors.New("--command is missing: the Dockerfile's last stage has neither CMD nor ENTRYPOINT; say what the container runs, as in --command \"node server.js\"")
+}
+
 // found tells what was seen, so that a wrong guess is noticed.
 func (f *Facts) found(a Answers, m Main) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	add("program     %s, of module %s", m.Package(), f.Module)
+	if f.Foreign == nil {
+		add("program     %s, of module %s", m.Package(), f.Module)
+	} else {
+		kind := ""
+		if m.Framework != "" {
+			kind = m.Framework + ", "
+		}
+		add("program     %s%s", kind, cmp.Or(a.Command, f.Docker.Command))
+	}
 	switch {
+	case f.Foreign != nil:
 	case m.Cgo:
 		add("cgo         yes: %s", m.CgoReason)
 	case m.CgoReason != "":
@@ -106,6 +131,8 @@ func (f *Facts) found(a Answers, m Main) []string {
 	}
 	add("database    %s", m.describeDatabase(a))
 	switch {
+	case f.Fly != nil && a.Port == f.Fly.Port && a.Port != m.Port:
+		add("port        %d: fly.toml has it", a.Port)
 	case a.Port == m.Port && m.PortReason != "":
 		add("port        %d: %s", a.Port, m.PortReason)
 	default:
@@ -123,6 +150,8 @@ func (f *Facts) found(a Answers, m Main) []string {
 func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	list = append(list, f.Fly.notes(a, m)...)
+	list = append(list, besideNotes(f.Beside, a.DB)...)
 	list = append(list, m.Database.notes(a, m)...)
 	if m.Migrates != "" && a.Migrations != NoMigrations {
 		add("the app migrates by itself (%s), and flysql-entrypoint does it before: one of them is enough. The entrypoint takes a snapshot first and undoes what fails; --migrations none leaves it to the app", m.Migrates)
@@ -130,7 +159,10 @@ func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 		add("the app migrates by itself (%s)", m.Migrates)
 	}
 	list = append(list, f.others(m)...)
-	if m.PortReason == "" && a.Port == m.Port {
+	list = append(list, m.Notes...)
+	if f.Foreign != nil && m.PortReason == "" && a.Port == m.Port {
+		add("the Dockerfile exposes no port: %d is assumed, and set as PORT; --port changes it", a.Port)
+	} else if m.PortReason == "" && a.Port == m.Port {
 		add("the code does not say which port the app listens on: %d is assumed, and set as PORT; --port changes it", a.Port)
 	}
 	if m.Loopback && a.Port == m.Port {

@@ -135,7 +135,7 @@ func TestFlyTOMLRandom(t *testing.T) {
 			Migrations: NoMigrations,
 		}
 		p, err := f.Plan(a, fakeFlysql("v1.0.0"))
-		if a.validate() != nil {
+		if a.validate(false) != nil {
 			if err == nil {
 				t.Fatalf("%+v: not refused", a)
 			}
