@@ -135,7 +135,7 @@ func TestFlyTOMLRandom(t *testing.T) {
 			Migrations: NoMigrations,
 		}
 		p, err := f.Plan(a, fakeFlysql("v1.0.0"))
-		if a.validate() != nil {
+		if a.validate(false) != nil {
 			if err == nil {
 				t.Fatalf("%+v: not refused", a)
 			}
@@ -159,7 +159,7 @@ func TestFlyTOMLRandom(t *testing.T) {
 		}
 		m := got.Mounts[0]
 		switch {
-		case got.Env["DATABASE_URL"] != "file://"+a.DB, got.Env["PORT"] != fmt.Sprint(a.Port), got.HTTPService.InternalPort != a.Port:
+		case got.Env["DATABASE_URL"] != a.DB, got.Env["PORT"] != fmt.Sprint(a.Port), got.HTTPService.InternalPort != a.Port:
 			t.Fatalf("%+v: %+v", a, got)
 		case a.SizeGB < 500 && m.AutoExtendLimitGB <= m.InitialSizeGB:
 			t.Fatalf("%+v: the volume cannot grow: %+v", a, m)
