@@ -30,7 +30,8 @@ e2e: $(GOTESTSUM)
 	cd e2e && $(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
-	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	@files=$$(git -c safe.directory='*' ls-files --cached --others --exclude-standard '*.go') && [ -n "$$files" ] || exit 1; \
+	  unformatted=$$(gofmt -l $$files) || exit 1; \
 	  if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go vet ./... && cd e2e && go vet ./...
 	$(STATICCHECK) ./... && cd e2e && $(STATICCHECK) ./...

@@ -9,6 +9,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/flysql/flysql/internal/migrate"
 )
 
 // Plan is what init would write, before anything of the repository but Facts was
@@ -47,7 +49,7 @@ func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
 	if err := errors.Join(a.validate(asRoot), f.checkMigrations(a), f.checkCommand(a)); err != nil {
 		return nil, &AnswerError{Err: err}
 	}
-	if len(f.OutsideReplaces) > 0 {
+	if len(f.OutsideReplaces) > 0 && !f.HasVendor { // vendor/ has their code
 		return nil, fmt.Errorf("go.mod replaces %s with a directory outside this repository, which an image build cannot see: move it inside, or require a published version", strings.Join(f.OutsideReplaces, ", "))
 	}
 	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: next(a),
@@ -95,6 +97,15 @@ func (f *Facts) checkMigrations(a Answers) error {
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("--migrations %q is a file: give the directory that it is in", a.Migrations)
+	}
+	dir, err := root.OpenRoot(filepath.FromSlash(a.Migrations))
+	if err != nil {
+		return fmt.Errorf("--migrations: %w", err)
+	}
+	defer dir.Close() // it was only read
+	// The entrypoint reads them the same way at every boot: better told now.
+	if _, err := migrate.Open(dir.FS(), migrate.Options{}); err != nil {
+		return fmt.Errorf("--migrations %q would be refused at boot: %w; --migrations %s leaves them out", a.Migrations, err, NoMigrations)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ package main
 package main
 
 import "github.com/flysql/flysql/appdb"
--- examples/guestbook/migrations/1.sql --
+-- examples/guestbook/migrations/1_a.sql --
 -- +goose Up
 `
 
@@ -182,7 +182,7 @@ func TestDockerignoreKeepsTheSource(t *testing.T) {
 			t.Errorf("%s is ignored", f.Path)
 		}
 	}
-	for _, name := range []string{"app.db", "sub/app.db", "app.db-wal", "x/app.sqlite3-shm", "data/x", ".git/HEAD", ".env", "a/.env.local", ".flysql/dev/x", ".flysql/snapshots/app.db.2026", "sub/.flysql/app.db.boot.lock"} {
+	for _, name := range []string{"app.db", "sub/app.db", "app.db-wal", "x/app.sqlite3-shm", ".git/HEAD", ".env", "a/.env.local", ".flysql/dev/x", ".flysql/snapshots/app.db.2026", "sub/.flysql/app.db.boot.lock"} {
 		if !ignored(file.Content, name) {
 			t.Errorf("%s is not ignored", name)
 		}
