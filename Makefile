@@ -18,18 +18,20 @@ help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 demo: setup ## the example app, set up by flysql init, booted by the entrypoint, served (CHECK=1 drives it by itself)
-	cd e2e && go run ./demo $(if $(CHECK),-check) $(DEMO_FLAGS)
+	@cd e2e && go build -o $(BIN)/demo ./demo
+	@cd e2e && exec $(BIN)/demo $(if $(CHECK),-check) $(DEMO_FLAGS)
 
 test: setup lint unit e2e ## everything: lint, unit and end-to-end tests
 
-unit: $(GOTESTSUM) $(GOOSE)
-	PATH="$(TOOLS):$$PATH" $(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./...
+unit: $(GOTESTSUM)
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./...
 
 e2e: $(GOTESTSUM)
 	cd e2e && $(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
-	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	@files=$$(git -c safe.directory='*' ls-files --cached --others --exclude-standard '*.go') && [ -n "$$files" ] || exit 1; \
+	  unformatted=$$(gofmt -l $$files) || exit 1; \
 	  if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go vet ./... && cd e2e && go vet ./...
 	$(STATICCHECK) ./... && cd e2e && $(STATICCHECK) ./...

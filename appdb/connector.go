@@ -94,7 +94,14 @@ func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.prepare(ctx, conn); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return conn, nil
+	if c.role != roleWriter {
+		return conn, nil
+	}
+	writer, err := newWriterConn(conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return writer, nil
 }
 
 // prepare checks a new connection, applies the settings, and sees to WAL if it

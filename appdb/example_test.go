@@ -77,7 +77,7 @@ func ExamplePath() {
 	// /data/app.db
 	// app.db
 	// database URL file://data/app.db refused: after two slashes "data" is read as a host name, not as part of the path; write file:///data/app.db (absolute) or file:data/app.db (relative to the working directory)
-	// database URL refused: this is a postgres: URL, and appdb opens SQLite files; copy the data with: flysql import; then write the file's URL, for example file:///data/app.db
+	// database URL refused: this is a postgres: URL, and appdb opens SQLite files; bring the data into an SQLite file first; then write the file's URL, for example file:///data/app.db
 }
 
 // A write transaction reads what it needs and writes: no other writer comes

@@ -130,7 +130,7 @@ func foreignScheme(scheme, s string) error {
 func postgresError(what string) error {
 	return &URLError{
 		Reason: "this is a " + what + ", and appdb opens SQLite files",
-		Fix:    "copy the data with: flysql import; then " + exampleFix,
+		Fix:    "bring the data into an SQLite file first; then " + exampleFix,
 	}
 }
 

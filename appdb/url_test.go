@@ -134,9 +134,9 @@ func TestPathRefuses(t *testing.T) {
 		"file:test?cache=shared&mode=memory": {"in-memory"},
 
 		// Other databases.
-		"postgres://h/db":       {"postgres: URL", "flysql import"},
-		"PostgreSQL://h/db":     {"PostgreSQL: URL", "flysql import"},
-		"host=h dbname=db":      {"PostgreSQL connection string", "flysql import"},
+		"postgres://h/db":       {"postgres: URL", "SQLite file first"},
+		"PostgreSQL://h/db":     {"PostgreSQL: URL", "SQLite file first"},
+		"host=h dbname=db":      {"PostgreSQL connection string", "SQLite file first"},
 		"mysql://h/db":          {"MySQL"},
 		"root@tcp(h:3306)/db":   {"MySQL"},
 		"u:p@unix(/run/my)/db":  {"MySQL"},

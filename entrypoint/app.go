@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // app starts the app: as a function, under supervision, or, with nothing left to
@@ -31,7 +32,7 @@ func (b *boot) app(ctx context.Context) error {
 			return b.fail(ctx, "app", 0, failed("", "share the database's lock: %w", err))
 		}
 	}
-	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "exec"), slog.String("path", path))
+	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "exec"), millis(time.Since(b.began)), slog.String("path", path))
 	if err := b.signals.handOver(); err != nil {
 		return b.fail(ctx, "app", 0, err)
 	}
@@ -68,7 +69,7 @@ func interpreterHint(path string) string {
 // call runs the app as a function. A signal ends its context; what it returns
 // then is its own affair.
 func (b *boot) call(ctx context.Context) error {
-	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "started"))
+	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "started"), millis(time.Since(b.began)))
 	if err := context.Cause(ctx); err != nil {
 		return b.fail(ctx, "app", 0, err)
 	}

@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -203,5 +204,78 @@ func TestDryRun(t *testing.T) {
 	contains(t, r.text("migrate", "pending"), file)
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 || r.stdout != "" {
 		t.Errorf("a dry run wrote %v and printed %q", entries, r.stdout)
+	}
+}
+
+// A dry run of a database that a crash left changes nothing either.
+func TestDryRunAfterACrash(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"WAL", "DELETE"} {
+		dir := t.TempDir()
+		db := crashed(t, dir, mode)
+		list := func() string {
+			var all []string
+			entries, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				if strings.HasSuffix(e.Name(), "-shm") {
+					continue // an index of the WAL, which every reader writes
+				}
+				data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, fmt.Sprintf("%s %x", e.Name(), sha256.Sum256(data)))
+			}
+			return strings.Join(all, "\n")
+		}
+		before := list()
+		entry{db: db, flags: []string{"--dry-run"}, app: []string{"true"}}.run(t).expect(t, 0)
+		if after := list(); after != before {
+			t.Errorf("%s:\n%s\nwas:\n%s", mode, after, before)
+		}
+	}
+}
+
+// Boots that fail again and again do not push out the older snapshots, and files
+// that a person put among them stay.
+func TestOlderSnapshotsStay(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "app.db")
+	makeDB(t, db, 100)
+	good, _, _ := tools[0].write(createA)
+	e := entry{db: db, env: []string{"FLYSQL_MIGRATIONS=" + files(t, good), "FLYSQL_SNAPSHOTS=1"}, app: []string{"true"}}
+	first := e.run(t).expect(t, 0).text("snapshot", "file")
+	mine := first + ".mine"
+	if err := os.WriteFile(mine, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	bad, _, _ := tools[0].write(createA, sqlStep{name: "bad", up: []string{"CRATE x;"}})
+	e.env[0] = "FLYSQL_MIGRATIONS=" + files(t, bad)
+	for range 3 {
+		e.run(t).expect(t, 1)
+	}
+	for _, file := range []string{first, mine} {
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
+	}
+	// A command that changes nothing leaves no snapshot either.
+	e.env = []string{"FLYSQL_MIGRATE=true", "FLYSQL_SNAPSHOTS=1"}
+	e.run(t).expect(t, 0)
+	if got, _ := filepath.Glob(filepath.Join(filepath.Dir(first), "*")); len(got) != 2 {
+		t.Errorf("snapshots: %v", got)
+	}
+	third, _, _ := tools[0].write(createA, createB)
+	e.env = []string{"FLYSQL_MIGRATIONS=" + files(t, third), "FLYSQL_SNAPSHOTS=1"}
+	e.run(t).expect(t, 0)
+	if _, err := os.Stat(first); err == nil {
+		t.Error("two snapshots are kept, want one")
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -32,7 +33,12 @@ const magic = "SQLite format 3\x00"
 // anything may write to it.
 func (b *boot) check(ctx context.Context) (report, error) {
 	var attrs []slog.Attr
-	if !b.DryRun {
+	if b.DryRun {
+		if hot, _ := journalAt(b.path + "-journal"); hot {
+			// Only a write can undo it, so nothing more can be known.
+			return report{outcome: "would recover", attrs: []slog.Attr{slog.String("from", b.path+"-journal")}}, nil
+		}
+	} else {
 		settled, err := b.settle(ctx)
 		if err != nil {
 			return report{}, err
@@ -65,28 +71,29 @@ func (b *boot) check(ctx context.Context) (report, error) {
 // header reads the first bytes without SQLite, which would create the file, or
 // take an empty journal for its own. It returns the file's size.
 func (b *boot) header() (int64, error) {
-	f, err := os.Open(b.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(b.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, b.strayJournals()
+	case err != nil:
+		return 0, failed("", "look at the database: %w", err)
+	case !info.Mode().IsRegular(): // opening a pipe would wait for its other end
+		return 0, refused("let DATABASE_URL name a file", "%s is not a file but a %s", b.path, kindOf(info.Mode()))
+	case info.Size() == 0:
 		return 0, b.strayJournals()
 	}
+	f, err := os.Open(b.path)
 	if err != nil {
 		return 0, failed("", "open the database: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0, failed("", "look at the database: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return 0, refused("let DATABASE_URL name a file", "%s is not a file but a %s", b.path, kindOf(info.Mode()))
-	}
-	if info.Size() == 0 {
-		return 0, b.strayJournals()
-	}
 	head := make([]byte, len(magic))
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, failed("", "read the database: %w", err)
+	}
+	if hot, pages := journalAt(b.path + "-journal"); hot && pages == 0 {
+		return 0, nil // whatever is in the file, SQLite takes it back to an empty one
 	}
 	if string(head[:n]) != magic {
 		return 0, refused("it was not changed: move it away, or let DATABASE_URL name the database",
@@ -100,8 +107,11 @@ func (b *boot) header() (int64, error) {
 func (b *boot) strayJournals() error {
 	for _, suffix := range []string{"-wal", "-journal"} {
 		info, err := os.Stat(b.path + suffix)
-		if err != nil || info.Size() == 0 || suffix == "-journal" && ofNothing(b.path+suffix) {
+		if err != nil || info.Size() == 0 {
 			continue
+		}
+		if hot, pages := journalAt(b.path + suffix); suffix == "-journal" && (!hot || pages == 0) {
+			continue // never made valid, so SQLite has not relied on it; or it leads back to nothing
 		}
 		return failed("it may hold the last transactions of a database that is missing: put the database back, or move the file away",
 			"%s has no content but %s has: SQLite would throw it away", b.path, b.path+suffix)
@@ -109,24 +119,27 @@ func (b *boot) strayJournals() error {
 	return nil
 }
 
-// ofNothing tells whether a rollback journal leads back to an empty database: it
-// is what a kill leaves during a database's very first transaction. The header
-// has the magic, three numbers, and the size in pages before the transaction.
+// journalAt reads the header of a rollback journal: the magic, three numbers, and
+// the size of the database in pages before the transaction, which is 0 for a
+// database's very first one. A journal that is not hot holds nothing that counts.
 // https://www.sqlite.org/fileformat.html#the_rollback_journal
-func ofNothing(path string) bool {
+func journalAt(path string) (hot bool, pages uint32) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false, 0
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return false
+		return false, 0
 	}
 	defer f.Close()
 	head := make([]byte, 20)
 	if _, err := io.ReadFull(f, head); err != nil {
-		return true // not even a header
+		return false, 0
 	}
 	if !bytes.Equal(head[:8], []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7}) {
-		return true // never made valid, so SQLite has not relied on it
+		return false, 0
 	}
-	return binary.BigEndian.Uint32(head[16:]) == 0
+	return true, binary.BigEndian.Uint32(head[16:])
 }
 
 // inspect lets SQLite recover what a crash left, and read. It returns what was
@@ -135,6 +148,8 @@ func (b *boot) inspect(ctx context.Context, size int64) (recovered string, found
 	mode := "ro"
 	if info, err := os.Stat(b.path + "-wal"); err == nil && info.Size() > 0 {
 		recovered = "wal"
+	} else if b.DryRun {
+		mode = "ro&immutable=1" // or SQLite would leave an empty WAL behind
 	}
 	if info, err := os.Stat(b.path + "-journal"); err == nil && info.Size() > 0 {
 		// Rolling a journal back writes to the database. That is SQLite's own
@@ -243,7 +258,7 @@ func (b *boot) damaged(ctx context.Context, err error) error {
 	case sqlite3.SQLITE_FULL:
 		return failed("extend the volume: fly volumes extend ID --size GB", "recover the database %s: the disk is full: %w", b.path, err)
 	}
-	return failed("nothing was changed. Copies to go back to: "+b.copies(),
+	return failed("it was left as it is. Copies to go back to: "+b.copies(),
 		"the database %s is damaged: %w", b.path, err)
 }
 
@@ -269,10 +284,15 @@ func sqliteCode(err error) int {
 	return 0
 }
 
-// dsn names path for the driver; any character may be in it.
+// dsn names path for the driver; any character may be in it. Without a
+// busy_timeout among the pragmas it is 10 seconds: given twice, the driver would
+// take either.
 func dsn(path, mode string, pragmas ...string) string {
-	q := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+	if !slices.ContainsFunc(pragmas, func(p string) bool { return strings.HasPrefix(p, "busy_timeout") }) {
+		pragmas = append([]string{"busy_timeout(10000)"}, pragmas...)
+	}
+	q := url.Values{"_pragma": pragmas}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: "mode=" + mode + "&" + q.Encode()}).String()
 }
 
 func kindOf(m fs.FileMode) string {

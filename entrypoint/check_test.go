@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -173,5 +175,43 @@ func TestValuesAreNoDamage(t *testing.T) {
 	found, err := integrity(t.Context(), db, "quick_check")
 	if err != nil || len(found) != 1 || found[0] != "CHECK constraint failed in k" {
 		t.Errorf("found %q, error %v", found, err)
+	}
+}
+
+// A pipe at the database's path would keep whoever opens it waiting.
+func TestNamedPipe(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "app.db")
+	if err := syscall.Mkfifo(db, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, entry{db: db, app: []string{"true"}}.run(t).expect(t, 78).stderr, "named pipe")
+}
+
+// The machine lost power in a database's very first transaction: whatever is in
+// the file, its journal leads back to an empty one.
+func TestTornNewDatabase(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "app.db")
+	journal := make([]byte, 512)
+	copy(journal, []byte{0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x10, 0})
+	for path, data := range map[string][]byte{db: make([]byte, 8192), db + "-journal": journal} {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, _, _ := tools[0].write(createA, createB)
+	entry{db: db, env: []string{"FLYSQL_MIGRATIONS=" + files(t, tree)}, app: []string{"true"}}.run(t).expect(t, 0)
+	if got := query(t, db, "SELECT id FROM b"); got != "1" {
+		t.Errorf("b: %s", got)
+	}
+}
+
+// The driver would take either of two time-outs.
+func TestOneBusyTimeout(t *testing.T) {
+	for _, got := range []string{dsn("/x", "ro"), dsn("/x", "ro", "busy_timeout(0)"), dsn("/x", "ro", "synchronous(OFF)")} {
+		if strings.Count(got, "busy_timeout") != 1 {
+			t.Error(got)
+		}
 	}
 }

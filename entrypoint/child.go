@@ -21,13 +21,14 @@ type child struct {
 	path   string
 	argv   []string
 	env    []string
+	stdin  io.Reader // nil is /dev/null
 	stdout io.Writer
 }
 
 // start runs the child in a process group of its own, so that it and what it
 // forks can be ended together.
 func (b *boot) start(c child) (*exec.Cmd, error) {
-	cmd := &exec.Cmd{Path: c.path, Args: c.argv, Env: c.env, Stdin: b.Stdin, Stdout: c.stdout, Stderr: b.Stderr}
+	cmd := &exec.Cmd{Path: c.path, Args: c.argv, Env: c.env, Stdin: c.stdin, Stdout: c.stdout, Stderr: b.Stderr}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// The child holds the database's lock too (as its descriptor 3): if this
 	// process is killed, the next boot waits for what is left of it.
@@ -36,7 +37,7 @@ func (b *boot) start(c child) (*exec.Cmd, error) {
 	}
 	// On a terminal the group must be the foreground one, or its first read from
 	// the terminal stops it.
-	if f, ok := b.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := c.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if pgrp, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP); err == nil && pgrp == unix.Getpgrp() {
 			cmd.SysProcAttr.Foreground = true
 			cmd.SysProcAttr.Ctty = int(f.Fd())
@@ -51,13 +52,13 @@ func (b *boot) start(c child) (*exec.Cmd, error) {
 }
 
 // runChild runs a migrate command to its end. When ctx ends it gets the signal
-// that ended it, or SIGTERM, and after the grace its group is killed. The status
-// is what a shell would give; err is set where the command could not be run, or
-// ctx ended.
-func (b *boot) runChild(ctx context.Context, c child) (status int, err error) {
+// that ended it, or SIGTERM, and after the grace its group is killed. err is set
+// where the command could not be run, or ctx ended. It is in the background of a
+// terminal, so that a Ctrl-C comes to this process, which passes it on.
+func (b *boot) runChild(ctx context.Context, c child) (*os.ProcessState, error) {
 	cmd, err := b.start(c)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	done := make(chan struct{})
 	go func() {
@@ -65,10 +66,9 @@ func (b *boot) runChild(ctx context.Context, c child) (status int, err error) {
 		cmd.Wait() // the status is read from ProcessState
 	}()
 	defer b.endGroup(cmd.Process.Pid)
-	defer b.takeTerminal()
 	select {
 	case <-done:
-		return statusOf(cmd.ProcessState), nil
+		return cmd.ProcessState, nil
 	case <-ctx.Done():
 	}
 	sig := syscall.SIGTERM
@@ -80,23 +80,28 @@ func (b *boot) runChild(ctx context.Context, c child) (status int, err error) {
 	select {
 	case <-done:
 	case <-time.After(b.Grace):
-		b.signalGroup(cmd.Process.Pid, syscall.SIGKILL)
+		b.kill(cmd)
 		<-done
 	}
-	return statusOf(cmd.ProcessState), fmt.Errorf("%s was stopped: %w", c.argv[0], context.Cause(ctx))
+	return cmd.ProcessState, fmt.Errorf("%s was stopped: %w", c.argv[0], context.Cause(ctx))
+}
+
+// kill ends a child and its group, also if it left that group.
+func (b *boot) kill(cmd *exec.Cmd) {
+	b.signalGroup(cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Process.Kill() // one that has ended is fine
 }
 
 // takeTerminal makes this process's group the terminal's foreground one again,
 // where the child's was.
-func (b *boot) takeTerminal() {
-	f, ok := b.Stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+func (b *boot) takeTerminal(cmd *exec.Cmd) {
+	if !cmd.SysProcAttr.Foreground {
 		return
 	}
 	// Asking for this from the background stops a process that does not ignore
 	// SIGTTOU. That the terminal is gone by now is no fault.
 	signal.Ignore(syscall.SIGTTOU)
-	_ = unix.IoctlSetPointerInt(int(f.Fd()), unix.TIOCSPGRP, unix.Getpgrp())
+	_ = unix.IoctlSetPointerInt(cmd.SysProcAttr.Ctty, unix.TIOCSPGRP, unix.Getpgrp())
 	signal.Reset(syscall.SIGTTOU)
 }
 
@@ -142,9 +147,9 @@ func statusOf(p *os.ProcessState) int {
 	return p.ExitCode()
 }
 
-func statusText(status int) string {
-	if status > 128 {
-		return fmt.Sprintf("signal %v (status %d)", syscall.Signal(status-128), status)
+func statusText(p *os.ProcessState) string {
+	if ws, ok := p.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return fmt.Sprintf("signal %q (status %d)", ws.Signal(), statusOf(p))
 	}
-	return fmt.Sprintf("status %d", status)
+	return fmt.Sprintf("status %d", statusOf(p))
 }

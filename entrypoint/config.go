@@ -213,13 +213,20 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// path is the database's absolute path. Validate has seen it parse.
+// path is the database's absolute path as the app's own opening would take it.
 func (c Config) path() (string, error) {
 	p, err := appdb.Path(c.DB)
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(p)
+	if filepath.IsAbs(p) {
+		return p, nil
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	return wd + "/" + p, nil // not cleaned: see resolve
 }
 
 // getenv reads one variable of Env; the last one wins, as in a shell.

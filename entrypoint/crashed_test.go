@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -18,8 +17,8 @@ import (
 func crashed(t *testing.T, dir, mode string) string {
 	t.Helper()
 	db := filepath.Join(dir, "app.db")
-	cmd := exec.Command(executable, "-test.run=^TestHelperCrash$", "-test.v")
-	cmd.Env = append(os.Environ(), "FLYSQL_TEST_CRASH="+mode+" "+db)
+	cmd := exec.Command(executable)
+	cmd.Env = append(os.Environ(), asCrash+"="+mode+" "+db)
 	out, err := cmd.CombinedOutput()
 	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() {
 		t.Fatalf("the writer was not killed: %v\n%s", err, out)
@@ -27,20 +26,16 @@ func crashed(t *testing.T, dir, mode string) string {
 	return db
 }
 
-// TestHelperCrash is the process that crashed kills. On its own it does nothing.
-func TestHelperCrash(t *testing.T) {
-	mode, path, asked := strings.Cut(os.Getenv("FLYSQL_TEST_CRASH"), " ")
-	if !asked {
-		return
-	}
+// crashMain is the process that crashed starts. It returns only on an error.
+func crashMain(mode, path string) error {
 	db, err := sql.Open("sqlite", dsn(path, "rwc", fmt.Sprintf("journal_mode(%s)", mode), "cache_size(4)"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	ctx := context.Background()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	for _, q := range []string{
 		"CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, filler BLOB)",
@@ -51,8 +46,8 @@ func TestHelperCrash(t *testing.T) {
 		"INSERT INTO t SELECT id + 1000, 'lost', randomblob(300) FROM t",
 	} {
 		if _, err := conn.ExecContext(ctx, q); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 }

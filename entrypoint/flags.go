@@ -64,7 +64,7 @@ func FromEnv(args, environ []string) (Invocation, error) {
 
 	// One table says which flag is which variable and how it is read, so that
 	// the two ways in cannot drift apart.
-	var skip, supervise string
+	var skip, supervise, command string
 	table := []struct {
 		flag, env string
 		read      func(string) error
@@ -73,13 +73,7 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		{"migrations", "FLYSQL_MIGRATIONS", text(&c.MigrationsDir)},
 		{"migrate-tool", "FLYSQL_MIGRATE_TOOL", text(&c.MigrateTool)},
 		{"migrate-table", "FLYSQL_MIGRATE_TABLE", text(&c.MigrateTable)},
-		{"migrate", "FLYSQL_MIGRATE", func(s string) (err error) {
-			c.MigrateCommand, err = shellquote.Split(s)
-			if err == nil && len(c.MigrateCommand) == 0 {
-				err = errors.New("is blank")
-			}
-			return err
-		}},
+		{"migrate", "FLYSQL_MIGRATE", text(&command)},
 		{"user", "FLYSQL_USER", text(&c.User)},
 		{"snapshots", "FLYSQL_SNAPSHOTS", func(s string) error {
 			n, err := strconv.Atoi(s)
@@ -117,11 +111,6 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		{"supervise", "FLYSQL_SUPERVISE", text(&supervise)},
 	}
 	for _, row := range table {
-		if v := lookup(environ, row.env); v != "" {
-			if err := row.read(v); err != nil {
-				errs = append(errs, fmt.Errorf("%s=%q %w", row.env, v, err))
-			}
-		}
 		switch row.flag {
 		case "skip", "supervise":
 			set.BoolFunc(row.flag, "", row.read)
@@ -139,11 +128,28 @@ func FromEnv(args, environ []string) (Invocation, error) {
 	case err != nil:
 		errs = append(errs, fmt.Errorf("%w (flysql-entrypoint --help lists the flags)", err))
 	}
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for _, row := range table {
+		if v := lookup(environ, row.env); v != "" && !given[row.flag] {
+			if err := row.read(v); err != nil {
+				errs = append(errs, fmt.Errorf("%s=%q %w", row.env, v, err))
+			}
+		}
+	}
 	c.Command = set.Args()
 	if c.DB == "" {
 		c.DB = lookup(environ, "DATABASE_URL")
 	}
 	var err error
+	if command != "" {
+		// Its value is in no message: it may hold a token.
+		if c.MigrateCommand, err = shellquote.Split(command); err != nil {
+			errs = append(errs, fmt.Errorf("FLYSQL_MIGRATE: %w", err))
+		} else if len(c.MigrateCommand) == 0 {
+			errs = append(errs, errors.New("FLYSQL_MIGRATE is blank"))
+		}
+	}
 	if c.Skip, err = boolean("FLYSQL_SKIP", skip); err != nil {
 		errs = append(errs, err)
 	}

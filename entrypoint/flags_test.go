@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,7 @@ func TestFromEnv(t *testing.T) {
 		{"booleans", []string{"--supervise"}, []string{"FLYSQL_SKIP=1"}, func(i Invocation) bool { return i.Supervise && i.Skip }},
 		{"booleans off", []string{"--supervise=false"}, []string{"FLYSQL_SUPERVISE=1", "FLYSQL_SKIP=0"}, func(i Invocation) bool { return !i.Supervise && !i.Skip }},
 		{"help", []string{"--help"}, nil, func(i Invocation) bool { return i.Help }},
+		{"a flag goes before a variable that is wrong", []string{"--grace=3s"}, []string{"FLYSQL_GRACE=bad"}, func(i Invocation) bool { return i.Grace == 3*time.Second }},
 		{"the last of a variable", nil, []string{"FLYSQL_DB=a", "FLYSQL_DB=b"}, func(i Invocation) bool { return i.DB == "b" }},
 	}
 	for _, tt := range tests {
@@ -50,7 +52,7 @@ func TestFromEnvErrors(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	contains(t, err.Error(), `FLYSQL_SNAPSHOTS="many"`, `FLYSQL_MIN_FREE="-1"`, `FLYSQL_GRACE="5"`, `FLYSQL_LOG="xml"`, `FLYSQL_SKIP="maybe"`, "FLYSQL_MIGRATE=", "no-such-flag")
+	contains(t, err.Error(), `FLYSQL_SNAPSHOTS="many"`, `FLYSQL_MIN_FREE="-1"`, `FLYSQL_GRACE="5"`, `FLYSQL_LOG="xml"`, `FLYSQL_SKIP="maybe"`, "FLYSQL_MIGRATE: Unterminated", "no-such-flag")
 }
 
 // Usage names every variable that is read, and every one it names is read.
@@ -70,6 +72,17 @@ func TestSecretsStayOut(t *testing.T) {
 		r := entry{db: url, app: []string{"true"}}.run(t).expect(t, 78)
 		if strings.Contains(r.stderr, "s3cr3t") {
 			t.Errorf("%s\n%s", url, r.stderr)
+		}
+	}
+	for _, e := range []entry{
+		{env: []string{"FLYSQL_MIGRATE=atlas --url 'libsql://x?authToken=s3cr3t"}},
+		{flags: []string{"--migrate", "atlas --url libsql://x?authToken=s3cr3t'"}},
+		{env: []string{"FLYSQL_MIGRATE=no-such-tool --token s3cr3t"}},
+		{env: []string{"FLYSQL_MIGRATE=false s3cr3t"}},
+	} {
+		e.db, e.app = filepath.Join(t.TempDir(), "app.db"), []string{"true"}
+		if r := e.run(t); r.code == 0 || strings.Contains(r.stderr, "s3cr3t") {
+			t.Errorf("code %d\n%s", r.code, r.stderr)
 		}
 	}
 }

@@ -180,6 +180,86 @@ func TestMountOf(t *testing.T) {
 	}
 }
 
+// A machine on Fly, as /proc/self/mountinfo has it: the root is an overlay, its
+// upper layer a disk that is mounted, and gone with the machine all the same.
+func TestMountsOnFly(t *testing.T) {
+	const info = `20 1 0:18 / / rw,relatime shared:1 - overlay none rw,lowerdir=/.fly-lower,upperdir=/.fly-upper-layer/upper,workdir=/.fly-upper-layer/work
+21 20 254:16 / /.fly-upper-layer rw,relatime shared:2 - ext4 /dev/vdb rw
+22 20 0:5 / /dev rw,relatime - devtmpfs devtmpfs rw
+23 20 254:32 / /data rw,relatime shared:3 - ext4 /dev/vdc rw
+24 20 254:16 /upper/srv /srv rw,relatime shared:2 - ext4 /dev/vdb rw
+`
+	mounts, err := parseMounts([]byte(info))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, vanishes := range map[string]bool{"/": true, "/app": true, "/.fly-upper-layer": true, "/srv": true, "/data": false, "/data/db": false} {
+		if m := mountOf(mounts, dir); (m.vanishes() != "") != vanishes {
+			t.Errorf("%s: %+v, vanishes %q", dir, m, m.vanishes())
+		}
+	}
+	err = notOnVolume("/srv/app.db", mountOf(mounts, "/srv"), "gone", mounts)
+	if hint := err.(*Error).Hint; !strings.Contains(hint, "file:///data/app.db") {
+		t.Errorf("hint: %s", hint)
+	}
+	err = notOnVolume("/app.db", mounts[0], "gone", mounts[:2])
+	if hint := err.(*Error).Hint; !strings.Contains(hint, `destination = "/data"`) {
+		t.Errorf("hint without a volume: %s", hint)
+	}
+}
+
+// Names can deceive about where bytes go; the kernel does not.
+func TestGuardIsNotDeceived(t *testing.T) {
+	volume, root := disk(t, "ext4", ""), t.TempDir()
+	mountOn := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("mount", args...).CombinedOutput(); err != nil {
+			t.Fatalf("mount %v: %v\n%s", args, err, out)
+		}
+		t.Cleanup(func() { exec.Command("umount", "--lazy", args[len(args)-1]).Run() })
+	}
+	sub := func(dir, name string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	bound := sub(root, "bound")
+	mountOn("--bind", sub(root, "source"), bound)
+	outer := sub(root, "outer")
+	mountOn("--bind", volume, sub(outer, "in"))
+	mountOn("-t", "tmpfs", "-o", "size=8m", "tmpfs", outer)
+	hidden := sub(outer, "in")
+	if err := os.Symlink(sub(root, "far/away"), filepath.Join(volume, "current")); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, db string
+		env      []string
+		code     int
+	}{
+		{"a bind mount of the root disk", filepath.Join(bound, "app.db"), nil, 78},
+		{"memory over a mounted volume", filepath.Join(hidden, "app.db"), nil, 78},
+		{"up from behind a link", volume + "/current/../app.db", nil, 78},
+		{"up on the volume", sub(volume, "a") + "/../app.db", nil, 0},
+		{"the app's own DATABASE_URL", filepath.Join(root, "lost.db"), []string{"FLYSQL_DB=" + filepath.Join(volume, "app.db")}, 78},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := entry{db: tt.db, env: append(tt.env, "FLY_MACHINE_ID=m1"), app: []string{"sh", "-c", "echo ran"}}.run(t).expect(t, tt.code)
+			if (r.stdout == "ran\n") != (tt.code == 0) {
+				t.Errorf("stdout %q", r.stdout)
+			}
+		})
+	}
+	t.Run("the app's own DATABASE_URL, off Fly", func(t *testing.T) {
+		r := entry{db: filepath.Join(root, "lost.db"), env: []string{"FLYSQL_DB=" + filepath.Join(volume, "app.db")}, app: []string{"true"}}.run(t).expect(t, 0)
+		contains(t, r.text("guard", "warning"), filepath.Join(root, "lost.db"))
+	})
+}
+
 func FuzzParseMounts(f *testing.F) {
 	f.Add([]byte(`40 27 254:16 / /da\040ta rw shared:3 - ext4 /dev/vdb rw`), "/da ta/x")
 	f.Fuzz(func(t *testing.T, data []byte, dir string) {

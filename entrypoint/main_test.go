@@ -24,6 +24,7 @@ import (
 // entrypoint (with the fault seams that a release has not), or as an app.
 const (
 	asEntrypoint = "FLYSQL_TEST_AS_ENTRYPOINT"
+	asCrash      = "FLYSQL_TEST_AS_CRASH"  // "JOURNALMODE DATABASE": see crashed
 	faultAt      = "FLYSQL_TEST_FAULT"     // OPERATION=kill, OPERATION=error, OPERATION=stop or OPERATION=SIGNAL
 	mountsFrom   = "FLYSQL_TEST_MOUNTINFO" // a file in place of /proc/self/mountinfo
 )
@@ -35,6 +36,10 @@ var underRace bool
 func TestMain(m *testing.M) {
 	if os.Getenv(asEntrypoint) != "" {
 		os.Exit(entrypointMain())
+	}
+	if mode, path, asked := strings.Cut(os.Getenv(asCrash), " "); asked {
+		fmt.Fprintln(os.Stderr, crashMain(mode, path))
+		os.Exit(1)
 	}
 	dir, err := os.MkdirTemp("", "flysql-entrypoint")
 	if err != nil {
@@ -389,7 +394,8 @@ func files(t *testing.T, tree map[string]string) string {
 	return dir
 }
 
-// leftovers lists what a boot left in .flysql that it should not have.
+// leftovers lists what a boot left in .flysql that it should not have: all but
+// locks, snapshots, and what a restore replaced.
 func leftovers(t *testing.T, db string) []string {
 	t.Helper()
 	var found []string
@@ -399,12 +405,22 @@ func leftovers(t *testing.T, db string) []string {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() || strings.HasSuffix(name, ".lock") || strings.Contains(path, "/snapshots/") && !strings.Contains(name, ".partial") {
+		if d.IsDir() || strings.HasSuffix(name, ".lock") || strings.Contains(path, "/snapshots/") && !strings.Contains(name, ".partial") || strings.Contains(path, "/aside/") {
 			return nil
 		}
 		found = append(found, strings.TrimPrefix(path, root+"/"))
 		return nil
 	})
+	return found
+}
+
+// asides lists what restores have kept.
+func asides(t *testing.T, db string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(db), stateDir, "aside", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return found
 }
 

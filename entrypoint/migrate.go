@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/flysql/flysql/internal/migrate"
@@ -48,20 +49,39 @@ func (b *boot) migrate(ctx context.Context) (report, error) {
 	if err := b.state.removeJournal(); err != nil {
 		return report{}, failed("", "remove the journal of the migration: %w", err)
 	}
-	if b.Snapshots > 0 {
-		if err := b.prune(b.state.aside(), ""); err != nil {
-			return report{}, failed("", "remove what old restores kept: %w", err)
-		}
+	if err := b.tidy(); err != nil {
+		return report{}, failed("", "remove old snapshots: %w", err)
 	}
 	// From here on the database is the app's.
 	if err := unix.Flock(int(b.use.file.Fd()), unix.LOCK_SH); err != nil {
 		return report{}, failed("", "share the database's lock: %w", err)
 	}
 	attrs := []slog.Attr{slog.String("tool", j.Tool)}
-	if b.set != nil {
+	if b.set != nil && len(applied) > 0 {
 		attrs = append(attrs, slog.Int("applied", len(applied)), slog.String("version", applied[len(applied)-1].Version))
 	}
 	return ok(attrs...), nil
+}
+
+// tidy removes what is no longer needed once all went well: of snapshots and of
+// what restores kept, all but the last few; and the new snapshot, if a migrate
+// command found nothing to do.
+func (b *boot) tidy() error {
+	if b.snap != "" && b.before == stampOf(b.path) {
+		if err := b.dropSnapshot(); err != nil {
+			return err
+		}
+	}
+	if b.Snapshots < 0 {
+		return nil
+	}
+	return errors.Join(b.prune(b.state.snapshots(), b.snap), b.prune(b.state.aside(), ""))
+}
+
+func (b *boot) dropSnapshot() error {
+	err := os.Remove(filepath.Join(b.state.snapshots(), b.snap))
+	b.snap = ""
+	return err
 }
 
 func (b *boot) nothingPending() report {
@@ -97,12 +117,12 @@ func (b *boot) runMigrations(ctx context.Context) ([]migrate.Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	status, err := b.runChild(ctx, child{path: path, argv: b.MigrateCommand, env: env, stdout: b.Stderr})
+	state, err := b.runChild(ctx, child{path: path, argv: b.MigrateCommand, env: env, stdout: b.Stderr})
 	if err != nil {
 		return nil, err
 	}
-	if status != 0 {
-		return nil, fmt.Errorf("%s ended with %s", b.MigrateCommand[0], statusText(status))
+	if statusOf(state) != 0 {
+		return nil, fmt.Errorf("%s ended with %s", b.MigrateCommand[0], statusText(state))
 	}
 	return nil, nil
 }
@@ -122,13 +142,20 @@ func (b *boot) undo(ctx context.Context, j *journal, applied []migrate.Migration
 	left := b.left(ctx, j, applied, me)
 	switch {
 	case left == "":
-		if err := b.state.removeJournal(); err != nil {
-			cause = errors.Join(cause, err)
+		err := b.state.removeJournal()
+		if b.snap != "" && err == nil {
+			err = b.dropSnapshot() // nobody needs it, and it would push out an older one
 		}
-		return failed("the database is as it was before. Mend the migration and deploy again", "%w", cause)
+		return failed("nothing was migrated: the database has the schema and the rows that it had. Mend the migration and deploy again", "%w", join(cause, err))
 	case j.Existed && !b.hasSnapshot(j.Snapshot):
 		// The journal stays: it says which migration was under way.
 		return failed("the database is left as the tool left it: "+left+", and there is no snapshot to go back to. Older copies: "+b.copies(), "%w", cause)
+	}
+	// From here on the next boot does it, if this one cannot. A disk too full for
+	// that leaves the journal as it was.
+	j.Undo = left
+	if err := b.state.writeJournal(j); err != nil && !diskFull(err) {
+		return b.noRoomOr(errors.Join(cause, err), "note that the migration must be undone")
 	}
 	if err := b.putBack(ctx, j); err != nil {
 		var e *Error
@@ -137,11 +164,36 @@ func (b *boot) undo(ctx context.Context, j *journal, applied []migrate.Migration
 		}
 		return errors.Join(cause, err)
 	}
-	if err := errors.Join(b.dropAside(), b.state.removeJournal()); err != nil {
-		cause = errors.Join(cause, err)
+	kept, err := b.keepReplaced(cause)
+	err = errors.Join(err, b.state.removeJournal())
+	b.Logger.LogAttrs(ctx, slog.LevelWarn, "restore", slog.String("outcome", "ok"), slog.String("why", left), slog.String("from", orNew(j.Snapshot)), slog.String("kept", kept))
+	return failed("the database was put back as it was before. Mend the migration and deploy again", "%w", join(cause, err))
+}
+
+// keepReplaced keeps the half-migrated database that was put aside: another
+// process may have written to it meanwhile. Of a row of failing boots the first
+// and the last few are kept. On a full disk nothing is: the app needs the room.
+func (b *boot) keepReplaced(cause error) (string, error) {
+	if diskFull(cause) {
+		return "nothing: the disk is full", b.dropAside()
 	}
-	b.Logger.LogAttrs(ctx, slog.LevelWarn, "restore", slog.String("outcome", "ok"), slog.String("why", left), slog.String("from", orNew(j.Snapshot)))
-	return failed("the database was put back as it was before. Mend the migration and deploy again", "%w", cause)
+	kept, err := b.keepAside()
+	if err != nil || kept == "" || b.Snapshots < 0 {
+		return kept, err
+	}
+	names, err := b.namesIn(b.state.aside())
+	if err != nil || len(names) == 0 {
+		return kept, err
+	}
+	return kept, b.prune(b.state.aside(), names[0])
+}
+
+// join adds what else went wrong to the cause, where anything did.
+func join(cause, err error) error {
+	if err == nil {
+		return cause
+	}
+	return errors.Join(cause, err)
 }
 
 func orNew(snapshot string) string {

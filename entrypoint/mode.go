@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/flysql/flysql/internal/migrate"
+	"golang.org/x/sys/unix"
 )
 
 // The modes of a boot.
@@ -49,6 +50,10 @@ func (b *boot) mode(context.Context) (report, error) {
 	}
 	if why := b.passReason(); why != "" {
 		r := report{outcome: passThrough, attrs: []slog.Attr{slog.String("why", why)}}
+		if warning := b.passBy(); warning != "" {
+			r.warn = true
+			r.attrs = append(r.attrs, slog.String("warning", warning))
+		}
 		if !b.Skip && looksLikeMigration(b.Command) {
 			r.warn = true
 			r.attrs = append(r.attrs, slog.String("warning",
@@ -71,6 +76,42 @@ func (b *boot) mode(context.Context) (report, error) {
 		r.attrs = append(r.attrs, slog.String("tool", string(b.set.Tool())), slog.Int("migrations", b.set.Len()))
 	}
 	return r, nil
+}
+
+// passBy lets other boots know of an app that is started past the steps, where
+// they have been on this database: one that migrates waits for it, and one that
+// finds a migration cut short does not take its rows away. It stops nothing.
+func (b *boot) passBy() (warning string) {
+	path, err := b.Config.path()
+	if err != nil {
+		return ""
+	}
+	if path, err = resolve(path); err != nil {
+		return ""
+	}
+	s := stateOf(path)
+	if _, err := os.Stat(s.dir); err != nil {
+		return ""
+	}
+	l, err := acquire(context.Background(), s.useLock(), unix.LOCK_SH, 0, func(string) {})
+	var busy *busyError
+	switch {
+	case errors.As(err, &busy):
+		return "a boot is migrating " + path + " at this moment: what this command writes may be put back with it"
+	case err == nil:
+		b.use = l
+	}
+	for _, file := range []string{s.journal(), s.restore()} {
+		if _, err := os.Lstat(file); err != nil {
+			continue
+		}
+		// Best effort: a command that is passed through must run.
+		if f, err := os.OpenFile(s.skipped(), os.O_WRONLY|os.O_CREATE, 0o600); err == nil {
+			f.Close()
+		}
+		return "a migration of " + path + " was cut short and not settled: this command runs on it as it is, and the next boot will ask what to keep (" + file + ")"
+	}
+	return ""
 }
 
 // openMigrations reads the image's migrations. That they cannot be read is a
@@ -137,7 +178,8 @@ func (b *boot) find(argv []string) (string, error) {
 		if err == nil {
 			return path, nil
 		}
-		if !isNotExist(err) && notExecutable == nil {
+		// A directory that cannot be looked into says nothing about the command.
+		if _, serr := os.Stat(filepath.Clean(dir) + "/" + name); serr == nil && notExecutable == nil {
 			notExecutable = err
 		}
 	}

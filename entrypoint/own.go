@@ -55,6 +55,12 @@ func (b *boot) own(context.Context) (report, error) {
 		}
 	}
 	b.Env = who.environ(b.Env)
+	if self != who.uid && len(b.Command) > 0 {
+		// The first look was root's.
+		if _, err := b.find(b.Command); err != nil {
+			return report{}, err
+		}
+	}
 	if err := b.accessible(b.User); err != nil {
 		return report{}, err
 	}
@@ -79,10 +85,12 @@ func (b *boot) giveTo(who account) (changed int, err error) {
 		changed++
 		return os.Lchown(path, who.uid, who.gid)
 	}
+	// The root of a walk is given last: that it still is root's says that a walk
+	// which was cut short must be done again.
 	walk := func(root string) error {
-		return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			switch {
-			case errors.Is(err, fs.ErrNotExist):
+			case errors.Is(err, fs.ErrNotExist), path == root && err == nil:
 				return nil
 			case err != nil:
 				return err
@@ -91,18 +99,28 @@ func (b *boot) giveTo(who account) (changed int, err error) {
 			}
 			return give(path)
 		})
+		if err != nil {
+			return err
+		}
+		return give(root)
 	}
 	err = func() error {
 		if b.onFly() {
-			info, err := os.Stat(b.dir)
+			info, err := os.Stat(b.mount)
 			if err != nil {
 				return err
 			}
 			if info.Sys().(*syscall.Stat_t).Uid == 0 {
-				return walk(b.dir)
+				return walk(b.mount)
 			}
 		}
-		for _, path := range []string{b.dir, b.path, b.path + "-wal", b.path + "-shm", b.path + "-journal"} {
+		own := []string{b.path, b.path + "-wal", b.path + "-shm", b.path + "-journal"}
+		if info, err := os.Stat(b.dir); err != nil {
+			return err
+		} else if info.Mode()&(os.ModeSticky|0o002) == 0 { // a directory for everybody, such as /tmp, stays so
+			own = append(own, b.dir)
+		}
+		for _, path := range own {
 			if err := give(path); err != nil {
 				return err
 			}

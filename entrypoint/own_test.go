@@ -2,6 +2,7 @@ package entrypoint
 
 import (
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
@@ -105,5 +106,88 @@ func TestOwnRefused(t *testing.T) {
 			r := entry{db: db, dir: "/", cred: tt.cred, env: []string{"FLYSQL_USER=" + tt.user}, app: []string{"true"}}.run(t).expect(t, 78)
 			contains(t, r.stderr, tt.want)
 		})
+	}
+}
+
+// The volume belongs to the app, wherever on it the database lies; and a first boot
+// that was cut short while giving it is made good by the next.
+func TestOwnWholeVolume(t *testing.T) {
+	needRoot(t)
+	volume := disk(t, "ext4", "")
+	openPath(t, volume)
+	uploads := filepath.Join(volume, "uploads")
+	for _, dir := range []string{uploads, filepath.Join(volume, "db")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stuck := filepath.Join(uploads, "stuck")
+	if err := os.WriteFile(stuck, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	attr := func(change string) {
+		t.Helper()
+		if out, err := exec.Command("chattr", change, stuck).CombinedOutput(); err != nil {
+			t.Fatalf("chattr: %v\n%s", err, out)
+		}
+	}
+	attr("+i")
+	defer exec.Command("chattr", "-i", stuck).Run() // when the test fails before it does so itself
+	e := entry{db: filepath.Join(volume, "db", "app.db"), dir: "/", env: []string{"FLY_MACHINE_ID=m1", "FLYSQL_USER=65534:65534"}, app: []string{"sh", "-c", "echo x > " + uploads + "/new"}}
+	e.run(t).expect(t, 1)
+	attr("-i")
+	e.run(t).expect(t, 0)
+	if info, err := os.Stat(stuck); err != nil || info.Sys().(*syscall.Stat_t).Uid != 65534 {
+		t.Errorf("%s was not given: %v", stuck, err)
+	}
+}
+
+// A directory for everybody stays everybody's.
+func TestOwnSharedDirectory(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	openPath(t, dir)
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	entry{db: filepath.Join(dir, "app.db"), dir: "/", env: []string{"FLYSQL_USER=65534:65534"}, app: []string{"true"}}.run(t).expect(t, 0)
+	if info, err := os.Stat(dir); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Errorf("%s was given away: %v", dir, err)
+	}
+}
+
+// A command that only root may run is found out before the migrations.
+func TestCommandOfRootOnly(t *testing.T) {
+	needRoot(t)
+	bin := files(t, map[string]string{"app": "#!/bin/sh\n"})
+	openPath(t, bin)
+	os.Chmod(bin, 0o755)
+	if err := os.Chmod(filepath.Join(bin, "app"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	db := filepath.Join(dir, "app.db")
+	tree, _, _ := tools[0].write(createA)
+	r := entry{db: db, dir: "/", env: []string{"FLYSQL_USER=65534:65534", "FLYSQL_MIGRATIONS=" + files(t, tree)}, app: []string{filepath.Join(bin, "app")}}.run(t)
+	if _, err := os.Stat(db); r.code != 126 || err == nil {
+		t.Errorf("code %d, database made: %v\n%s", r.code, err == nil, r.stderr)
+	}
+}
+
+// What is put back belongs to whom it belonged before.
+func TestPutBackKeepsOwner(t *testing.T) {
+	needRoot(t)
+	db := filepath.Join(t.TempDir(), "app.db")
+	makeDB(t, db, 10)
+	if err := os.Chown(db, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	entry{db: db, env: []string{"FLYSQL_MIGRATE=false"}, app: []string{"true"}}.run(t).expect(t, 1)
+	info, err := os.Stat(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := info.Sys().(*syscall.Stat_t); st.Uid != 65534 || st.Gid != 65534 {
+		t.Errorf("it belongs to %d:%d", st.Uid, st.Gid)
 	}
 }

@@ -12,6 +12,25 @@ import (
 // mountsFile is where the kernel lists the mounts that this process sees.
 const mountsFile = "/proc/self/mountinfo"
 
+// mountID is the number of the mount that a directory is on, as in mountinfo's
+// first field; "" when the kernel does not tell.
+func mountID(dir string) string {
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	info, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
+	if err != nil {
+		return ""
+	}
+	_, after, found := strings.Cut(string(info), "mnt_id:")
+	if fields := strings.Fields(after); found && len(fields) > 0 {
+		return fields[0]
+	}
+	return ""
+}
+
 // becomeReaper makes orphans come to this process, also where it is not PID 1.
 func becomeReaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 

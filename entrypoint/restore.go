@@ -32,14 +32,23 @@ var journalSuffixes = []string{"", "-wal", "-journal"}
 // settle deals with what an earlier boot left when it was cut short.
 func (b *boot) settle(ctx context.Context) ([]slog.Attr, error) {
 	var attrs []slog.Attr
+	if err := b.dropPartial(); err != nil {
+		return nil, failed("", "remove an unfinished snapshot: %w", err)
+	}
 	_, err := os.Lstat(b.state.restore())
 	switch {
 	case err == nil:
 		if err := b.lockUse(ctx, unix.LOCK_EX); err != nil {
 			return nil, err
 		}
+		if err := b.refuseIfSkipped("the copy in " + b.state.restore()); err != nil {
+			return nil, err
+		}
 		if err := b.finishRestore(); err != nil {
 			return nil, failed("", "finish putting the database back as it was: %w", err)
+		}
+		if err := b.state.removeJournal(); err != nil {
+			return nil, failed("", "remove the journal: %w", err)
 		}
 		attrs = append(attrs, slog.String("restored", "finished what an earlier boot began"))
 	case !isNotExist(err):
@@ -54,7 +63,7 @@ func (b *boot) settle(ctx context.Context) ([]slog.Attr, error) {
 		return nil, failed("look at the file; remove it if the database is as it should be", "an earlier boot's journal: %w", err)
 	}
 	if j == nil {
-		return attrs, nil
+		return attrs, b.state.forgetSkipped()
 	}
 	if err := b.lockUse(ctx, unix.LOCK_EX); err != nil {
 		return nil, err
@@ -73,6 +82,9 @@ func (b *boot) settle(ctx context.Context) ([]slog.Attr, error) {
 	case j.Existed && !b.hasSnapshot(j.Snapshot):
 		log(slog.LevelWarn, "continues", slog.String("warning", why+", and there is no snapshot to go back to"))
 	default:
+		if err := b.refuseIfSkipped("the snapshot " + filepath.Join(b.state.snapshots(), j.Snapshot)); err != nil {
+			return nil, err
+		}
 		if err := b.putBack(ctx, j); err != nil {
 			return nil, err
 		}
@@ -83,10 +95,22 @@ func (b *boot) settle(ctx context.Context) ([]slog.Attr, error) {
 		log(slog.LevelWarn, "restored", slog.String("reason", why), slog.String("from", j.Snapshot), slog.String("kept", kept))
 		attrs = append(attrs, slog.String("restored", why))
 	}
-	if err := b.state.removeJournal(); err != nil {
+	if err := errors.Join(b.state.removeJournal(), b.state.forgetSkipped()); err != nil {
 		return nil, failed("", "remove the journal: %w", err)
 	}
 	return attrs, nil
+}
+
+// refuseIfSkipped stops a boot that would put the database back although an app
+// was started on it, past the steps, since the migration was cut short. Which of
+// the two states is wanted is a person's to say.
+func (b *boot) refuseIfSkipped(older string) error {
+	if _, err := os.Lstat(b.state.skipped()); err != nil {
+		return nil
+	}
+	return failed(fmt.Sprintf("to keep the database as it is now: rm -f %s %s %s. To go back to the older state: rm %s, and boot again; what is there now is kept in %s",
+		b.state.skipped(), b.state.journal(), b.state.restore(), b.state.skipped(), b.state.aside()),
+		"a migration was cut short, and since then an app was started with FLYSQL_SKIP and may have written to %s: it is not replaced by %s", b.path, older)
 }
 
 func (b *boot) hasSnapshot(name string) bool {
@@ -101,6 +125,8 @@ func (b *boot) hasSnapshot(name string) bool {
 // when the tool's table and SQLite's own recovery leave no doubt that it is not.
 func (b *boot) halfWay(ctx context.Context, j *journal) (string, error) {
 	switch {
+	case j.Undo != "":
+		return j.Undo, nil
 	case j.Tool == commandTool:
 		return "the migrate command did not finish", nil
 	case b.set == nil || string(b.set.Tool()) != j.Tool:
@@ -232,7 +258,7 @@ func (b *boot) keepAside() (string, error) {
 		return "", err
 	}
 	if _, err := os.Lstat(b.asideFile("")); isNotExist(err) {
-		if names, err := b.namesIn(dir); err == nil && len(names) > 0 {
+		if names, err := b.namesIn(dir); err == nil && len(names) > 0 && !b.hasJournals(dir, names[len(names)-1]) {
 			name = names[len(names)-1]
 		}
 	}
@@ -244,11 +270,20 @@ func (b *boot) keepAside() (string, error) {
 	return filepath.Join(dir, name), syncDir(dir)
 }
 
-// dropAside removes what a restore replaced in this very boot: nobody but the
-// failed migration wrote it.
+func (b *boot) hasJournals(dir, name string) bool {
+	for _, suffix := range journalSuffixes[1:] {
+		if _, err := os.Lstat(filepath.Join(dir, name+suffix)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// dropAside removes what a restore replaced: the way back on a full disk. The
+// database goes last, for keepAside goes by it.
 func (b *boot) dropAside() error {
 	var errs []error
-	for _, suffix := range journalSuffixes {
+	for _, suffix := range slices.Backward(journalSuffixes) {
 		if err := os.Remove(b.asideFile(suffix)); err != nil && !isNotExist(err) {
 			errs = append(errs, err)
 		}
@@ -275,7 +310,7 @@ func (b *boot) alone(ctx context.Context) (err error) {
 	}()
 	_, err = db.ExecContext(context.WithoutCancel(ctx), "BEGIN EXCLUSIVE; ROLLBACK")
 	if code := sqliteCode(err) & 0xff; code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED {
-		return failed("stop it, then boot again: the database is put back then",
+		return failed("stop it, then boot again: the next boot puts the database back",
 			"another process has the database open, so it was left as the migration left it: %w", err)
 	}
 	// Any other error is the half-done database's own: it is about to be replaced.

@@ -12,9 +12,11 @@ import (
 // boot is one run through the steps. Each step reads what earlier ones found.
 type boot struct {
 	Config
+	began   time.Time
 	signals *signals
 	path    string // the database, absolute, links resolved
 	dir     string // the directory that holds it
+	mount   string // the mount point that is on
 	state   state  // the .flysql directory beside it
 	use     *lock  // held shared while the app lives, exclusively while migrating
 
@@ -22,6 +24,7 @@ type boot struct {
 	set     *migrate.Set   // nil without a migrations directory
 	pending migrate.Status // what set has to do
 	snap    string         // file name of the snapshot taken before migrating; "" for none
+	before  contentStamp   // of the database, when the snapshot was taken
 }
 
 // report is what a step has to say: a word for the outcome and the facts.
@@ -46,6 +49,9 @@ func skipped(why string) report {
 // during a step cancels it, undoes what is half-done, and is the cause of the
 // error. Cancelling ctx does the same. It returns only when all it started has
 // ended.
+//
+// The program must not have the database open while Run works: SQLite's locks are
+// the process's, and closing any handle on the file gives them up.
 func Run(ctx context.Context, c Config) error {
 	if err := c.Validate(); err != nil {
 		c = c.withDefaults()
@@ -53,7 +59,7 @@ func Run(ctx context.Context, c Config) error {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "config", failureAttrs(err, "refused", 0)...)
 		return err
 	}
-	b := &boot{Config: c.withDefaults()}
+	b := &boot{Config: c.withDefaults(), began: time.Now()}
 	ctx, b.signals = listen(ctx)
 	defer b.signals.stop()
 	defer func() { b.use.release() }()

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,8 +43,8 @@ func TestSignalBeforeMigration(t *testing.T) {
 func TestSignalWhileWaiting(t *testing.T) {
 	t.Parallel()
 	db := filepath.Join(t.TempDir(), "app.db")
-	state, err := openState(db)
-	if err != nil {
+	state := stateOf(db)
+	if err := os.MkdirAll(state.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	held, err := acquire(t.Context(), state.bootLock(), unix.LOCK_EX, 0, func(string) {})
@@ -215,5 +218,53 @@ func TestRunFunction(t *testing.T) {
 	cfg.App = func(context.Context) error { t.Error("the app ran"); return nil }
 	if err := Run(ctx, cfg); err == nil || !strings.Contains(err.Error(), "gave up") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Ctrl-C on a terminal during a migrate command ends the boot, whatever the command
+// makes of it: an answer of 0 is not taken for a finished migration.
+func TestCtrlCDuringMigrateCommand(t *testing.T) {
+	t.Parallel()
+	bin := files(t, map[string]string{
+		"dies":    "#!/bin/sh\necho begun\nwhile :; do sleep 0.01; done\n",
+		"answers": "#!/bin/sh\ntrap 'exit 0' INT\necho begun\nwhile :; do sleep 0.01; done\n",
+	})
+	for _, name := range []string{"dies", "answers"} {
+		db := filepath.Join(t.TempDir(), "app.db")
+		cmd := exec.Command(executable, "--migrate", filepath.Join(bin, name), "--", "sh", "-c", "echo APP STARTED")
+		cmd.Env = append(os.Environ(), asEntrypoint+"=1", "DATABASE_URL="+db)
+		terminal, err := pty.Start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := newLineLog()
+		read := make(chan struct{})
+		go func() { defer close(read); out.read(terminal) }()
+		if !waitUntil(30*time.Second, func() bool { return strings.Contains(out.text(), "begun") }) {
+			t.Fatalf("%s did not begin: %s", name, out.text())
+		}
+		if _, err := terminal.Write([]byte{3}); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait() // the code is looked at
+		<-read
+		terminal.Close()
+		if code := statusOf(cmd.ProcessState); code != 130 || strings.Contains(out.text(), "APP STARTED") {
+			t.Errorf("%s: code %d\n%s", name, code, out.text())
+		}
+	}
+}
+
+// Under nohup a boot survives the hang-up, as the app will.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	tree, _, _ := tools[0].write(createA)
+	db := filepath.Join(t.TempDir(), "app.db")
+	makeDB(t, db, 10)
+	cmd := exec.Command("sh", "-c", `trap "" HUP; exec "$@"`, "sh", executable, "--migrations", files(t, tree), "--", "sh", "-c", "echo ran")
+	cmd.Env = append(os.Environ(), asEntrypoint+"=1", "DATABASE_URL="+db, fmt.Sprintf("%s=snapshot=%d", faultAt, syscall.SIGHUP))
+	out, err := cmd.Output()
+	if err != nil || string(out) != "ran\n" {
+		t.Errorf("%q, %v", out, err)
 	}
 }

@@ -26,7 +26,11 @@ func listen(ctx context.Context) (context.Context, *signals) {
 		done:   make(chan struct{}),
 		idle:   make(chan struct{}),
 	}
-	signal.Notify(s.ending, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		if !signal.Ignored(sig) { // nohup
+			signal.Notify(s.ending, sig)
+		}
+	}
 	go func() {
 		defer close(s.idle)
 		take := func(sig os.Signal) {
@@ -67,7 +71,9 @@ func (s *signals) forward() <-chan os.Signal {
 			syscall.SIGCHLD, syscall.SIGURG, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU,
 			32, 33: // the C library's own
 		default:
-			handed = append(handed, n)
+			if !signal.Ignored(n) {
+				handed = append(handed, n)
+			}
 		}
 	}
 	signal.Notify(s.all, handed...)
@@ -76,6 +82,10 @@ func (s *signals) forward() <-chan os.Signal {
 
 // handOver gives the signals that end a boot back to whoever comes next (the
 // app after an exec, or forward), and returns one that came before that.
+//
+// From here to the exec, some microseconds, a signal has its default meaning,
+// which for PID 1 of a container is none: the kernel drops it. Supervised, there
+// is no such gap.
 func (s *signals) handOver() error {
 	s.end()
 	if s.got != nil {

@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +54,7 @@ func (b *boot) snapshot(ctx context.Context) (report, error) {
 	if err != nil {
 		return report{}, failed("", "ask for the free space: %w", err)
 	}
-	if room.free < size+b.MinFree {
+	if room.free < size+size/10+2*max(b.MinFree, 0) { // beyond the copy, the migration and the app need some too
 		return b.withoutSnapshot(fmt.Sprintf("no room: a copy needs %s, %s are free", megabytes(size), megabytes(room.free)))
 	}
 	if b.Check == CheckAuto && size > smallDatabase {
@@ -68,9 +70,7 @@ func (b *boot) snapshot(ctx context.Context) (report, error) {
 		return report{}, failed("", "copy the database: %w", err)
 	}
 	b.snap = name
-	if err := b.prune(b.state.snapshots(), name); err != nil {
-		return report{}, failed("", "remove old snapshots: %w", err)
-	}
+	b.before = stampOf(b.path)
 	return ok(slog.String("file", filepath.Join(b.state.snapshots(), name)), slog.String("size", megabytes(size))), nil
 }
 
@@ -118,22 +118,10 @@ func (b *boot) takeSnapshot(ctx context.Context) (name string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	partial := filepath.Join(dir, b.state.base+".partial")
-	drop := func() error {
-		var errs []error
-		for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
-			if err := os.Remove(partial + suffix); err != nil && !isNotExist(err) {
-				errs = append(errs, err)
-			}
-		}
-		return errors.Join(errs...)
-	}
-	if err := drop(); err != nil { // what a killed boot left
-		return "", err
-	}
+	partial := b.state.partial()
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, drop())
+			err = errors.Join(err, b.dropPartial())
 		}
 	}()
 	if err := b.fault("snapshot.copy"); err != nil {
@@ -155,13 +143,34 @@ func (b *boot) takeSnapshot(ctx context.Context) (name string, err error) {
 	return name, syncDir(dir)
 }
 
+// dropPartial removes what there is of a snapshot that was not completed.
+func (b *boot) dropPartial() error {
+	var errs []error
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := os.Remove(b.state.partial() + suffix); err != nil && !isNotExist(err) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // stamp is how a snapshot's name tells its time; names sort by it.
 const stamp = "20060102T150405.000Z"
+
+// ownName is what follows the database's name in those of snapshots and of what
+// was set aside.
+var ownName = regexp.MustCompile(`^\d{8}T\d{6}\.\d{3}Z(-\d{3})?$`)
 
 func freeName(dir, base string) (string, error) {
 	name := base
 	for i := 2; i < 1000; i++ {
-		if _, err := os.Lstat(filepath.Join(dir, name)); isNotExist(err) {
+		taken := false
+		for _, suffix := range journalSuffixes {
+			if _, err := os.Lstat(filepath.Join(dir, name+suffix)); !isNotExist(err) {
+				taken = true
+			}
+		}
+		if !taken {
 			return name, nil
 		}
 		name = fmt.Sprintf("%s-%03d", base, i)
@@ -212,7 +221,29 @@ func (b *boot) copyInto(ctx context.Context, dst string) (err error) {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Chmod(info.Mode().Perm()), f.Sync(), f.Close())
+	// What is put back must be the same user's.
+	var own error
+	if st := info.Sys().(*syscall.Stat_t); os.Geteuid() == 0 {
+		own = f.Chown(int(st.Uid), int(st.Gid))
+	}
+	return errors.Join(own, f.Chmod(info.Mode().Perm()), f.Sync(), f.Close())
+}
+
+// contentStamp tells that a database's files have not been written in between.
+type contentStamp struct {
+	size, wal int64
+	modified  time.Time
+}
+
+func stampOf(path string) contentStamp {
+	var s contentStamp
+	if info, err := os.Stat(path); err == nil {
+		s.size, s.modified = info.Size(), info.ModTime()
+	}
+	if info, err := os.Stat(path + "-wal"); err == nil {
+		s.wal = info.Size()
+	}
+	return s
 }
 
 // snapshotNames lists this database's snapshots, oldest first.
@@ -229,13 +260,7 @@ func (b *boot) namesIn(dir string) ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		rest, mine := strings.CutPrefix(e.Name(), b.state.base+".")
-		if len(rest) < len(stamp) {
-			continue
-		}
-		if strings.HasSuffix(rest, "-wal") || strings.HasSuffix(rest, "-journal") || strings.HasSuffix(rest, "-shm") {
-			continue
-		}
-		if _, err := time.Parse(stamp, rest[:len(stamp)]); mine && err == nil {
+		if mine && ownName.MatchString(rest) { // anything else is somebody's own
 			names = append(names, e.Name())
 		}
 	}
@@ -244,15 +269,15 @@ func (b *boot) namesIn(dir string) ([]string, error) {
 }
 
 // prune removes the oldest files in dir, down to the number that is kept; never
-// the newest, whatever the clock made of its name.
-func (b *boot) prune(dir, newest string) error {
+// the one that is named, whatever the clock made of its name.
+func (b *boot) prune(dir, never string) error {
 	names, err := b.namesIn(dir)
 	if err != nil {
 		return err
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return n == newest })
 	keep := b.Snapshots
-	if newest != "" {
+	if slices.Contains(names, never) {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == never })
 		keep--
 	}
 	for _, name := range names[:max(0, len(names)-keep)] {

@@ -28,14 +28,15 @@ type state struct {
 func (s state) bootLock() string  { return filepath.Join(s.dir, s.base+".boot.lock") }
 func (s state) useLock() string   { return filepath.Join(s.dir, s.base+".use.lock") }
 func (s state) journal() string   { return filepath.Join(s.dir, s.base+".migrating.json") }
+func (s state) skipped() string   { return filepath.Join(s.dir, s.base+".skipped") }
 func (s state) restore() string   { return filepath.Join(s.dir, s.base+".restore") }
 func (s state) snapshots() string { return filepath.Join(s.dir, "snapshots") }
+func (s state) partial() string   { return filepath.Join(s.snapshots(), s.base+".partial") }
 func (s state) aside() string     { return filepath.Join(s.dir, "aside") }
 
-// openState makes the directory. Others of the machine have no business in it.
-func openState(db string) (state, error) {
-	s := state{dir: filepath.Join(filepath.Dir(db), stateDir), base: filepath.Base(db)}
-	return s, os.MkdirAll(s.dir, 0o700)
+// stateOf names the files of a database.
+func stateOf(db string) state {
+	return state{dir: filepath.Join(filepath.Dir(db), stateDir), base: filepath.Base(db)}
 }
 
 // A lock is an flock(2). It ends with the last process that holds the
@@ -124,8 +125,8 @@ func (e *busyError) Error() string {
 
 // lockBoots makes the steps from check to migrate run in one boot at a time.
 func (b *boot) lockBoots(ctx context.Context) (*lock, error) {
-	var err error
-	if b.state, err = openState(b.path); err != nil {
+	// Others of the machine have no business in it.
+	if err := os.MkdirAll(b.state.dir, 0o700); err != nil {
 		return nil, b.noRoomOr(err, "make the directory for locks and snapshots")
 	}
 	l, err := acquire(ctx, b.state.bootLock(), unix.LOCK_EX, b.LockTimeout, func(pid string) {
@@ -164,6 +165,7 @@ type journal struct {
 	Snapshot string    `json:"snapshot,omitempty"` // file name in snapshots; "" when none was taken
 	Existed  bool      `json:"existed"`            // the database was there before
 	Pending  []pending `json:"pending,omitempty"`  // what the tool had to do, in order
+	Undo     string    `json:"undo,omitempty"`     // why the run must be undone, once that is known
 }
 
 type pending struct {
@@ -201,6 +203,14 @@ func (s state) removeJournal() error {
 		return nil
 	}
 	return errors.Join(err, syncDir(s.dir))
+}
+
+// forgetSkipped ends what FLYSQL_SKIP noted, once it no longer matters.
+func (s state) forgetSkipped() error {
+	if err := os.Remove(s.skipped()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // writeDurably replaces path as a whole: after a crash it has the old content or

@@ -28,12 +28,12 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 		return b.fail(ctx, "app", 0, err)
 	}
 	start := time.Now()
-	cmd, err := b.start(child{path: path, argv: b.Command, env: b.Env, stdout: b.Stdout})
+	cmd, err := b.start(child{path: path, argv: b.Command, env: b.Env, stdin: b.Stdin, stdout: b.Stdout})
 	if err != nil {
 		return b.fail(ctx, "app", 0, err)
 	}
 	pid := cmd.Process.Pid
-	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "started"), slog.String("path", path), slog.Int("pid", pid))
+	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "started"), millis(time.Since(b.began)), slog.String("path", path), slog.Int("pid", pid))
 
 	done := make(chan struct{})
 	go func() {
@@ -60,10 +60,10 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 			}
 		case <-kill:
 			b.Logger.LogAttrs(ctx, slog.LevelWarn, "app", slog.String("outcome", "killing"), slog.String("why", fmt.Sprintf("the app did not end within %v", b.Grace)))
-			b.signalGroup(pid, syscall.SIGKILL)
+			b.kill(cmd)
 		}
 	}
-	b.takeTerminal()
+	b.takeTerminal(cmd)
 	b.endGroup(pid)
 	b.endOrphans()
 
@@ -72,7 +72,7 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 	if status == 0 {
 		return nil
 	}
-	return &Error{Step: "app", Code: status, Err: fmt.Errorf("%s ended with %s", b.Command[0], statusText(status))}
+	return &Error{Step: "app", Code: status, Err: fmt.Errorf("%s ended with %s", b.Command[0], statusText(cmd.ProcessState))}
 }
 
 // forward hands a signal on to the app alone, as if it had been sent there. What
@@ -82,13 +82,9 @@ func (b *boot) forward(cmd *exec.Cmd, sig syscall.Signal) {
 	_ = cmd.Process.Signal(sig)
 }
 
-func asksForTheEnd(s os.Signal) bool {
-	switch s {
-	case syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP:
-		return true
-	}
-	return false
-}
+// asksForTheEnd tells whether a signal starts the grace. Servers reload on SIGHUP,
+// and print their threads on SIGQUIT.
+func asksForTheEnd(s os.Signal) bool { return s == syscall.SIGTERM || s == syscall.SIGINT }
 
 func (b *boot) reapOrphans() {
 	if b.Supervise {

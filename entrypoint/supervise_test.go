@@ -2,6 +2,7 @@ package entrypoint
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,4 +89,29 @@ func TestSupervisedStreams(t *testing.T) {
 			t.Errorf("stdout %q, stderr %q", r.stdout, r.stderr)
 		}
 	}
+}
+
+// A server that reloads on SIGHUP is not ended for it.
+func TestReloadIsNoEnd(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
+		db := filepath.Join(t.TempDir(), "app.db")
+		script := fmt.Sprintf("trap 'echo reloaded >&2' %d; echo ready >&2; i=0; while [ $i -lt 40 ]; do sleep 0.02; i=$((i+1)); done; exit 9", sig)
+		p := entry{db: db, env: []string{"FLYSQL_SUPERVISE=1", "FLYSQL_GRACE=50ms"}, app: []string{"bash", "-c", script}}.start(t)
+		p.waitFor("ready")
+		p.signal(sig)
+		r := p.wait().expect(t, 9)
+		contains(t, r.stderr, "reloaded")
+	}
+}
+
+// An app that has left its process group and ignores SIGTERM is killed all the same.
+func TestAppThatLeavesItsGroup(t *testing.T) {
+	t.Parallel()
+	db := filepath.Join(t.TempDir(), "app.db")
+	script := `$SIG{TERM} = 'IGNORE'; setpgrp(0, getpgrp(getppid())) or die $!; print STDERR "ready\n"; sleep 1 while 1;`
+	p := entry{db: db, env: []string{"FLYSQL_SUPERVISE=1", "FLYSQL_GRACE=200ms"}, app: []string{"perl", "-e", script}}.start(t)
+	p.waitFor("ready")
+	p.signal(syscall.SIGTERM)
+	p.wait().expect(t, 137)
 }

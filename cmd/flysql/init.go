@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,17 +21,57 @@ type initFlags struct {
 	answers scaffold.Answers
 	given   func(flag string) bool
 
-	yes, dryRun, force, json bool
+	mode string
+
+	yes, dryRun, diff, check, force, json bool
+}
+
+// exclusive says that flags were given of which each asks for another end.
+func (f *initFlags) exclusive() error {
+	var given []string
+	for _, flag := range []struct {
+		name string
+		set  bool
+	}{{"--yes", f.yes}, {"--dry-run", f.dryRun}, {"--diff", f.diff}, {"--check", f.check}} {
+		if flag.set {
+			given = append(given, flag.name)
+		}
+	}
+	switch {
+	case len(given) > 1:
+		return usagef("%s cannot be given together: --yes writes, --dry-run and --diff show what would be written, --check tells whether anything differs", strings.Join(given, " and "))
+	case f.diff && f.json:
+		return usagef("--diff prints a diff and --json does not: --dry-run --json has the diffs in it")
+	}
+	switch f.mode {
+	case "volume":
+		return nil
+	case "litefs":
+		return usagef("--mode litefs is not available yet: flysql init sets up one machine with a volume, --mode volume")
+	}
+	return usagef("--mode %q is unknown: volume is the only mode", f.mode)
+}
+
+// driftError says that a --check found something.
+type driftError struct{ files int }
+
+func (e *driftError) Error() string {
+	if e.files == 1 {
+		return "1 file is not as flysql init would have it: flysql init --diff shows how"
+	}
+	return fmt.Sprintf("%d files are not as flysql init would have them: flysql init --diff shows how", e.files)
 }
 
 func (c *cli) initCommand() *cobra.Command {
 	f := &initFlags{}
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Write fly.toml, Dockerfile and .dockerignore for the Go app here",
-		Long: `Looks at the Go module in this directory and writes what it needs to run on
-Fly.io, on one machine with a volume: fly.toml, Dockerfile and .dockerignore, and
-in .flysql/src flysql's own source where the image cannot fetch it.
+		Short: "Write fly.toml, Dockerfile and .dockerignore for the app here",
+		Long: `Looks at the app in this directory, a Go module or anything that has a Dockerfile,
+and writes what it needs to run on Fly.io, on one machine with a volume: fly.toml,
+Dockerfile and .dockerignore, and in .flysql/src flysql's own source where the image
+cannot fetch it. A Dockerfile that init did not write is kept: the lines to add to it
+are shown.
 
 Everything is shown before it is written, and all files are written or none.
 Files that exist with other content are left alone unless --force is given.
@@ -39,27 +80,33 @@ On a terminal, init asks; --yes takes the flags and the defaults instead.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.given = cmd.Flags().Changed
-			if f.yes && f.dryRun {
-				return usagef("--yes writes and --dry-run does not: give one of them")
+			if err := f.exclusive(); err != nil {
+				return err
 			}
 			return c.init(cmd.Context(), f)
 		},
 	}
 	a, flags := &f.answers, cmd.Flags()
 	flags.StringVar(&a.App, "app", "", "the app's name on Fly (default: from the module's path)")
-	flags.StringVar(&a.Region, "region", scaffold.DefaultRegion, "primary region, near the app's users")
+	flags.StringVar(&a.Region, "region", "", "primary region, near the app's users (default: fly.toml's, else "+scaffold.DefaultRegion+")")
 	flags.StringVar(&a.DB, "db", "", "the database's path in the container (default: /data/APP.db)")
-	flags.IntVar(&a.SizeGB, "size", scaffold.DefaultSizeGB, "the volume's size in GB")
+	flags.IntVar(&a.SizeGB, "size", 0, "the volume's size in GB (default: fly.toml's, else 1)")
 	flags.StringVar(&a.Main, "main", "", "the main package's directory, such as ./cmd/web (default: the only one)")
 	flags.IntVar(&a.Port, "port", 0, "the port that the app listens on (default: from the code, else 8080)")
 	flags.StringVar(&a.Migrations, "migrations", "", `directory of SQL migrations, or "none" (default: as found)`)
+	flags.StringVar(&a.Command, "command", "", "what the container runs, quoted as for a shell (default: the program)")
+	flags.StringVar(&f.mode, "mode", "volume", "how the database is kept: volume, on one machine")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "write without asking")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the changes as a diff, write nothing")
+	flags.BoolVar(&f.diff, "diff", false, "print the diff and nothing else, write nothing")
+	flags.BoolVar(&f.check, "check", false, "exit with 2 if a file is not as init would have it, write nothing")
 	flags.BoolVar(&f.force, "force", false, "overwrite files that exist with other content")
 	flags.BoolVar(&f.json, "json", false, "print plan and result as JSON; asks nothing")
-	for _, flag := range []string{"app", "region", "db", "size", "port"} {
+	for _, flag := range []string{"app", "db", "size", "port", "command"} {
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
+	must(cmd.RegisterFlagCompletionFunc("region", cobra.FixedCompletions(regions, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]cobra.Completion{"volume\tone machine with a volume"}, cobra.ShellCompDirectiveNoFileComp)))
 	for _, flag := range []string{"main", "migrations"} {
 		must(cmd.MarkFlagDirname(flag))
 	}
@@ -73,14 +120,27 @@ func must(err error) {
 	}
 }
 
-func (c *cli) init(ctx context.Context, f *initFlags) error {
+func (c *cli) init(ctx context.Context, f *initFlags) (err error) {
 	facts, err := scaffold.Detect(ctx, ".")
 	if err != nil {
 		return err
 	}
+	if facts.Fly != nil && facts.Fly.Err != nil && !f.force {
+		return fmt.Errorf("%w\nmend fly.toml, so that the app's name and volume can be taken over, or overwrite it with --force; %s", facts.Fly.Err, nothingWritten)
+	}
+	if f.given("size") {
+		if err := scaffold.CheckSizeGB(f.answers.SizeGB); err != nil && f.answers.SizeGB == 0 {
+			return usagef("--size %w", err) // a zero would ask for the default
+		}
+	}
 	var ask *prompter
-	if !f.yes && !f.dryRun && !f.json {
-		ask = c.newPrompter()
+	if !f.yes && !f.dryRun && !f.diff && !f.check && !f.json {
+		if ask, err = c.newPrompter(); err != nil {
+			return err
+		}
+	}
+	if ask != nil {
+		defer func() { err = errors.Join(err, ask.close()) }()
 	}
 	answers, err := f.complete(ctx, facts, ask)
 	if err != nil {
@@ -91,7 +151,7 @@ func (c *cli) init(ctx context.Context, f *initFlags) error {
 	if err != nil {
 		return asUsage(err)
 	}
-	changes, err := plan.Compare()
+	changes, err := plan.Compare(f.force)
 	if err != nil {
 		return fmt.Errorf("%w; %s", err, nothingWritten)
 	}
@@ -99,7 +159,7 @@ func (c *cli) init(ctx context.Context, f *initFlags) error {
 	if f.json {
 		return errors.Join(err, writeInitJSON(c.stdout, plan, changes, f.force, written))
 	}
-	if err != nil || f.dryRun {
+	if err != nil || f.dryRun || f.diff || f.check {
 		return err
 	}
 	c.printDone(changes, written)
@@ -111,6 +171,12 @@ func (c *cli) carryOut(ctx context.Context, f *initFlags, plan *scaffold.Plan, c
 	conflicts := changes.Conflicts()
 	if f.force {
 		conflicts = nil
+	}
+	switch {
+	case f.diff:
+		return false, c.printDiffs(changes)
+	case f.check:
+		return false, c.check(changes, f)
 	}
 	if err := c.printPlan(plan, changes, f); err != nil {
 		return false, err // nobody saw what would be written
@@ -166,7 +232,7 @@ func (f *initFlags) complete(ctx context.Context, facts *scaffold.Facts, ask *pr
 	if ask == nil {
 		return complete, nil
 	}
-	given.App = complete.App
+	given.App, given.Region, given.SizeGB = complete.App, complete.Region, complete.SizeGB
 	if err := ask.answers(ctx, &given, f.given); err != nil {
 		return given, err
 	}

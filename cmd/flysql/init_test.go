@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -32,7 +33,7 @@ func output(ctx context.Context, env []string, args ...string) (code int, stdout
 }
 
 func TestInitJSON(t *testing.T) {
-	dir := module(t, "-- go.mod --\nmodule github.com/flysql/flysql\n-- cmd/flysql-entrypoint/main.go --\npackage main\n-- app/main.go --\npackage main\n-- fly.toml --\nx\n")
+	dir := module(t, "-- go.mod --\nmodule github.com/flysql/flysql\n-- cmd/flysql-entrypoint/main.go --\npackage main\n-- app/main.go --\npackage main\n-- fly.toml --\napp = \"x\"\n")
 	t.Chdir(dir)
 	code, stdout, stderr := output(t.Context(), nil, "init", "--main", "app", "--app", "shop", "--json", "--dry-run")
 	if code != 0 {
@@ -58,7 +59,7 @@ func TestInitJSON(t *testing.T) {
 	}
 	want := map[string]any{
 		"dir": dir, "app": "shop", "region": "iad", "db": "/data/shop.db", "size_gb": 1.0,
-		"main": "./app", "port": 8080.0, "migrations": "",
+		"mode": "volume", "main": "./app", "command": "", "port": 8080.0, "migrations": "",
 		"files": []any{file("fly.toml", "conflict"), file("Dockerfile", "create"), file(".dockerignore", "create")},
 		"notes": []any{
 			"the code does not mention DATABASE_URL: have the app open the database that it names (/data/shop.db), for what it writes elsewhere is lost with the machine",
@@ -87,7 +88,7 @@ func TestInitCancelled(t *testing.T) {
 	dir := module(t, "-- go.mod --\nmodule m\n-- main.go --\npackage main\n")
 	t.Chdir(dir)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(errInterrupted)
+	cancel(&signalError{syscall.SIGINT})
 	code, stdout, stderr := output(ctx, nil, "init", "--yes")
 	if code != 130 || stdout != "" {
 		t.Errorf("exit code %d, want 130; stdout %q\n%s", code, stdout, stderr)

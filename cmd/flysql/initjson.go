@@ -15,7 +15,9 @@ type initJSON struct {
 	Region     string         `json:"region"`
 	DB         string         `json:"db"`
 	SizeGB     int            `json:"size_gb"`
-	Main       string         `json:"main"`
+	Mode       string         `json:"mode"`
+	Main       string         `json:"main"`    // empty where the app is not written in Go
+	Command    string         `json:"command"` // as given; empty: the program, or the Dockerfile's own
 	Port       int            `json:"port"`
 	Migrations string         `json:"migrations"` // empty: none
 	Files      []initFileJSON `json:"files"`
@@ -26,17 +28,18 @@ type initJSON struct {
 
 type initFileJSON struct {
 	Path   string `json:"path"`   // ends in / where it stands for a directory
-	Action string `json:"action"` // create, overwrite, unchanged, conflict
+	Action string `json:"action"` // create, overwrite, unchanged, conflict, keep
 	Files  int    `json:"files"`
 	Bytes  int64  `json:"bytes"`
-	Diff   string `json:"diff,omitempty"` // not for directories
+	Diff   string `json:"diff,omitempty"`   // not for directories
+	Advice string `json:"advice,omitempty"` // a diff too: what the user should add to a file that is kept
 }
 
 func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, force, written bool) error {
 	a := plan.Answers
 	out := initJSON{
 		Dir: plan.Dir, App: a.App, Region: a.Region, DB: a.DB, SizeGB: a.SizeGB,
-		Main: a.Main, Port: a.Port, Migrations: a.Migrations,
+		Mode: "volume", Main: a.Main, Command: a.Command, Port: a.Port, Migrations: a.Migrations,
 		Files: []initFileJSON{}, Notes: append([]string{}, plan.Notes...),
 		Written: written, Next: []string{},
 	}
@@ -46,11 +49,11 @@ func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, 
 	for _, g := range changes.Groups() {
 		file := initFileJSON{Path: g.Path, Action: string(g.Action)}
 		file.Files, file.Bytes = g.Size()
-		if g.Action == scaffold.Overwrite && !force {
+		if g.Single() && g.Action == scaffold.Overwrite && !force {
 			file.Action = "conflict"
 		}
 		if g.Single() {
-			file.Diff = g.Files[0].Diff()
+			file.Diff, file.Advice = g.Files[0].Diff(), g.Files[0].AdviceDiff()
 		}
 		out.Files = append(out.Files, file)
 	}

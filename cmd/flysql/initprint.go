@@ -21,7 +21,7 @@ func (c *cli) printPlan(plan *scaffold.Plan, changes *scaffold.Changes, f *initF
 		c.say("%s", line)
 	}
 	region := plan.Answers.Region
-	if region == scaffold.DefaultRegion && !f.given("region") {
+	if region == scaffold.DefaultRegion && !f.given("region") && !plan.RegionKnown {
 		c.say("region      %s, the default: choose the one nearest to your users (fly platform regions)", region)
 	} else {
 		c.say("region      %s", region)
@@ -38,7 +38,7 @@ func (c *cli) printPlan(plan *scaffold.Plan, changes *scaffold.Changes, f *initF
 	}
 	for _, g := range changes.Groups() {
 		if g.Single() {
-			if err := c.printDiff(out, g.Files[0].Diff()); err != nil {
+			if err := c.printDiff(out, diffOf(g.Files[0])); err != nil {
 				return fmt.Errorf("show the changes: %w", err)
 			}
 		}
@@ -47,13 +47,64 @@ func (c *cli) printPlan(plan *scaffold.Plan, changes *scaffold.Changes, f *initF
 	return nil
 }
 
+// diffOf is what is written, or what the user is to write.
+func diffOf(f scaffold.Change) string {
+	if f.Action == scaffold.Keep {
+		return f.AdviceDiff()
+	}
+	return f.Diff()
+}
+
+// printDiffs writes the diffs and nothing else. The copied source is left out:
+// nobody wants to read it.
+func (c *cli) printDiffs(changes *scaffold.Changes) error {
+	for _, g := range changes.Groups() {
+		if g.Single() {
+			if err := c.printDiff(c.stdout, diffOf(g.Files[0])); err != nil {
+				return fmt.Errorf("show the changes: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// check writes what differs to stdout, a line each, unless that is for JSON.
+func (c *cli) check(changes *scaffold.Changes, f *initFlags) error {
+	differ := 0
+	for _, g := range changes.Groups() {
+		if g.Action == scaffold.Unchanged {
+			continue
+		}
+		differ++
+		what := "differs"
+		switch g.Action {
+		case scaffold.Create:
+			what = "missing"
+		case scaffold.Keep:
+			what = "lacks lines"
+		}
+		if !f.json {
+			if _, err := fmt.Fprintf(c.stdout, "%-12s%s\n", what, g.Path); err != nil {
+				return err
+			}
+		}
+	}
+	if differ > 0 {
+		return &driftError{differ}
+	}
+	return nil
+}
+
 // summary says in one line what happens to a group.
 func summary(g scaffold.Group, force bool) string {
 	action := string(g.Action)
-	if g.Action == scaffold.Overwrite && !force {
-		action = "differs"
-	}
 	if g.Single() {
+		if g.Action == scaffold.Overwrite && !force {
+			action = "differs"
+		}
+		if g.Action == scaffold.Keep {
+			return fmt.Sprintf("%-9s %s: it is yours, and not written to; it needs the lines above", action, g.Path)
+		}
 		return fmt.Sprintf("%-9s %s", action, g.Path)
 	}
 	files, size := g.Size()
@@ -62,11 +113,18 @@ func summary(g scaffold.Group, force bool) string {
 
 // printDone says what was done with each file.
 func (c *cli) printDone(changes *scaffold.Changes, written bool) {
-	if written {
-		c.say("written to %s; next:", changes.Dir)
-		return
+	kept := ""
+	for _, f := range changes.Kept() {
+		kept += "add the lines shown above to " + f.Path + "; "
 	}
-	c.say("nothing to do: all files are as flysql init would write them; next:")
+	switch {
+	case written:
+		c.say("written to %s; %snext:", changes.Dir, kept)
+	case kept != "":
+		c.say("nothing to write; %snext:", kept)
+	default:
+		c.say("nothing to do: all files are as flysql init would write them; next:")
+	}
 }
 
 func conflictText(files []string) string {

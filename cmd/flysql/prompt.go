@@ -1,173 +1,152 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"slices"
 	"strconv"
 	"strings"
 
-	tea "github.com/charmbracelet/bubbletea"
-	"github.com/charmbracelet/huh"
 	"github.com/muesli/cancelreader"
 
 	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/scaffold"
 )
 
-// prompter asks on a terminal.
+// prompter asks on a terminal, line by line. The terminal stays in its usual mode:
+// it does the editing of a line, turns Ctrl-C into SIGINT, and needs no putting
+// back however the program ends. It also suits screen readers as it is.
 type prompter struct {
-	in, out *os.File
-	// plain asks line by line, without moving the cursor: for screen readers
-	// (ACCESSIBLE) and terminals that can do no more (TERM=dumb).
-	plain bool
-	theme *huh.Theme
+	input cancelreader.CancelReader
+	lines *bufio.Reader // of input; one for all questions, for what was typed ahead
+	out   io.Writer
 }
 
 // newPrompter returns nil where there is no terminal to ask on. Questions go to
 // stderr, so that stdout stays data.
-func (c *cli) newPrompter() *prompter {
+func (c *cli) newPrompter() (*prompter, error) {
 	in, out := terminal(c.stdin), terminal(c.stderr)
 	if in == nil || out == nil {
-		return nil
+		return nil, nil
 	}
-	p := &prompter{in: in, out: out, plain: c.getenv("TERM") == "dumb" || c.getenv("ACCESSIBLE") != "", theme: huh.ThemeCharm()}
-	if c.getenv("NO_COLOR") != "" {
-		p.theme = huh.ThemeBase()
+	input, err := cancelreader.NewReader(in)
+	if err != nil {
+		return nil, fmt.Errorf("read the terminal: %w", err)
 	}
-	return p
+	return &prompter{input: input, lines: bufio.NewReader(input), out: out}, nil
 }
+
+// close gives up the terminal, which stays open.
+func (p *prompter) close() error { return p.input.Close() }
 
 var errDeclined = errors.New("not confirmed; " + nothingWritten)
 
-// choose asks for one of the values of a flag.
+// choose asks for one of the values of a flag, by its number or as it stands.
 func (p *prompter) choose(ctx context.Context, choice *scaffold.ChoiceError) (string, error) {
-	picked := choice.Choices[0]
-	field := huh.NewSelect[string]().
-		Title("Several " + choice.What + " (" + choice.Flag + ")").
-		Options(huh.NewOptions(choice.Choices...)...).
-		Value(&picked)
-	return picked, p.ask(ctx, field)
+	p.say("Several %s (%s):\n", choice.What, choice.Flag)
+	for i, value := range choice.Choices {
+		p.say("  %d  %s\n", i+1, value)
+	}
+	picked := ""
+	_, err := p.ask(ctx, "Which one?", "1", func(s string) error {
+		if slices.Contains(choice.Choices, s) {
+			picked = s
+			return nil
+		}
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > len(choice.Choices) {
+			return fmt.Errorf("%q is none of them: give a number from 1 to %d", s, len(choice.Choices))
+		}
+		picked = choice.Choices[n-1]
+		return nil
+	})
+	return picked, err
 }
 
-// answers asks for what the flags did not give.
+// answers asks for what the flags did not give. What is in a already are the
+// defaults.
 func (p *prompter) answers(ctx context.Context, a *scaffold.Answers, given func(flag string) bool) error {
 	size := strconv.Itoa(a.SizeGB)
-	var fields []huh.Field
-	if !given("app") {
-		fields = append(fields, p.input("App name", "unique on Fly; the app is at NAME.fly.dev", &a.App, flyconf.CheckAppName))
+	questions := []struct {
+		flag, question string
+		value          *string
+		check          func(string) error
+	}{
+		{"app", "App name, unique on Fly; the app is at NAME.fly.dev", &a.App, flyconf.CheckAppName},
+		{"region", "Primary region, nearest to your users; fly platform regions lists them", &a.Region, flyconf.CheckRegion},
+		{"size", "Volume size in GB; it grows by itself, and cannot shrink", &size, checkSize},
 	}
-	if !given("region") {
-		fields = append(fields, p.input("Primary region", "nearest to your users; fly platform regions lists them", &a.Region, flyconf.CheckRegion))
+	for _, q := range questions {
+		if given(q.flag) {
+			continue
+		}
+		answer, err := p.ask(ctx, q.question, *q.value, q.check)
+		if err != nil {
+			return err
+		}
+		*q.value = answer
 	}
-	if !given("size") {
-		fields = append(fields, p.input("Volume size in GB", "it grows by itself, and cannot shrink", &size, func(s string) error {
-			n, err := strconv.Atoi(strings.TrimSpace(s))
-			if err != nil {
-				return fmt.Errorf("%q is not a number", s)
-			}
-			return scaffold.CheckSizeGB(n)
-		}))
-	}
-	if len(fields) == 0 {
-		return nil
-	}
-	if err := p.ask(ctx, fields...); err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(size))
+	n, err := strconv.Atoi(size)
 	a.SizeGB = n
 	return err
 }
 
-// input is a line of text with a default.
-func (p *prompter) input(title, description string, value *string, check func(string) error) huh.Field {
-	if p.plain {
-		// There, an empty line stands for the default, and only the title is shown.
-		fallback := *value
-		title = fmt.Sprintf("%s [%s]:", title, fallback)
-		full := check
-		check = func(s string) error {
-			if strings.TrimSpace(s) == "" {
-				return nil
-			}
-			return full(strings.TrimSpace(s))
-		}
+func checkSize(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return fmt.Errorf("%q is not a number", s)
 	}
-	return huh.NewInput().Title(title).Description(description).Value(value).Validate(check)
+	return scaffold.CheckSizeGB(n)
 }
 
 // confirm asks whether to write.
 func (p *prompter) confirm(ctx context.Context) error {
-	yes := true
-	err := p.ask(ctx, huh.NewConfirm().Title("Write these files?").Value(&yes))
-	if err == nil && !yes {
+	answer, err := p.ask(ctx, "Write these files?", "yes", func(s string) error {
+		if !slices.Contains([]string{"y", "yes", "n", "no"}, strings.ToLower(s)) {
+			return fmt.Errorf("%q is neither yes nor no", s)
+		}
+		return nil
+	})
+	if err == nil && strings.HasPrefix(strings.ToLower(answer), "n") {
 		return errDeclined
 	}
 	return err
 }
 
-// ask runs the fields as one form. Whatever ends it before its last answer is an
-// error: Ctrl-C, a signal, the end of the input.
-func (p *prompter) ask(ctx context.Context, fields ...huh.Field) error {
-	input, err := newInput(p.in)
-	if err != nil {
-		return fmt.Errorf("read the terminal: %w", err)
-	}
-	defer input.Close() // the file stays open
-	stop := context.AfterFunc(ctx, func() { input.Cancel() })
+// ask puts one question until its answer passes the check. An empty line stands
+// for the default. Whatever ends it before that is an error: Ctrl-C and other
+// signals, which end ctx, and the end of the input.
+func (p *prompter) ask(ctx context.Context, question, fallback string, check func(string) error) (string, error) {
+	stop := context.AfterFunc(ctx, func() { p.input.Cancel() })
 	defer stop()
-
-	form := huh.NewForm(huh.NewGroup(fields...)).
-		WithTheme(p.theme).
-		WithShowHelp(true)
-	if p.plain {
-		form = form.WithAccessible(true).WithInput(input).WithOutput(p.out)
-	} else {
-		// Signals end ctx, and ctx the form; its own handler would take a
-		// SIGTERM for an orderly end.
-		form = form.WithProgramOptions(tea.WithoutSignalHandler()).WithInput(p.in).WithOutput(p.out)
+	for {
+		p.say("%s [%s]: ", question, visible(fallback))
+		line, err := p.lines.ReadString('\n')
+		switch {
+		case ctx.Err() != nil:
+			p.say("\n")
+			return "", fmt.Errorf("%w; %s", context.Cause(ctx), nothingWritten)
+		case errors.Is(err, io.EOF):
+			p.say("\n")
+			return "", errors.New("the input ended before the last question was answered; " + nothingWritten)
+		case err != nil:
+			return "", fmt.Errorf("ask on the terminal: %w; %s", err, nothingWritten)
+		}
+		answer := strings.TrimSpace(line)
+		if answer == "" {
+			answer = fallback
+		}
+		if err := check(answer); err != nil {
+			p.say("  %v\n", err)
+			continue
+		}
+		return answer, nil
 	}
-	err = form.RunWithContext(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w; %s", context.Cause(ctx), nothingWritten)
-	case errors.Is(err, huh.ErrUserAborted):
-		return fmt.Errorf("%w; %s", errInterrupted, nothingWritten)
-	case err != nil:
-		return fmt.Errorf("ask on the terminal: %w", err)
-	case input.ended:
-		return errors.New("the input ended before the last question was answered; " + nothingWritten)
-	case !p.plain && form.State != huh.StateCompleted:
-		return fmt.Errorf("%w; %s", errInterrupted, nothingWritten)
-	}
-	return nil
 }
 
-// lineInput is a terminal whose reads can be cancelled. The accessible form takes
-// a failed read for an empty answer and goes on to the next question, so the
-// first failure is remembered, and is that of all reads after it: a terminal could
-// be read again after Ctrl-D.
-type lineInput struct {
-	cancelreader.CancelReader
-	ended bool
-}
-
-func newInput(f *os.File) (*lineInput, error) {
-	r, err := cancelreader.NewReader(f)
-	return &lineInput{CancelReader: r}, err
-}
-
-func (l *lineInput) Read(b []byte) (int, error) {
-	if l.ended {
-		return 0, io.EOF
-	}
-	n, err := l.CancelReader.Read(b)
-	if err != nil {
-		l.ended = true
-		return n, io.EOF
-	}
-	return n, nil
-}
+// say writes to the terminal. A terminal that is gone shows by the read that
+// follows.
+func (p *prompter) say(format string, a ...any) { fmt.Fprintf(p.out, format, a...) }

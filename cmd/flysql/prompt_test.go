@@ -25,8 +25,6 @@ const (
 	ctrlC = "\x03"
 	ctrlD = "\x04"
 	ctrlU = "\x15" // empties the line
-	down  = "\x1b[B"
-	right = "\x1b[C"
 )
 
 // session is flysql on a terminal of its own, in a session of its own.
@@ -80,20 +78,14 @@ func start(t *testing.T, dir string, env []string, change func(*exec.Cmd), args 
 	return s
 }
 
-// read collects what the terminal shows, and answers what programs ask it: its
-// background colour and the place of its cursor.
+// read collects what the terminal shows. It answers nothing: a program that asks a
+// terminal for its colours or its cursor waits for ever on some.
 func (s *session) read() {
 	defer close(s.done)
 	buf := make([]byte, 4096)
 	for {
 		n, err := s.tty.Read(buf)
 		chunk := buf[:n]
-		if bytes.Contains(chunk, []byte("\x1b]11;?")) {
-			s.tty.WriteString("\x1b]11;rgb:0000/0000/0000\x1b\\")
-		}
-		if bytes.Contains(chunk, []byte("\x1b[6n")) {
-			s.tty.WriteString("\x1b[1;1R")
-		}
 		s.mu.Lock()
 		s.output = append(s.output, chunk...)
 		s.all = append(s.all, chunk...)
@@ -115,27 +107,18 @@ func plain(b []byte) string {
 	return strings.ReplaceAll(escape.ReplaceAllString(string(b), ""), "\r", "")
 }
 
-// expect waits until the terminal shows text, and forgets everything before.
+// expect waits until the terminal shows text, and forgets what came before its end.
 func (s *session) expect(text string) {
 	s.t.Helper()
 	deadline := time.After(time.Minute)
 	for {
-		s.mu.Lock()
-		found := strings.Contains(plain(s.output), text)
-		if found {
-			s.output = nil
-		}
-		s.mu.Unlock()
-		if found {
+		if s.found(text) {
 			return
 		}
 		select {
 		case <-s.more:
 		case <-s.done:
-			s.mu.Lock()
-			found := strings.Contains(plain(s.output), text)
-			s.mu.Unlock()
-			if !found {
+			if !s.found(text) {
 				s.t.Fatalf("the program ended before it showed %q", text)
 			}
 			return
@@ -143,6 +126,16 @@ func (s *session) expect(text string) {
 			s.t.Fatalf("the terminal never showed %q", text)
 		}
 	}
+}
+
+func (s *session) found(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, after, found := strings.Cut(plain(s.output), text)
+	if found {
+		s.output = []byte(after)
+	}
+	return found
 }
 
 func (s *session) press(keys ...string) {
@@ -204,19 +197,25 @@ func fileHas(t *testing.T, name string, lines ...string) {
 func TestInteractive(t *testing.T) {
 	dir := module(t, twoPrograms)
 	s := start(t, dir, nil, nil, "init")
-	s.expect("Several main packages (--main)")
-	s.press(down, enter)
-	s.expect("┃ App name")
-	s.press(ctrlU, "My Shop", enter)
+	s.expect("Several main packages (--main):\n  1  ./cmd/api\n  2  ./cmd/web\nWhich one? [1]: ")
+	s.press("3", enter)
+	s.expect(`"3" is none of them: give a number from 1 to 2`)
+	s.press("2", enter)
+	s.expect("App name, unique on Fly; the app is at NAME.fly.dev [shop]: ")
+	s.press("My Shop", enter)
 	s.expect(`"My Shop" is not an app name`)
-	s.press(ctrlU, "corner", enter)
-	s.expect("┃ Primary region")
-	s.press(ctrlU, "ord", enter)
-	s.expect("┃ Volume size in GB")
-	s.press(ctrlU, "3", enter)
+	s.press("no", ctrlU, "corner", enter)
+	s.expect("fly platform regions lists them [iad]: ")
+	s.press("ord", enter)
+	s.expect("cannot shrink [1]: ")
+	s.press("big", enter)
+	s.expect(`"big" is not a number`)
+	s.press("3", enter)
 	s.expect(`+app = "corner"`)
-	s.expect("Write these files?")
-	s.press(enter)
+	s.expect("Write these files? [yes]: ")
+	s.press("what", enter)
+	s.expect(`"what" is neither yes nor no`)
+	s.press("Y", enter)
 	s.expect("fly apps create corner")
 	s.exits(0)
 	fileHas(t, filepath.Join(dir, "fly.toml"), `app = "corner"`, `primary_region = "ord"`, `  initial_size = "3GB"`, `  DATABASE_URL = "file:///data/corner.db"`)
@@ -226,12 +225,37 @@ func TestInteractive(t *testing.T) {
 	}
 }
 
+// TestInteractiveDefaults: empty lines take the defaults, however far ahead they
+// are typed.
+func TestInteractiveDefaults(t *testing.T) {
+	dir := module(t, twoPrograms)
+	s := start(t, dir, nil, nil, "init")
+	s.press("./cmd/web", enter, enter, enter, enter, enter)
+	s.expect("fly apps create shop")
+	s.exits(0)
+	fileHas(t, filepath.Join(dir, "fly.toml"), `app = "shop"`, `primary_region = "iad"`, `  initial_size = "1GB"`)
+	fileHas(t, filepath.Join(dir, "Dockerfile"), `CMD ["web"]`)
+}
+
+// TestTerminalIsNotAsked: no verb sends the terminal a query, whose answer it might
+// wait for, and which would end up in the shell.
+func TestTerminalIsNotAsked(t *testing.T) {
+	dir := module(t, oneProgram)
+	for _, args := range [][]string{{"version"}, {"--help"}, {"init", "--yes"}} {
+		s := start(t, dir, []string{"NO_COLOR=1"}, nil, args...)
+		s.exits(0)
+		if bytes.ContainsRune(s.all, 0x1b) {
+			t.Errorf("%v wrote an escape sequence: %q", args, s.all)
+		}
+	}
+}
+
 // TestInteractiveFlags: what flags give is not asked for.
 func TestInteractiveFlags(t *testing.T) {
 	dir := module(t, twoPrograms)
 	s := start(t, dir, []string{"NO_COLOR=1"}, nil, "init", "--main", "./cmd/api", "--app", "corner", "--region", "ord", "--size", "2")
 	s.expect("Write these files?")
-	s.press("y")
+	s.press("y", enter)
 	s.expect("fly apps create corner")
 	s.exits(0)
 	shown := plain(s.all)
@@ -251,7 +275,7 @@ func TestInteractiveDeclined(t *testing.T) {
 	check := unchanged(t, dir)
 	s := start(t, dir, nil, nil, "init", "--app", "a", "--region", "ord", "--size", "1")
 	s.expect("Write these files?")
-	s.press(right, enter)
+	s.press("n", enter)
 	s.expect("not confirmed; nothing was written")
 	s.exits(1)
 	check()
@@ -263,7 +287,6 @@ func TestInteractiveInterrupted(t *testing.T) {
 	atApp := func(s *session) { s.expect("App name") }
 	atConfirm := func(s *session) { s.expect("Write these files?") }
 	given := []string{"--app", "a", "--region", "ord", "--size", "1"}
-	dumb := []string{"TERM=dumb"}
 	key := func(k string) func(*session) { return func(s *session) { s.press(k) } }
 	kill := func(sig syscall.Signal) func(*session) {
 		return func(s *session) {
@@ -287,11 +310,10 @@ func TestInteractiveInterrupted(t *testing.T) {
 		{"SIGINT", oneProgram, nil, nil, atApp, kill(syscall.SIGINT), 130},
 		{"SIGTERM", oneProgram, nil, nil, atApp, kill(syscall.SIGTERM), 143},
 		{"SIGTERM at the last question", oneProgram, nil, given, atConfirm, kill(syscall.SIGTERM), 143},
-		{"plain, Ctrl-C", oneProgram, dumb, nil, atApp, key(ctrlC), 130},
-		{"plain, Ctrl-C at the last question", oneProgram, dumb, given, atConfirm, key(ctrlC), 130},
-		{"plain, SIGTERM", oneProgram, dumb, nil, atApp, kill(syscall.SIGTERM), 143},
-		{"plain, end of input", oneProgram, dumb, nil, atApp, key(ctrlD), 1},
-		{"plain, end of input at the last question", oneProgram, dumb, given, atConfirm, key(ctrlD), 1},
+		{"end of input", oneProgram, nil, nil, atApp, key(ctrlD), 1},
+		{"end of input in a line", oneProgram, nil, nil, atApp, func(s *session) { s.press("corn", ctrlD, ctrlD) }, 1},
+		{"end of input at the last question", oneProgram, nil, given, atConfirm, key(ctrlD), 1},
+		{"TERM=dumb", oneProgram, []string{"TERM=dumb"}, nil, atApp, key(ctrlC), 130},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -312,32 +334,6 @@ func TestInteractiveInterrupted(t *testing.T) {
 			if state.Lflag&unix.ICANON == 0 || state.Lflag&unix.ECHO == 0 {
 				t.Errorf("the terminal is left in raw mode: lflag %#x", state.Lflag)
 			}
-		})
-	}
-}
-
-// TestInteractivePlain: a terminal that can only show lines, or a screen reader.
-func TestInteractivePlain(t *testing.T) {
-	for _, env := range []string{"TERM=dumb", "ACCESSIBLE=1"} {
-		t.Run(env, func(t *testing.T) {
-			dir := module(t, twoPrograms)
-			s := start(t, dir, []string{env}, nil, "init")
-			s.expect("Enter a number between 1 and 2")
-			s.press("2", enter)
-			s.expect("App name [shop]:")
-			s.press("My Shop", enter)
-			s.expect(`"My Shop" is not an app name`)
-			s.press(enter) // the default
-			s.expect("Primary region [iad]:")
-			s.press("ord", enter)
-			s.expect("Volume size in GB [1]:")
-			s.press(enter)
-			s.expect("Write these files?")
-			s.press("y", enter)
-			s.expect("fly apps create shop")
-			s.exits(0)
-			fileHas(t, filepath.Join(dir, "fly.toml"), `app = "shop"`, `primary_region = "ord"`, `  initial_size = "1GB"`)
-			fileHas(t, filepath.Join(dir, "Dockerfile"), `CMD ["web"]`)
 		})
 	}
 }

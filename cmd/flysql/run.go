@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
@@ -18,7 +17,7 @@ import (
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitUsage  = 2
+	exitUsage  = 2 // and when --check found a difference
 )
 
 // cli is what every verb works with: nothing in this package reads the
@@ -53,10 +52,11 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	fmt.Fprintf(stderr, "flysql: %v\n", err)
 	var sig *signalError
 	var usage *usageError
+	var drift *driftError
 	switch {
 	case errors.As(err, &sig):
 		return 128 + int(sig.signal)
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &drift):
 		return exitUsage
 	}
 	return exitFailed
@@ -120,7 +120,3 @@ func terminal(stream any) *os.File {
 func (c *cli) colors(stream io.Writer) bool {
 	return terminal(stream) != nil && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb"
 }
-
-// errInterrupted is Ctrl-C as a key, which no signal tells of: a prompt has the
-// terminal in raw mode.
-var errInterrupted = &signalError{syscall.SIGINT}

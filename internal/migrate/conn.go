@@ -164,6 +164,7 @@ type sqliteConn interface {
 type conn struct {
 	sqliteConn
 	session *session
+	inTx    bool // a library's transaction is open; database/sql uses a conn from one goroutine at a time
 }
 
 // Close never fails: dbmate panics when it does. The error is kept for session.close.
@@ -209,7 +210,12 @@ func (c *conn) exec(ctx context.Context, query string, args []driver.NamedValue)
 
 // run executes a script and notes the statement that fails.
 func (c *conn) run(ctx context.Context, script string) (driver.Result, error) {
-	c.session.begun(script)
+	if c.session.begun(script) && !c.inTx {
+		// The first script of a migration that runs outside a transaction.
+		if err := c.foreignKeysOff(); err != nil {
+			return nil, err
+		}
+	}
 	// SQLite reads no further than a NUL and reports success: half a migration would count as applied.
 	if i := strings.IndexByte(script, 0); i >= 0 {
 		return nil, c.session.failed(i, "", errNUL)
@@ -244,11 +250,23 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	return rows, err
 }
 
+// foreignKeysOff undoes what an earlier migration on this connection has set: one
+// that rebuilds a table the way SQLite documents ends with the keys on, and in the
+// next the DROP TABLE of a rebuild would delete the rows that refer to it.
+func (c *conn) foreignKeysOff() error {
+	_, err := c.sqliteConn.ExecContext(context.Background(), "PRAGMA foreign_keys=OFF", nil)
+	return err
+}
+
 // BeginTx starts a transaction that may write at once (the session's DSN says so): one that only asks
 // for the write lock later cannot wait for it, and fails.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (tx driver.Tx, err error) {
 	ctx = c.session.context(ctx)
 	if err := ctx.Err(); err != nil {
+		c.session.broke(err)
+		return nil, err
+	}
+	if err := c.foreignKeysOff(); err != nil { // inside a transaction it would do nothing
 		c.session.broke(err)
 		return nil, err
 	}
@@ -260,6 +278,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (tx driver.Tx
 		c.session.broke(err)
 		return nil, err
 	}
+	c.inTx = true
 	return &transaction{Tx: tx, conn: c}, nil
 }
 
@@ -272,6 +291,7 @@ type transaction struct {
 // Commit waits for readers inside SQLite: the driver rolls back when a commit meets a lock, so it
 // cannot be tried again from outside.
 func (t *transaction) Commit() error {
+	t.conn.inTx = false
 	c := t.conn.sqliteConn
 	if _, err := c.ExecContext(context.Background(), longWait, nil); err != nil {
 		return errors.Join(err, t.Rollback())
@@ -287,6 +307,7 @@ func (t *transaction) Commit() error {
 // Rollback succeeds when SQLite has already rolled back by itself, as it does after an interrupt or on
 // a full disk. The libraries would report that in place of the cause.
 func (t *transaction) Rollback() error {
+	t.conn.inTx = false
 	err := t.Tx.Rollback()
 	var e *sqlite.Error
 	if errors.As(err, &e) && strings.Contains(e.Error(), "no transaction is active") {

@@ -13,11 +13,13 @@ import (
 
 var errNUL = errors.New("a NUL byte in the SQL: SQLite would stop reading here; save the file as UTF-8 text")
 
-// begun notes that a script is about to run.
-func (s *session) begun(script string) {
+// begun notes that a script is about to run, and tells whether it is the first
+// since the tool last recorded a version.
+func (s *session) begun(script string) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queries = append(s.queries, script)
+	return len(s.queries) == 1
 }
 
 // failed notes the statement at offset of the current script as the one at fault, and returns err.

@@ -63,6 +63,27 @@ func TestTableRebuildKeepsChildren(t *testing.T) {
 	}
 }
 
+// A migration outside a transaction ends as SQLite documents it, with the foreign
+// keys on. The next one, in the same run, must not lose rows to that.
+func TestForeignKeysDoNotLeak(t *testing.T) {
+	const rebuildParent = "CREATE TABLE parent_new (id INTEGER PRIMARY KEY, name TEXT);\nINSERT INTO parent_new SELECT id, 'x' FROM parent;\nDROP TABLE parent;\nALTER TABLE parent_new RENAME TO parent;"
+	for _, tool := range []Tool{Goose, Dbmate} {
+		for _, noTx := range []bool{false, true} {
+			t.Run(fmt.Sprint(tool, noTx), func(t *testing.T) {
+				db := newDB(t)
+				up(t, filesFor(tool,
+					script{sql: "CREATE TABLE parent (id INTEGER PRIMARY KEY);\nCREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent(id) ON DELETE CASCADE);\nINSERT INTO parent VALUES (1);\nINSERT INTO child VALUES (10, 1);"},
+					script{noTx: true, sql: "PRAGMA foreign_keys=OFF;\nCREATE TABLE other (id INTEGER PRIMARY KEY);\nPRAGMA foreign_keys=ON;"},
+					script{noTx: noTx, sql: rebuildParent},
+				), db)
+				if got := query(t, db, "SELECT id FROM child"); got != "10" {
+					t.Errorf("children left: %q", got)
+				}
+			})
+		}
+	}
+}
+
 func TestNoTx(t *testing.T) {
 	for _, tool := range []Tool{Goose, Dbmate} {
 		t.Run(string(tool), func(t *testing.T) {

@@ -1,12 +1,15 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kballard/go-shellquote"
 
 	"github.com/flysql/flysql/flyconf"
 )
@@ -21,7 +24,7 @@ const (
 	NoMigrations = "none"
 )
 
-// dataDir is where the volume is mounted.
+// dataDir is where the volume is mounted unless fly.toml has another place.
 const dataDir = "/data"
 
 var databaseName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
@@ -35,13 +38,27 @@ type Answers struct {
 	Main       string // the main package's directory, "./cmd/web"; empty: the only one
 	Port       int    // what the app listens on; 0: as detected
 	Migrations string // directory in the repository; empty: as detected; NoMigrations: none
+	// Volume and Mount are the volume's name and where it is mounted, where
+	// fly.toml has them; empty: from App, and /data.
+	Volume, Mount string
+	Command       string // what the container runs, in a shell's quoting; empty: the program, or the Dockerfile's own
 }
+
+func (a Answers) mount() string { return cmp.Or(a.Mount, dataDir) }
+
+func (a Answers) volume() string { return cmp.Or(a.Volume, volumeName(a.App)) }
 
 // Complete fills the answers that f knows. A *ChoiceError says that the
 // repository leaves one open.
 func (f *Facts) Complete(a Answers) (Answers, error) {
 	var m Main
 	switch {
+	case f.Foreign != nil:
+		found, err := f.program(a)
+		if err != nil {
+			return a, err
+		}
+		m = found
 	case a.Main != "":
 		found, ok := f.main(a.Main)
 		if !ok {
@@ -49,18 +66,30 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 		}
 		m = found
 	case len(f.Mains) == 0:
-		return a, fmt.Errorf("no main package in %s: flysql init sets up a Go program; is this the app's module?", f.Dir)
+		return a, fmt.Errorf("no main package in %s: flysql init sets up a Go program; is this the app's module? An app in another language needs a Dockerfile of its own", f.Dir)
 	case len(f.Mains) > 1:
 		return a, &ChoiceError{Flag: "--main", What: "main packages", Choices: f.packages()}
 	default:
 		m = f.Mains[0]
 	}
-	a.Main = m.Package()
+	if f.Foreign == nil {
+		a.Main = m.Package()
+	}
+	f.Fly.answer(&a, m.Database.variable())
 	if a.App == "" {
 		a.App = f.App
 	}
+	if a.Region == "" {
+		a.Region = DefaultRegion
+	}
+	if a.SizeGB == 0 {
+		a.SizeGB = DefaultSizeGB
+	}
+	if literal := m.Database.Literal; a.DB == "" && m.Database.Var == "" && checkDB(literal, a.mount()) == nil {
+		a.DB = literal // it is on the volume already
+	}
 	if a.DB == "" {
-		a.DB = path.Join(dataDir, a.App+".db")
+		a.DB = path.Join(a.mount(), a.App+".db")
 	}
 	if a.Port == 0 {
 		a.Port = m.Port
@@ -94,8 +123,8 @@ func (e *AnswerError) Error() string { return e.Err.Error() }
 func (e *AnswerError) Unwrap() error { return e.Err }
 
 // validate reports everything that is wrong with complete answers, by the flags
-// that give them.
-func (a Answers) validate() error {
+// that give them. root: the app runs as root.
+func (a Answers) validate(root bool) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if err := flyconf.CheckAppName(a.App); err != nil {
@@ -109,16 +138,32 @@ func (a Answers) validate() error {
 	}
 	if a.Port < 1 || a.Port > 65535 {
 		bad("--port %d is not a port: use 1 to 65535", a.Port)
-	} else if a.Port < 1024 {
+	} else if a.Port < 1024 && !root {
 		bad("--port %d needs root, and the app runs as a user of its own: have it listen on a port from 1024 on, such as 8080", a.Port)
 	}
-	if err := checkDB(a.DB); err != nil {
+	if err := checkDB(a.DB, a.mount()); err != nil {
 		bad("--db %w", err)
 	}
 	if err := checkMigrations(a.Migrations); err != nil {
 		bad("--migrations %w", err)
 	}
+	if a.Command != "" {
+		if words, err := shellquote.Split(a.Command); err != nil {
+			bad("--command %q: %w", a.Command, err)
+		} else if len(words) == 0 || words[0] == "" {
+			bad("--command %q: name a program", a.Command)
+		}
+	}
 	return errors.Join(errs...)
+}
+
+// command is the container's command; nil where the answers leave it open.
+func (a Answers) command() []string {
+	words, err := shellquote.Split(a.Command)
+	if err != nil || a.Command == "" {
+		return nil // validate says so
+	}
+	return words
 }
 
 // checkMigrations says why a Dockerfile cannot copy this directory.
@@ -140,7 +185,7 @@ func CheckSizeGB(n int) error {
 // checkDB says why a database cannot lie at db: it must be on the volume, and
 // directly so, since LiteFS serves databases from the root of its directory only
 // and an app should be able to move there.
-func checkDB(db string) error {
+func checkDB(db, dataDir string) error {
 	dir, name := path.Split(db)
 	switch {
 	case !path.IsAbs(db):

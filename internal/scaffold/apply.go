@@ -113,7 +113,7 @@ func (a *applier) prepare(ctx context.Context, changes []Change) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if c.Action == Unchanged {
+		if c.Action == Unchanged || c.Action == Keep {
 			continue
 		}
 		if err := a.stillAsCompared(c); err != nil {

@@ -1,7 +1,9 @@
 package scaffold
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -11,12 +13,14 @@ import (
 	"testing"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
 
 	"github.com/flysql/flysql"
 )
 
-// The tests of this file build what init writes for a flysql that was built from
-// a checkout: the copied source must be complete, and serve the app as well.
+// The tests of this file build what init writes: the image must get
+// flysql-entrypoint in each of the ways that there are.
 
 // TestBuildWithoutFlysql builds the image of an app that does not import flysql.
 func TestBuildWithoutFlysql(t *testing.T) {
@@ -115,6 +119,80 @@ func TestNothing(*testing.T) {}
 	}
 }
 
+// TestBuildPublished builds the image of an app where flysql is a published
+// version: served by a module proxy of the test's own, beside the modules that this
+// machine has already, into a module cache that goes with the test.
+func TestBuildPublished(t *testing.T) {
+	const version = "v0.1.0"
+	proxy := publish(t, version)
+	cache, err := exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := repo(t, `
+-- go.mod --
+module example.com/hello
+
+go 1.25.0
+-- main.go --
+package main
+
+func main() {}
+`)
+	image := buildImageOf(t, dir, Flysql{Version: version, Source: flysql.Source()}, []string{
+		"GOPROXY=file://" + proxy + ",file://" + filepath.Join(strings.TrimSpace(string(cache)), "cache", "download"),
+		"GOMODCACHE=" + filepath.Join(t.TempDir(), "modules"),
+		"GOFLAGS=-modcacherw", // or the test could not remove it
+		"GONOSUMDB=*",         // the checksum database does not know this version
+	})
+	if got := runProgram(t, filepath.Join(image, "usr/local/bin/flysql-entrypoint"), "--version"); got != "flysql-entrypoint "+version+"\n" {
+		t.Errorf("flysql-entrypoint --version printed %q", got)
+	}
+}
+
+// publish lays flysql's own source out as a module proxy serves a version:
+// https://go.dev/ref/mod#goproxy-protocol
+func publish(t *testing.T, version string) string {
+	t.Helper()
+	proxy := t.TempDir()
+	at := func(suffix string) string { return filepath.Join(proxy, flysqlModule, "@v", version+suffix) }
+	if err := os.MkdirAll(filepath.Dir(at("")), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var files []zip.File
+	err := fs.WalkDir(flysql.Source(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files = append(files, sourceFile(name))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := os.Create(at(".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(zip.Create(archive, module.Version{Path: flysqlModule, Version: version}, files), archive.Close()); err != nil {
+		t.Fatal(err)
+	}
+	mod, err := fs.ReadFile(flysql.Source(), "go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, at(".mod"), string(mod))
+	write(t, at(".info"), `{"Version":"`+version+`"}`)
+	write(t, filepath.Join(filepath.Dir(at("")), "list"), version+"\n")
+	return proxy
+}
+
+// sourceFile is a file of flysql's own source, for an archive.
+type sourceFile string
+
+func (f sourceFile) Path() string                 { return string(f) }
+func (f sourceFile) Lstat() (fs.FileInfo, error)  { return fs.Stat(flysql.Source(), string(f)) }
+func (f sourceFile) Open() (io.ReadCloser, error) { return flysql.Source().Open(string(f)) }
+
 // TestSourceHasEveryPublicPackage: an app may import any of them.
 func TestSourceHasEveryPublicPackage(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Name}} {{.ImportPath}}", "./...")
@@ -168,7 +246,13 @@ func runProgram(t *testing.T, name string, args ...string) string {
 // returns the root of the last stage.
 func buildImage(t *testing.T, dir string, extra ...string) string {
 	t.Helper()
-	p := plan(t, dir, defaults(), Flysql{Source: flysql.Source()})
+	// No network: all modules were needed to build the test.
+	return buildImageOf(t, dir, Flysql{Source: flysql.Source()}, []string{"GOPROXY=off", "GOFLAGS=-mod=readonly"}, extra...)
+}
+
+func buildImageOf(t *testing.T, dir string, fl Flysql, env []string, extra ...string) string {
+	t.Helper()
+	p := plan(t, dir, defaults(), fl)
 	if err := compareWith(t, p).Apply(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -184,9 +268,8 @@ func buildImage(t *testing.T, dir string, extra ...string) string {
 	shell := func(line string) {
 		cmd := exec.CommandContext(t.Context(), "sh", "-ec", line)
 		cmd.Dir = filepath.Join(root, workdir)
-		// No workspace of whoever runs the test, and no network: all modules
-		// were needed to build the test.
-		cmd.Env = append(os.Environ(), "GOWORK=off", "GOPROXY=off", "GOFLAGS=-mod=readonly")
+		// No workspace of whoever runs the test.
+		cmd.Env = append(append(os.Environ(), "GOWORK=off"), env...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("stage %s: RUN %s: %v\n%s", name, line, err, out)
 		}

@@ -14,12 +14,14 @@ import (
 // Action is what Apply does with a file.
 type Action string
 
-// The actions. Overwrite and Remove touch what is there, and are to be asked for.
+// The actions. Overwrite touches what may be the user's work, and is to be asked
+// for outside the directory of the copied source.
 const (
 	Create    Action = "create"
 	Overwrite Action = "overwrite"
 	Remove    Action = "remove" // only in the directory of the copied source
 	Unchanged Action = "unchanged"
+	Keep      Action = "keep" // the user's own: there is advice, and nothing is written
 )
 
 // Change is one file of a plan beside what is in the repository.
@@ -30,6 +32,9 @@ type Change struct {
 	// Old is the present content; nil when there is none, or when it is no
 	// text of a usual size and cannot be shown.
 	Old []byte
+
+	// Advice is the present file with what should be added to it. nil: nothing.
+	Advice []byte
 
 	info fs.FileInfo // of the present file, to notice that it changed since
 }
@@ -43,7 +48,10 @@ type Changes struct {
 // Compare looks at the files that the plan would write. A directory, a link or a
 // special file in a file's place, or a link in the way to it, is an error: init
 // writes nothing through it, not even when asked to overwrite.
-func (p *Plan) Compare() (*Changes, error) {
+//
+// A Dockerfile or .dockerignore that init did not write is kept, with advice. With
+// force, it is overwritten too, or where a whole one cannot be written, added to.
+func (p *Plan) Compare(force bool) (*Changes, error) {
 	root, err := os.OpenRoot(p.Dir)
 	if err != nil {
 		return nil, err
@@ -55,7 +63,7 @@ func (p *Plan) Compare() (*Changes, error) {
 	planned := map[string]bool{}
 	for _, f := range p.Files {
 		planned[f.Path] = true
-		change, err := compare(root, f)
+		change, err := compare(root, f, force)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -73,7 +81,7 @@ func (p *Plan) Compare() (*Changes, error) {
 	return c, nil
 }
 
-func compare(root *os.Root, f File) (Change, error) {
+func compare(root *os.Root, f File, force bool) (Change, error) {
 	change := Change{Path: f.Path, Action: Create, New: f.Content}
 	for _, dir := range parents(f.Path) {
 		info, err := root.Lstat(filepath.FromSlash(dir))
@@ -89,6 +97,9 @@ func compare(root *os.Root, f File) (Change, error) {
 	}
 	info, err := root.Lstat(filepath.FromSlash(f.Path))
 	if errors.Is(err, fs.ErrNotExist) {
+		if f.Content == nil {
+			return change, fmt.Errorf("%s was removed by something else meanwhile: run flysql init again", f.Path)
+		}
 		return change, nil
 	}
 	if err != nil {
@@ -105,8 +116,24 @@ func compare(root *os.Root, f File) (Change, error) {
 		return change, fmt.Errorf("read %s: %w", f.Path, err)
 	case bytes.Equal(change.Old, f.Content):
 		change.Action = Unchanged
+	case f.Addition != nil && !byInit(change.Old):
+		change.keep(f.Addition, force)
 	}
 	return change, nil
+}
+
+// keep leaves a file of the user's own as it is, unless it is to be overwritten.
+func (c *Change) keep(add *Addition, force bool) {
+	added := add.to(c.Old)
+	switch {
+	case added == nil: // it differs, as a file that init wrote
+	case bytes.Equal(added, c.Old) && (add.Always || !force):
+		c.Action, c.New = Unchanged, c.Old
+	case !force:
+		c.Action, c.New, c.Advice = Keep, c.Old, added
+	case add.Always:
+		c.New = added
+	}
 }
 
 // compareSource finds what lies in the directory of the copied source and is
@@ -142,15 +169,27 @@ func compareSource(root *os.Root, planned map[string]bool) ([]Change, error) {
 
 // Pending tells whether there is anything to write.
 func (c *Changes) Pending() bool {
-	return slices.ContainsFunc(c.Files, func(f Change) bool { return f.Action != Unchanged })
+	return slices.ContainsFunc(c.Files, func(f Change) bool { return f.Action != Unchanged && f.Action != Keep })
+}
+
+// Kept lists the files of the user's own that something should be added to.
+func (c *Changes) Kept() []Change {
+	var list []Change
+	for _, f := range c.Files {
+		if f.Action == Keep {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // Conflicts lists the files that are there with other content: they may be the
-// user's work, and are touched only when that is asked for.
+// user's work, and are touched only when that is asked for. The directory of the
+// copied source is flysql's own, and no conflict.
 func (c *Changes) Conflicts() []string {
 	var list []string
 	for _, f := range c.Files {
-		if f.Action == Overwrite || f.Action == Remove {
+		if f.Action == Overwrite && !within(f.Path, sourceDir) {
 			list = append(list, f.Path)
 		}
 	}

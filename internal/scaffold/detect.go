@@ -3,6 +3,7 @@ package scaffold
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -19,8 +20,8 @@ import (
 // or leaves it to PORT. It is flyctl's default too.
 const DefaultPort = 8080
 
-// Detect looks at the Go module in dir. It reads go.mod, go.work, and the module's
-// Go and SQL files as far as they are text of a usual size; it follows no link out
+// Detect looks at the app in dir: a Go module, or anything that has a Dockerfile.
+// It reads go.mod, go.work, the Dockerfile, and the Go and SQL files as far as they are text of a usual size; it follows no link out
 // of dir and runs nothing.
 func Detect(ctx context.Context, dir string) (*Facts, error) {
 	abs, err := filepath.Abs(dir)
@@ -34,14 +35,22 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	defer root.Close() // it was only read
 
 	f := &Facts{Dir: abs}
+	f.Fly, f.Beside = readFly(root), findBeside(root)
+	// What is wrong with the Dockerfile matters only where there is nothing else
+	// to go by; Compare looks at it too.
+	var dockerErr error
+	f.Docker, dockerErr = readDocker(root)
 	requires, err := f.readModule(root)
+	if errors.Is(err, errNoModule) && dockerErr != nil {
+		return nil, dockerErr
+	}
 	if err != nil {
 		return nil, err
 	}
-	f.App = cmp.Or(appNameFrom(moduleBase(f.Module)), appNameFrom(filepath.Base(abs)), "app")
+	f.App = cmp.Or(appNameFrom(f.moduleName()), appNameFrom(filepath.Base(abs)), "app")
 
 	packages := map[string]*goPackage{}
-	migrations := map[string]bool{}
+	migrations := map[string]string{} // directory: tool
 	build := buildContext(root)
 	f.Truncated, err = walk(root, maxEntries, func(name string) {
 		if ctx.Err() != nil {
@@ -51,8 +60,10 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 		case ".go":
 			readGo(root, build, name, packages)
 		case ".sql":
-			if !migrations[dir] && plainPath.MatchString(dir) && isMigration(root, name) {
-				migrations[dir] = true
+			if migrations[dir] == "" && plainPath.MatchString(dir) {
+				if tool := migrationTool(root, name); tool != "" {
+					migrations[dir] = tool
+				}
 			}
 		}
 	})
@@ -68,12 +79,27 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	}
 	sortMains(f.Mains)
 	dirs := slices.Sorted(maps.Keys(migrations))
+	if len(migrations) > 0 {
+		f.Tools = migrations
+	}
 	for i := range f.Mains {
 		m := &f.Mains[i]
 		m.read(closure(m.Dir, f.Module, packages), requires)
 		m.Migrations = migrationsFor(m.Dir, dirs, f.Mains)
 	}
+	if len(f.Mains) == 0 && f.Docker != nil && !f.Docker.Written {
+		f.readForeign(root)
+		f.Foreign.Migrations = migrationsFor(".", dirs, nil)
+	}
 	return f, nil
+}
+
+// moduleName is the module's own name; empty where there is no module.
+func (f *Facts) moduleName() string {
+	if f.Module == "" {
+		return ""
+	}
+	return moduleBase(f.Module)
 }
 
 // binary is the name that the go command gives the program.
@@ -117,7 +143,10 @@ func closure(dir, modulePath string, packages map[string]*goPackage) []*goPackag
 func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 	m.Cgo, m.CgoReason = needsCgo(packages, requires)
 	m.Port, m.PortReason, m.Loopback = port(packages)
-	m.ReadsURL = slices.ContainsFunc(packages, func(p *goPackage) bool { return p.readsURL })
+	m.Database = findDatabase(packages)
+	m.Driver = driver(packages)
+	m.Database.Path = m.Driver != "" && m.Driver != flysqlModule+"/appdb"
+	m.Migrates = selfMigration(packages)
 	m.Health = "/"
 	for _, route := range []string{"/healthz", "/health", "/up"} {
 		if slices.ContainsFunc(packages, func(p *goPackage) bool { return p.health[route] }) {
@@ -171,6 +200,19 @@ func needsCgo(packages []*goPackage, requires map[string]bool) (bool, string) {
 	return false, ""
 }
 
+// driver is the import that opens SQLite: appdb where there are several, since
+// it is what the app's own code calls.
+func driver(packages []*goPackage) string {
+	imports := map[string]bool{}
+	for _, p := range packages {
+		maps.Copy(imports, p.imports)
+	}
+	if appdb := flysqlModule + "/appdb"; imports[appdb] {
+		return appdb
+	}
+	return firstBelow(slices.Sorted(maps.Keys(imports)), slices.Concat(cgoDrivers, pureDrivers))
+}
+
 // firstBelow returns the first of paths that is one of parents or lies below it.
 func firstBelow(paths, parents []string) string {
 	for _, p := range paths {
@@ -186,8 +228,8 @@ func firstBelow(paths, parents []string) string {
 func port(packages []*goPackage) (port int, reason string, loopback bool) {
 	var listens, addresses []string
 	for _, p := range packages {
-		if p.readsPort {
-			return DefaultPort, "the app reads PORT", false
+		if p.readsPort != "" {
+			return DefaultPort, p.readsPort, false
 		}
 		listens = append(listens, p.listens...)
 		addresses = append(addresses, p.addresses...)

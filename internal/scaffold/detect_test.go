@@ -21,7 +21,7 @@ func TestDetect(t *testing.T) {
 		{"shop", shop, Facts{
 			Module: "example.com/acme/shop", GoVersion: "1.25", App: "shop", HasGoSum: true,
 			Mains: []Main{{
-				Dir: ".", Binary: "shop", ReadsURL: true, CgoReason: "modernc.org/sqlite", Port: 8080, PortReason: "the app reads PORT",
+				Dir: ".", Binary: "shop", Database: Database{Var: "DATABASE_URL", Place: "main.go:11"}, CgoReason: "modernc.org/sqlite", Port: 8080, PortReason: "the app reads PORT",
 				Health: "/healthz", Migrations: []string{"migrations"},
 			}},
 		}},
@@ -149,7 +149,7 @@ use (
 					m.Health = "/"
 				}
 			}
-			if diff := cmp.Diff(&tt.want, got, cmpopts.IgnoreFields(Facts{}, "Dir")); diff != "" {
+			if diff := cmp.Diff(&tt.want, got, cmpopts.IgnoreFields(Facts{}, "Dir", "Tools"), cmpopts.IgnoreFields(Main{}, "Driver"), cmpopts.IgnoreFields(Database{}, "Path")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -171,6 +171,17 @@ func TestDetectPort(t *testing.T) {
 		{"localhost", `http.ListenAndServe("localhost:3000", nil)`, Main{Port: 3000, PortReason: `the code has "localhost:3000"`, Loopback: true}},
 		{"two", `http.ListenAndServe(":3000", nil); http.ListenAndServe("localhost:3001", nil)`, Main{Port: 8080}},
 		{"none", ``, Main{Port: 8080}},
+		{"flag", `flag.String("addr", ":3000", "where to listen")`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
+		{"flag with a variable", `flag.StringVar(&addr, "http-addr", "localhost:3000", ":1")`, Main{Port: 3000, PortReason: `the code has "localhost:3000"`, Loopback: true}},
+		{"flag with a number", `flag.Int("port", 3000, "the port"); flag.Int("n", 4000, "")`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
+		{"flag with a number as text", `pflag.StringP("port", "p", "3000", "")`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
+		{"a flag for something else", `flag.Int("workers", 3000, "")`, Main{Port: 8080}},
+		{"chi", `r := chi.NewRouter(); http.ListenAndServe(":3333", r)`, Main{Port: 3333, PortReason: `the code has ":3333"`}},
+		{"echo", `e := echo.New(); e.Logger.Fatal(e.Start(":1323"))`, Main{Port: 1323, PortReason: `the code has ":1323"`}},
+		{"fiber", `app := fiber.New(); log.Fatal(app.Listen(":3001"))`, Main{Port: 3001, PortReason: `the code has ":3001"`}},
+		{"gin with an address", `r := gin.Default(); r.Run(":8088")`, Main{Port: 8088, PortReason: `the code has ":8088"`}},
+		{"gin", `r := gin.Default(); r.Run()`, Main{Port: 8080, PortReason: "gin's Run() reads PORT"}},
+		{"another Run", `r := exec.Command("x"); r.Run()`, Main{Port: 8080}},
 		{"not a port", `http.ListenAndServe(":99999", nil)`, Main{Port: 8080}},
 		{"a time", `const t = "12:30"`, Main{Port: 8080}},
 	}
@@ -224,7 +235,7 @@ func TestDetectErrors(t *testing.T) {
 		want      []string
 	}{
 		{"no module", repo(t, "-- main.go --\npackage main\n"), []string{"no go.mod in ", "go mod init"}},
-		{"a module above", inModule, []string{"no go.mod in " + inModule, "run flysql init in the root of the module, which is " + filepath.Dir(inModule)}},
+		{"a module above", inModule, []string{"no go.mod in " + inModule, ", and no Dockerfile: run flysql init in the root of the module, which is " + filepath.Dir(inModule)}},
 		{"broken go.mod", repo(t, "-- go.mod --\nmodule m\n\nrequire (\n"), []string{"go.mod cannot be read, mend it first", "go.mod:3"}},
 		{"go.mod without a module", repo(t, "-- go.mod --\ngo 1.25\n"), []string{"go.mod names no module"}},
 		{"broken go.work", repo(t, "-- go.mod --\nmodule m\n-- go.work --\nuse (\n"), []string{"go.work cannot be read", "go.work:1"}},
@@ -323,6 +334,9 @@ func TestComplete(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatal(err)
+			}
+			if tt.want.Region == "" {
+				tt.want.Region, tt.want.SizeGB = DefaultRegion, DefaultSizeGB
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

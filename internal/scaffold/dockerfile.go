@@ -3,7 +3,9 @@ package scaffold
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"path"
+	"strings"
 	"text/template"
 )
 
@@ -14,8 +16,10 @@ var templates embed.FS
 type dockerfile struct {
 	App, Binary, Package string
 	Cgo                  bool
+	Command              string // as CMD takes it
 	Port                 int
 	Migrations           string // empty: none
+	DB                   string // for flysql-entrypoint; empty where DATABASE_URL says it
 
 	Delivery          delivery
 	Version           string
@@ -51,6 +55,7 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 		Binary:  m.Binary,
 		Package: m.Package(),
 		Cgo:     m.Cgo,
+		Command: execForm([]string{m.Binary}),
 		Port:    a.Port,
 
 		Delivery:          f.delivery(fl),
@@ -64,6 +69,10 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 		DownloadFirst: !f.HasVendor && !f.LocalReplace && !f.UseWorkspace,
 		ModuleFiles:   "go.mod go.sum",
 	}
+	if command := a.command(); command != nil {
+		d.Command = execForm(command)
+	}
+	d.DB = m.Database.forEntrypoint(a.DB)
 	if a.Migrations != NoMigrations {
 		d.Migrations = path.Clean(a.Migrations) + "/"
 	}
@@ -87,8 +96,79 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 	return File{Path: "Dockerfile", Content: b.Bytes()}, nil
 }
 
+// execForm writes a command as ENTRYPOINT and CMD take it without a shell.
+func execForm(words []string) string {
+	var list []string
+	for _, word := range words {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(word); err != nil {
+			panic(err) // a string can be encoded
+		}
+		list = append(list, strings.TrimSpace(b.String()))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
+}
+
+// dockerFile is the Dockerfile, and what is added to one that init did not write.
+// Without a Go program there is only the addition.
+func (f *Facts) dockerFile(a Answers, m Main, fl Flysql) (File, error) {
+	addition, err := f.addition(a, m, fl)
+	if err != nil {
+		return File{}, err
+	}
+	if f.Foreign != nil {
+		return File{Path: "Dockerfile", Addition: addition}, nil
+	}
+	file, err := renderDockerfile(f, a, m, fl)
+	file.Addition = addition
+	return file, err
+}
+
+// addition is what a Dockerfile of the user's own lacks.
+func (f *Facts) addition(a Answers, m Main, fl Flysql) (*Addition, error) {
+	oldest, err := fl.goRelease()
+	if err != nil {
+		return nil, err
+	}
+	d := dockerfile{GoImage: "golang:" + newerRelease(f.GoVersion, oldest) + "-bookworm"}
+	build := "RUN " + d.BuildEnv(false) + "go build " + d.BuildFlags() + " -o bin/flysql-entrypoint "
+	add := &Addition{Command: a.command(), Always: f.Foreign != nil}
+	if f.Foreign == nil {
+		add.Default = []string{m.Binary}
+	}
+	add.Stage = []string{"FROM " + d.GoImage + " AS " + stageName, "WORKDIR /flysql"}
+	switch f.delivery(fl) {
+	case bySource:
+		add.Stage = append(add.Stage, "COPY .flysql/src/ ./", build+"./cmd/flysql-entrypoint")
+	case byVersion:
+		add.Stage = append(add.Stage, `RUN CGO_ENABLED=0 GOBIN="$PWD/bin" go install `+d.BuildFlags()+" "+entrypointPackage+"@"+fl.Version)
+	default:
+		add.Stage = append(add.Stage, "COPY . .", build+entrypointPackage)
+	}
+	if a.Migrations != NoMigrations {
+		add.Copy = []string{"COPY " + path.Clean(a.Migrations) + "/ /flysql/migrations"}
+	}
+	if db := m.Database.forEntrypoint(a.DB); db != "" {
+		add.Env = append(add.Env, "FLYSQL_DB="+db)
+	}
+	if a.Migrations != NoMigrations {
+		add.Env = append(add.Env, "FLYSQL_MIGRATIONS=/flysql/migrations")
+	}
+	return add, nil
+}
+
+// neededIgnores are the patterns that a .dockerignore of the user's own must have
+// too.
+var neededIgnores = []string{
+	"**/*.db", "**/*.db-wal", "**/*.db-shm", "**/*.db-journal",
+	"**/*.sqlite", "**/*.sqlite-*", "**/*.sqlite3", "**/*.sqlite3-*",
+	"**/.flysql/*", "!.flysql/src",
+}
+
 // dockerignore is the same for every app.
 func dockerignore() (File, error) {
 	content, err := templates.ReadFile("templates/dockerignore")
-	return File{Path: ".dockerignore", Content: content}, err
+	return File{Path: ".dockerignore", Content: content, Addition: &Addition{Ignore: neededIgnores, Always: true}}, err
 }

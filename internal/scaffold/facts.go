@@ -11,10 +11,17 @@ import (
 // Facts is what Detect found in a repository.
 type Facts struct {
 	Dir       string // the repository's root, absolute
-	Module    string // the module's path
+	Module    string // the module's path; empty where the repository is no Go module
 	GoVersion string // the Go release that go.mod asks for, "1.25"; empty where it names none
 	App       string // a name for the app, from the module's path
 	Mains     []Main // the main packages: ".", then those in cmd/, then the others
+
+	Fly    *Existing // fly.toml; nil where there is none
+	Beside []string  // configuration of LiteFS and Litestream
+	Docker *Docker   // the Dockerfile; nil where there is none
+	// Foreign is the app of a repository with a Dockerfile of its own and no Go
+	// program; nil for a Go module. Mains is empty then.
+	Foreign *Main
 
 	HasGoSum  bool
 	Requires  bool // go.mod requires other modules
@@ -33,6 +40,8 @@ type Facts struct {
 	FlysqlReplaced string
 	EntrypointTool bool // go.mod has flysql-entrypoint as a tool
 
+	Tools map[string]string // the tool that migrations are made for, by their directories; nil where there are none
+
 	Truncated bool // the repository is larger than Detect looks
 }
 
@@ -42,10 +51,18 @@ type Main struct {
 	Dir    string // slash-separated, relative to the repository: ".", "cmd/web"
 	Binary string // the program's name
 
-	ReadsURL bool // it mentions DATABASE_URL, which says where the database is
+	Database Database // how it learns where its database is
+	Driver   string   // the import that opens SQLite; empty where none is known
+	// Migrates says by which library, and where, the app migrates by itself;
+	// empty where it does not.
+	Migrates string
 
 	Cgo       bool   // it must be built with CGO_ENABLED=1
 	CgoReason string // the import that decided it; empty where there was none
+
+	Framework string   // of an app that is not written in Go: "Rails"; may be empty
+	PortVars  []string // variables beside PORT that say where such an app listens
+	Notes     []string // and what its owner should know
 
 	Port       int    // what it listens on
 	PortReason string // what decided it; empty where nothing did, and Port is DefaultPort
@@ -64,6 +81,21 @@ func (m Main) Package() string {
 		return "."
 	}
 	return "./" + m.Dir
+}
+
+// program is the main package that the answers name, or the one app that is not
+// written in Go.
+func (f *Facts) program(a Answers) (Main, error) {
+	if f.Foreign == nil {
+		if m, ok := f.main(a.Main); ok {
+			return m, nil
+		}
+		return Main{}, f.noSuchMain(a.Main)
+	}
+	if a.Main != "" {
+		return Main{}, &AnswerError{Err: fmt.Errorf("--main %q: there is no Go program here; the Dockerfile says what is built, and --command what is run", a.Main)}
+	}
+	return *f.Foreign, nil
 }
 
 // main finds a main package by its directory, however it is written.

@@ -10,19 +10,23 @@ import (
 // flyConfig is the fly.toml for one machine with one volume.
 func flyConfig(a Answers, m Main) *flyconf.Config {
 	autoStart := true
+	env := map[string]string{
+		m.Database.variable(): m.Database.value(a.DB),
+		"PORT":                strconv.Itoa(a.Port),
+	}
+	for _, name := range m.PortVars {
+		env[name] = strconv.Itoa(a.Port)
+	}
 	return &flyconf.Config{
 		App:           a.App,
 		PrimaryRegion: a.Region,
 		KillSignal:    "SIGTERM",
 		KillTimeout:   30 * time.Second,
 		Deploy:        &flyconf.Deploy{Strategy: "rolling", WaitTimeout: 10 * time.Minute},
-		Env: map[string]string{
-			"DATABASE_URL": "file://" + a.DB,
-			"PORT":         strconv.Itoa(a.Port),
-		},
+		Env:           env,
 		Mounts: []flyconf.Mount{{
-			Source:                     volumeName(a.App),
-			Destination:                dataDir,
+			Source:                     a.volume(),
+			Destination:                a.mount(),
 			InitialSizeGB:              a.SizeGB,
 			AutoExtendThresholdPercent: 80,
 			AutoExtendIncrementGB:      1,
@@ -53,19 +57,23 @@ func flyConfig(a Answers, m Main) *flyconf.Config {
 func growthLimitGB(sizeGB int) int { return min(10*sizeGB, 500) }
 
 // flyComments says why the file is as it is, for whoever edits it.
-func flyComments(a Answers) flyconf.Comments {
+func flyComments(a Answers, m Main) flyconf.Comments {
+	stop := "Go servers stop on SIGTERM."
+	if m.Framework != "" || m.Database.Scheme != "" {
+		stop = "most servers stop on SIGTERM."
+	}
 	return flyconf.Comments{
 		"": "How Fly.io runs " + a.App + ". Written by flysql init; yours to edit.\n" +
 			"https://fly.io/docs/reference/configuration/",
 
-		"kill_signal": "Named because Fly's documents disagree on the default; Go servers stop on SIGTERM.\n" +
+		"kill_signal": "Named because Fly's documents disagree on the default; " + stop + "\n" +
 			"kill_timeout is what the app has to finish its requests.",
 
 		"deploy": "One machine at a time: canary and bluegreen cannot be used with a volume.\n" +
 			"No release_command either: it runs on a machine that has no volume. Migrations\n" +
 			"run at boot, by flysql-entrypoint, before the app starts; wait_timeout covers them.",
 
-		"env.DATABASE_URL": "On the volume below. Whatever is written elsewhere is lost with the machine.",
+		"env." + m.Database.variable(): "On the volume below. Whatever is written elsewhere is lost with the machine.",
 
 		"mounts": "The first fly deploy makes the volume, with initial_size. It belongs to one\n" +
 			"machine: a second machine would have a second, empty database. Above the threshold\n" +
@@ -80,7 +88,7 @@ func flyComments(a Answers) flyconf.Comments {
 
 // renderFlyTOML writes fly.toml.
 func renderFlyTOML(a Answers, m Main) (File, error) {
-	content, err := flyconf.Render(flyConfig(a, m), flyComments(a))
+	content, err := flyconf.Render(flyConfig(a, m), flyComments(a, m))
 	if err != nil {
 		return File{}, err
 	}

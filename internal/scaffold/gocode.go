@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"bytes"
+	"fmt"
 	"go/ast"
 	"go/build"
 	"go/parser"
@@ -21,11 +22,27 @@ type goPackage struct {
 	main    bool
 	imports map[string]bool
 
-	readsURL  bool     // it mentions "DATABASE_URL"
-	readsPort bool     // it mentions "PORT"
+	readsPort string   // why it listens on PORT; empty where it does not mention it
 	listens   []string // addresses passed to something that listens
 	addresses []string // other strings that look like one
 	health    map[string]bool
+
+	database dbCode
+	embeds   []string // where SQL files are embedded, "db.go:7"
+	migrates []string // where a migration library is told to migrate
+}
+
+// goFile is a file while it is read into its package.
+type goFile struct {
+	*goPackage
+	name string
+	set  *token.FileSet
+	gins map[string]bool // variables that hold a gin engine
+}
+
+// place is where a node stands, "internal/db/db.go:12".
+func (f *goFile) place(node ast.Node) string {
+	return fmt.Sprintf("%s:%d", f.name, f.set.Position(node.Pos()).Line)
 }
 
 var (
@@ -65,13 +82,14 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 	if err != nil {
 		return
 	}
-	file, _ := parser.ParseFile(token.NewFileSet(), name, data, parser.SkipObjectResolution)
+	set := token.NewFileSet()
+	file, _ := parser.ParseFile(set, name, data, parser.SkipObjectResolution|parser.ParseComments)
 	if file == nil || file.Name == nil {
 		return
 	}
 	pkg := packages[dir]
 	if pkg == nil {
-		pkg = &goPackage{dir: dir, imports: map[string]bool{}, health: map[string]bool{}}
+		pkg = &goPackage{dir: dir, imports: map[string]bool{}, health: map[string]bool{}, database: newDBCode()}
 		packages[dir] = pkg
 	}
 	pkg.main = pkg.main || file.Name.Name == "main"
@@ -80,18 +98,27 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 			pkg.imports[p] = true
 		}
 	}
-	ast.Inspect(file, pkg.inspect)
+	f := &goFile{goPackage: pkg, name: name, set: set, gins: map[string]bool{}}
+	f.readEmbeds(file)
+	ast.Inspect(file, f.inspect)
+	ast.Inspect(file, f.inspectDatabase)
 }
 
-func (p *goPackage) inspect(node ast.Node) bool {
+func (p *goFile) inspect(node ast.Node) bool {
 	switch n := node.(type) {
 	case *ast.ImportSpec:
 		return false
+	case *ast.AssignStmt:
+		p.noteGin(n)
 	case *ast.CallExpr:
 		if listener(n.Fun) {
 			for _, arg := range n.Args {
 				p.listensOn(arg)
 			}
+		}
+		p.listensByFlag(n)
+		if recv, name := called(n); name == "Run" && len(n.Args) == 0 && p.gins[recv] {
+			p.readsPort = "gin's Run() reads PORT"
 		}
 	case *ast.KeyValueExpr:
 		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Addr" {
@@ -100,10 +127,8 @@ func (p *goPackage) inspect(node ast.Node) bool {
 	case *ast.BasicLit:
 		s := text(n)
 		switch {
-		case s == "DATABASE_URL":
-			p.readsURL = true
 		case s == "PORT":
-			p.readsPort = true
+			p.readsPort = "the app reads PORT"
 		case address.MatchString(s):
 			p.addresses = append(p.addresses, s)
 		}
@@ -114,7 +139,7 @@ func (p *goPackage) inspect(node ast.Node) bool {
 	return true
 }
 
-func (p *goPackage) listensOn(expr ast.Expr) {
+func (p *goFile) listensOn(expr ast.Expr) {
 	if lit, ok := expr.(*ast.BasicLit); ok {
 		if s := text(lit); address.MatchString(s) {
 			p.listens = append(p.listens, s)
@@ -125,15 +150,82 @@ func (p *goPackage) listensOn(expr ast.Expr) {
 // listener tells whether a call's name is that of a function that listens:
 // http.ListenAndServe, net.Listen, and the Run, Start and Listen of frameworks.
 func listener(fun ast.Expr) bool {
-	name := ""
-	switch f := fun.(type) {
-	case *ast.Ident:
-		name = f.Name
-	case *ast.SelectorExpr:
-		name = f.Sel.Name
-	}
+	name := lastName(fun)
 	return strings.HasPrefix(name, "Listen") || name == "Run" || name == "Start"
 }
+
+// lastName is x, or the x of a.b.x.
+func lastName(expr ast.Expr) string {
+	switch e := expr.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
+}
+
+// called takes a call apart: recv.name(...). recv is empty for a plain function
+// and for anything but a name before the dot.
+func called(call *ast.CallExpr) (recv, name string) {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return "", f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); ok {
+			recv = x.Name
+		}
+		return recv, f.Sel.Name
+	}
+	return "", ""
+}
+
+// noteGin remembers r := gin.Default(): its Run() without an address reads PORT.
+func (p *goFile) noteGin(n *ast.AssignStmt) {
+	if len(n.Lhs) != 1 || len(n.Rhs) != 1 {
+		return
+	}
+	call, ok := n.Rhs[0].(*ast.CallExpr)
+	if !ok {
+		return
+	}
+	if recv, name := called(call); recv == "gin" && (name == "Default" || name == "New") {
+		p.gins[lastName(n.Lhs[0])] = true
+	}
+}
+
+// addressFlag names flags that say what to listen on.
+var addressFlag = regexp.MustCompile(`^(http|listen|server|bind|web)?[-_.]?(addr|address|port|listen|bind|http)$`)
+
+// listensByFlag reads the default of a flag such as flag.String("addr", ":3000", "")
+// or flag.Int("port", 3000, "").
+func (p *goFile) listensByFlag(call *ast.CallExpr) {
+	_, name := called(call)
+	if !flagFunc.MatchString(name) {
+		return
+	}
+	named := false
+	for _, arg := range call.Args {
+		lit, ok := arg.(*ast.BasicLit)
+		switch {
+		case !ok:
+		case !named:
+			named = addressFlag.MatchString(text(lit))
+		case lit.Kind == token.INT && address.MatchString(":"+lit.Value):
+			p.listens = append(p.listens, ":"+lit.Value)
+			return
+		case address.MatchString(text(lit)):
+			p.listens = append(p.listens, text(lit))
+			return
+		case address.MatchString(":" + text(lit)):
+			p.listens = append(p.listens, ":"+text(lit))
+			return
+		}
+	}
+}
+
+// flagFunc names the functions of flag and pflag that make one.
+var flagFunc = regexp.MustCompile(`^(String|Int|Uint)(Var)?P?$`)
 
 // text is the value of a string literal, or "".
 func text(lit *ast.BasicLit) string {

@@ -23,6 +23,9 @@ const (
 func (f *Facts) readModule(root *os.Root) (map[string]bool, error) {
 	data, err := readSmall(root, "go.mod")
 	if errors.Is(err, fs.ErrNotExist) {
+		if f.Docker != nil && !f.Docker.Written {
+			return nil, nil // not in Go
+		}
 		return nil, noModule(f.Dir)
 	}
 	if err != nil {
@@ -57,14 +60,16 @@ func (f *Facts) readModule(root *os.Root) (map[string]bool, error) {
 	return requires, f.readWorkspace(root)
 }
 
+var errNoModule = errors.New("no go.mod")
+
 // noModule says that dir is no place for init, and where one is.
 func noModule(dir string) error {
 	for up := filepath.Dir(dir); ; up = filepath.Dir(up) {
 		if info, err := os.Stat(filepath.Join(up, "go.mod")); err == nil && info.Mode().IsRegular() {
-			return fmt.Errorf("no go.mod in %s: run flysql init in the root of the module, which is %s", dir, up)
+			return fmt.Errorf("%w in %s, and no Dockerfile: run flysql init in the root of the module, which is %s", errNoModule, dir, up)
 		}
 		if up == filepath.Dir(up) {
-			return fmt.Errorf("no go.mod in %s: run flysql init in the root of a Go module, or make this directory one: go mod init example.com/app", dir)
+			return fmt.Errorf("%w in %s, and no Dockerfile: run flysql init in the root of a Go module, or make this directory one: go mod init example.com/app; for an app in another language, run it where its Dockerfile is", errNoModule, dir)
 		}
 	}
 }

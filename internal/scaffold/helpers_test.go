@@ -67,7 +67,7 @@ func defaults() Answers { return Answers{Region: DefaultRegion, SizeGB: DefaultS
 
 func compareWith(t *testing.T, p *Plan) *Changes {
 	t.Helper()
-	c, err := p.Compare()
+	c, err := p.Compare(true)
 	if err != nil {
 		t.Fatal(err)
 	}

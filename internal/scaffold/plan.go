@@ -1,12 +1,16 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/flysql/flysql/internal/migrate"
 )
 
 // Plan is what init would write, before anything of the repository but Facts was
@@ -18,12 +22,17 @@ type Plan struct {
 	Found   []string // what was detected and decided the files, a line each
 	Notes   []string // what the user should know or look after, a line each
 	Next    []Step   // the commands to run then
+
+	RegionKnown bool // fly.toml has the region, so that it is no mere default
 }
 
 // File is a file to write.
 type File struct {
 	Path    string // slash-separated, relative to the repository
 	Content []byte
+	// Addition is for a present file that flysql init did not write: it is kept.
+	// nil: the file is written whole or not at all.
+	Addition *Addition
 }
 
 // Step is a command and what it is for.
@@ -32,23 +41,25 @@ type Step struct{ Command, Why string }
 // Plan makes the files from complete answers. It is an *AnswerError where they
 // cannot be used.
 func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
-	m, ok := f.main(a.Main)
-	if !ok {
-		return nil, f.noSuchMain(a.Main)
+	m, err := f.program(a)
+	if err != nil {
+		return nil, err
 	}
-	if err := errors.Join(a.validate(), f.checkMigrations(a)); err != nil {
+	asRoot := f.Foreign != nil && f.Docker.User == ""
+	if err := errors.Join(a.validate(asRoot), f.checkMigrations(a), f.checkCommand(a)); err != nil {
 		return nil, &AnswerError{Err: err}
 	}
-	if len(f.OutsideReplaces) > 0 {
+	if len(f.OutsideReplaces) > 0 && !f.HasVendor { // vendor/ has their code
 		return nil, fmt.Errorf("go.mod replaces %s with a directory outside this repository, which an image build cannot see: move it inside, or require a published version", strings.Join(f.OutsideReplaces, ", "))
 	}
-	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: next(a)}
+	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: next(a),
+		RegionKnown: f.Fly != nil && f.Fly.Region == a.Region}
 
 	toml, err := renderFlyTOML(a, m)
 	if err != nil {
 		return nil, err
 	}
-	docker, err := renderDockerfile(f, a, m, fl)
+	docker, err := f.dockerFile(a, m, fl)
 	if err != nil {
 		return nil, err
 	}
@@ -87,15 +98,41 @@ func (f *Facts) checkMigrations(a Answers) error {
 	if !info.IsDir() {
 		return fmt.Errorf("--migrations %q is a file: give the directory that it is in", a.Migrations)
 	}
+	dir, err := root.OpenRoot(filepath.FromSlash(a.Migrations))
+	if err != nil {
+		return fmt.Errorf("--migrations: %w", err)
+	}
+	defer dir.Close() // it was only read
+	// The entrypoint reads them the same way at every boot: better told now.
+	if _, err := migrate.Open(dir.FS(), migrate.Options{}); err != nil {
+		return fmt.Errorf("--migrations %q would be refused at boot: %w; --migrations %s leaves them out", a.Migrations, err, NoMigrations)
+	}
 	return nil
+}
+
+// checkCommand says that nothing is known to run.
+func (f *Facts) checkCommand(a Answers) error {
+	if f.Foreign == nil || a.Command != "" || f.Docker.Command != "" {
+		return nil
+	}
+	return errors.New("--command is missing: the Dockerfile's last stage has neither CMD nor ENTRYPOINT; say what the container runs, as in --command \"node server.js\"")
 }
 
 // found tells what was seen, so that a wrong guess is noticed.
 func (f *Facts) found(a Answers, m Main) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	add("program     %s, of module %s", m.Package(), f.Module)
+	if f.Foreign == nil {
+		add("program     %s, of module %s", m.Package(), f.Module)
+	} else {
+		kind := ""
+		if m.Framework != "" {
+			kind = m.Framework + ", "
+		}
+		add("program     %s%s", kind, cmp.Or(a.Command, f.Docker.Command))
+	}
 	switch {
+	case f.Foreign != nil:
 	case m.Cgo:
 		add("cgo         yes: %s", m.CgoReason)
 	case m.CgoReason != "":
@@ -103,24 +140,40 @@ func (f *Facts) found(a Answers, m Main) []string {
 	default:
 		add("cgo         no: no SQLite driver that needs it was seen")
 	}
+	add("database    %s", m.describeDatabase(a))
 	switch {
+	case f.Fly != nil && a.Port == f.Fly.Port && a.Port != m.Port:
+		add("port        %d: fly.toml has it", a.Port)
 	case a.Port == m.Port && m.PortReason != "":
 		add("port        %d: %s", a.Port, m.PortReason)
 	default:
 		add("port        %d", a.Port)
 	}
 	add("health      GET %s", m.Health)
-	add("migrations  %s", a.Migrations)
+	if tool := f.Tools[path.Clean(a.Migrations)]; tool != "" {
+		add("migrations  %s (%s)", a.Migrations, tool)
+	} else {
+		add("migrations  %s", a.Migrations)
+	}
 	return list
 }
 
 func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	if !m.ReadsURL {
-		add("the code does not mention DATABASE_URL: have the app open the database that it names (%s), for what it writes elsewhere is lost with the machine", a.DB)
+	list = append(list, f.Fly.notes(a, m)...)
+	list = append(list, besideNotes(f.Beside, a.DB)...)
+	list = append(list, m.Database.notes(a, m)...)
+	if m.Migrates != "" && a.Migrations != NoMigrations {
+		add("the app migrates by itself (%s), and flysql-entrypoint does it before: one of them is enough. The entrypoint takes a snapshot first and undoes what fails; --migrations none leaves it to the app", m.Migrates)
+	} else if m.Migrates != "" {
+		add("the app migrates by itself (%s)", m.Migrates)
 	}
-	if m.PortReason == "" && a.Port == m.Port {
+	list = append(list, f.others(m)...)
+	list = append(list, m.Notes...)
+	if f.Foreign != nil && m.PortReason == "" && a.Port == m.Port {
+		add("the Dockerfile exposes no port: %d is assumed, and set as PORT; --port changes it", a.Port)
+	} else if m.PortReason == "" && a.Port == m.Port {
 		add("the code does not say which port the app listens on: %d is assumed, and set as PORT; --port changes it", a.Port)
 	}
 	if m.Loopback && a.Port == m.Port {

@@ -30,7 +30,7 @@ package main
 package main
 
 import "github.com/flysql/flysql/appdb"
--- examples/guestbook/migrations/1.sql --
+-- examples/guestbook/migrations/1_a.sql --
 -- +goose Up
 `
 
@@ -135,7 +135,7 @@ func TestFlyTOMLRandom(t *testing.T) {
 			Migrations: NoMigrations,
 		}
 		p, err := f.Plan(a, fakeFlysql("v1.0.0"))
-		if a.validate() != nil {
+		if a.validate(false) != nil {
 			if err == nil {
 				t.Fatalf("%+v: not refused", a)
 			}
@@ -159,7 +159,7 @@ func TestFlyTOMLRandom(t *testing.T) {
 		}
 		m := got.Mounts[0]
 		switch {
-		case got.Env["DATABASE_URL"] != "file://"+a.DB, got.Env["PORT"] != fmt.Sprint(a.Port), got.HTTPService.InternalPort != a.Port:
+		case got.Env["DATABASE_URL"] != a.DB, got.Env["PORT"] != fmt.Sprint(a.Port), got.HTTPService.InternalPort != a.Port:
 			t.Fatalf("%+v: %+v", a, got)
 		case a.SizeGB < 500 && m.AutoExtendLimitGB <= m.InitialSizeGB:
 			t.Fatalf("%+v: the volume cannot grow: %+v", a, m)
@@ -182,7 +182,7 @@ func TestDockerignoreKeepsTheSource(t *testing.T) {
 			t.Errorf("%s is ignored", f.Path)
 		}
 	}
-	for _, name := range []string{"app.db", "sub/app.db", "app.db-wal", "x/app.sqlite3-shm", "data/x", ".git/HEAD", ".env", "a/.env.local", ".flysql/dev/x", ".flysql/snapshots/app.db.2026", "sub/.flysql/app.db.boot.lock"} {
+	for _, name := range []string{"app.db", "sub/app.db", "app.db-wal", "x/app.sqlite3-shm", ".git/HEAD", ".env", "a/.env.local", ".flysql/dev/x", ".flysql/snapshots/app.db.2026", "sub/.flysql/app.db.boot.lock"} {
 		if !ignored(file.Content, name) {
 			t.Errorf("%s is not ignored", name)
 		}

@@ -17,17 +17,24 @@ var (
 	plainPath = regexp.MustCompile(`^[A-Za-z0-9._+@/-]+$`)
 )
 
-// isMigration tells whether an SQL file is one of goose's, golang-migrate's or
-// dbmate's. Any other SQL is the app's own business.
-func isMigration(root *os.Root, name string) bool {
+// migrationTool tells whether an SQL file is one of goose's, golang-migrate's or
+// dbmate's. It is empty for any other SQL, which is the app's own business.
+func migrationTool(root *os.Root, name string) string {
 	if golangMigrateFile.MatchString(path.Base(name)) {
-		return true
+		return "golang-migrate"
 	}
 	data, err := readSmall(root, name)
 	if err != nil {
-		return false
+		return ""
 	}
-	return migrationMark.Match(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	m := migrationMark.FindSubmatch(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
+	switch {
+	case m == nil:
+		return ""
+	case bytes.HasPrefix(m[1], []byte("+goose")):
+		return "goose"
+	}
+	return "dbmate"
 }
 
 // migrationsFor picks, among all directories with migrations, those that are

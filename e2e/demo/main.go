@@ -1,0 +1,101 @@
+// Command demo shows flysql's main job, whole: it builds flysql from this clone,
+// takes a copy of examples/guestbook that has no Fly.io files, runs flysql init
+// there, follows the Dockerfile that it wrote, and boots the result through
+// flysql-entrypoint, with a directory standing in for the volume. Then it serves
+// until Ctrl-C.
+//
+// With -check it drives the app by itself instead: it writes, reads back,
+// restarts, deploys a broken migration, and exits 0 when all went as it must.
+//
+// What a directory cannot stand in for (root, users, mounts, apt-get) is named in
+// the output; the tests of this module do it in a real mount namespace.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+const usage = `demo sets up the example app with flysql init, boots it through
+flysql-entrypoint, and serves it until Ctrl-C.
+
+  make demo [CHECK=1] [DEMO_FLAGS="..."]
+
+  -check      drive it by itself: write, read, restart, a broken migration; exit 0 or 1
+  -data DIR   keep the app's data there (default: with the demo's other files)
+  -keep       keep the demo's files, and say where they are
+`
+
+// run returns the exit code: 0 done, 1 failed, 2 usage, 128+n when signal n ended
+// it before the app served.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, usage) }
+	check := flags.Bool("check", false, "")
+	keep := flags.Bool("keep", false, "")
+	data := flags.String("data", "", "")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "demo: unexpected argument %q\n\n%s", flags.Arg(0), usage)
+		return 2
+	}
+
+	// Signals are caught to the very end: a second Ctrl-C must not keep the
+	// first from cleaning up, which takes no longer than the app's kill_timeout.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		select {
+		case s := <-signals:
+			cancel(&interrupted{s.(syscall.Signal)})
+		case <-ctx.Done():
+		}
+	}()
+
+	d := &demo{say: newPrinter(stdout, stderr, environ), keep: *keep, data: *data}
+	err := d.prepare(ctx)
+	if err == nil {
+		if *check {
+			err = d.check(ctx)
+		} else {
+			err = d.serve(ctx)
+		}
+	}
+	err = errors.Join(err, d.close())
+
+	var sig *interrupted
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(context.Cause(ctx), &sig):
+		d.say.line("")
+		d.say.line("stopped by " + sig.Error())
+		return 128 + int(sig.signal)
+	}
+	d.say.failure(err)
+	return 1
+}
+
+// interrupted is the cause of a context that a signal ended.
+type interrupted struct{ signal syscall.Signal }
+
+func (e *interrupted) Error() string { return unix.SignalName(e.signal) }

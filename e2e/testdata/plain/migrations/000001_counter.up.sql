@@ -1,0 +1,2 @@
+CREATE TABLE counter (hits INTEGER NOT NULL);
+INSERT INTO counter (hits) VALUES (0);
