@@ -1,5 +1,10 @@
-// Package flyconf reads, checks and writes fly.toml, the file that tells Fly.io
-// how to run an app.
+// Package flyconf reads, checks and writes the files that tell Fly.io how to run
+// an app: fly.toml, the Dockerfile, and LiteFS's litefs.yml.
+//
+// ParseDockerfile gives a Dockerfile's stages and instructions, and edits single
+// instructions, leaving every other byte. ParseLiteFS gives a litefs.yml as LiteFS
+// understands it, and ParseLiteFSDocument edits one, comments kept. Of fly.toml,
+// this package has no editor yet: Render writes it anew.
 //
 // It is not a client of Fly's API and never touches the network, and it does not
 // look at the app: what belongs into the file is its caller's to decide.
