@@ -19,6 +19,7 @@ require (
 	golang.org/x/mod v0.33.0
 	golang.org/x/sys v0.42.0
 	golang.org/x/term v0.40.0
+	gopkg.in/yaml.v3 v3.0.1
 	modernc.org/libc v1.72.3
 	modernc.org/sqlite v1.50.1
 )

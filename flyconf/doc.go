@@ -1,5 +1,10 @@
-// Package flyconf reads, checks and writes fly.toml, the file that tells Fly.io
-// how to run an app.
+// Package flyconf reads, checks and writes the files that tell Fly.io how to run
+// an app: fly.toml, the Dockerfile, and LiteFS's litefs.yml.
+//
+// ParseDockerfile gives a Dockerfile's stages and instructions, and edits single
+// instructions, leaving every other byte. ParseLiteFS gives a litefs.yml as LiteFS
+// understands it, and ParseLiteFSDocument edits one, comments kept. Of fly.toml,
+// this package has no editor yet: Render writes it anew.
 //
 // It is not a client of Fly's API and never touches the network, and it does not
 // look at the app: what belongs into the file is its caller's to decide.
@@ -16,12 +21,20 @@
 //	}
 //	text, err = flyconf.Render(cfg, nil)
 //
-// The model holds the keys that an app on one volume needs. A key that it does
-// not hold is an error of Parse and never dropped, so that Render after Parse
-// loses nothing but comments and layout.
+// The model has every key that flyctl knows. A key that flyctl does not know is a
+// warning, is kept in the Extra of its table, and is written back, so that Render
+// after Parse loses nothing but comments and layout. fly.json and fly.yaml are
+// read by the same Parse.
+//
+// Config.Problems lists everything there is to say about a file, each with a
+// severity, line, column and fix, and Problem.Excerpt shows the line:
+//
+//	for _, p := range cfg.Problems() {
+//		fmt.Printf("%s: %v\n%s", p.Severity, p, p.Excerpt(text))
+//	}
 //
 // What is accepted follows flyctl's own reading of the file
 // (https://fly.io/docs/reference/configuration/), with one exception: values that
 // flyctl accepts and then reads as something else than they look like, such as an
-// integer that becomes nanoseconds, are errors here.
+// integer that becomes nanoseconds, are problems here.
 package flyconf

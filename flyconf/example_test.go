@@ -25,17 +25,28 @@ primary_region = "ord"
 }
 
 func ExampleParse_problems() {
-	_, err := flyconf.Parse("fly.toml", []byte(`
-app = "shop"
+	text := []byte(`app = "shop"
 primary_regoin = "ord"
 
-[[http_service.checks]]
-  interval = 15
-`))
-	fmt.Println(err)
+[http_service]
+  internal_port = 8080
+
+  [[http_service.checks]]
+    interval = 15
+`)
+	cfg, err := flyconf.Parse("fly.toml", text)
+	fmt.Println("error:", err != nil)
+	for _, p := range cfg.Problems() {
+		fmt.Printf("%s: %v\n%s", p.Severity, p, p.Excerpt(text))
+	}
 	// Output:
-	// fly.toml:6:3: http_service.checks[0].interval: is an integer, which Fly does not read as seconds: write a quoted duration, as in "15s"
-	// fly.toml:3:1: primary_regoin: unknown key; did you mean primary_region?
+	// error: true
+	// warning: fly.toml:2:1: primary_regoin: unknown key, which flyctl ignores; did you mean primary_region?
+	// 2 | primary_regoin = "ord"
+	//   | ^
+	// error: fly.toml:8:5: http_service.checks[0].interval: is the integer 15, which flyctl reads as nanoseconds: write "15s" with quotes if it is seconds
+	// 8 |     interval = 15
+	//   |     ^
 }
 
 func ExampleRender() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,8 @@ import (
 type Comments map[string]string
 
 // Render writes c as a fly.toml, with comments, which may be nil. The same input
-// gives the same bytes. It refuses a Config that Validate refuses.
+// gives the same bytes. It refuses a Config that Validate refuses, and writes
+// what Extra holds, but not the comments and layout of a file that c came from.
 //
 // The layout is flyctl's own: its order of sections, nested tables indented, and
 // [[mounts]] as an array of tables, which is how flyctl writes its list of mounts
@@ -33,33 +35,7 @@ func Render(c *Config, comments Comments) ([]byte, error) {
 		w.comment(note)
 		w.buf.WriteByte('\n')
 	}
-	w.str("app", c.App)
-	w.str("primary_region", c.PrimaryRegion)
-	w.str("kill_signal", c.KillSignal)
-	w.duration("kill_timeout", c.KillTimeout)
-	if d := c.Deploy; d != nil {
-		w.table("deploy")
-		w.str("strategy", d.Strategy)
-		w.duration("wait_timeout", d.WaitTimeout)
-	}
-	if c.Env != nil {
-		w.table("env")
-		w.strs(c.Env)
-	}
-	for i, m := range c.Mounts {
-		w.element("mounts", i)
-		w.mount(m)
-	}
-	if c.HTTPService != nil {
-		w.httpService(c.HTTPService)
-	}
-	for i, vm := range c.VMs {
-		w.element("vm", i)
-		w.str("size", vm.Size)
-		if vm.MemoryMB != 0 {
-			w.str("memory", formatMemoryMB(vm.MemoryMB))
-		}
-	}
+	w.fields("", reflect.ValueOf(c).Elem())
 	return w.buf.Bytes(), nil
 }
 
@@ -71,43 +47,108 @@ type writer struct {
 	indent   string
 }
 
-func (w *writer) mount(m Mount) {
-	w.str("source", m.Source)
-	w.str("destination", m.Destination)
-	w.sizeGB("initial_size", m.InitialSizeGB)
-	w.number("auto_extend_size_threshold", m.AutoExtendThresholdPercent)
-	w.sizeGB("auto_extend_size_increment", m.AutoExtendIncrementGB)
-	w.sizeGB("auto_extend_size_limit", m.AutoExtendLimitGB)
-	w.number("snapshot_retention", m.SnapshotRetentionDays)
-}
-
-func (w *writer) httpService(s *HTTPService) {
-	w.table("http_service")
-	w.number("internal_port", s.InternalPort)
-	w.value("force_https", strconv.FormatBool(s.ForceHTTPS))
-	w.str("auto_stop_machines", s.AutoStop)
-	if s.AutoStart != nil {
-		w.value("auto_start_machines", strconv.FormatBool(*s.AutoStart))
-	}
-	w.value("min_machines_running", strconv.Itoa(s.MinMachinesRunning))
-	if c := s.Concurrency; c != nil {
-		w.table("http_service.concurrency")
-		w.str("type", c.Type)
-		w.number("soft_limit", c.SoftLimit)
-		w.number("hard_limit", c.HardLimit)
-	}
-	for i, c := range s.Checks {
-		w.element("http_service.checks", i)
-		w.str("method", c.Method)
-		w.str("path", c.Path)
-		w.duration("interval", c.Interval)
-		w.duration("timeout", c.Timeout)
-		w.duration("grace_period", c.GracePeriod)
-		if c.Headers != nil {
-			w.table("http_service.checks.headers")
-			w.strs(c.Headers)
+// fields writes a struct of the model: first the keys, then the tables below it,
+// as TOML wants it.
+func (w *writer) fields(path string, v reflect.Value) {
+	extra := extraOf(v).Interface().(map[string]any)
+	fields := fieldsOf(v.Type())
+	known := map[string]bool{}
+	var tables []func()
+	for _, f := range fields {
+		known[f.name] = true
+		fv := v.Field(f.index)
+		key := join(path, f.name)
+		raw, kept := extra[f.name]
+		switch {
+		case empty(fv) && kept && hasTables(raw):
+			tables = append(tables, func() { w.rawTables(key, raw) })
+		case empty(fv) && kept:
+			w.value(f.name, rawText(raw))
+		case empty(fv) && !f.is("always"):
+		case isTable(fv.Type()):
+			tables = append(tables, func() { w.tables(key, fv) })
+		default:
+			w.value(f.name, valueText(f, fv))
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		if raw := extra[name]; known[name] {
+			continue
+		} else if hasTables(raw) {
+			tables = append(tables, func() { w.rawTables(join(path, quoteKey(name)), raw) })
+		} else {
+			w.value(name, rawText(raw))
+		}
+	}
+	for _, table := range tables {
+		table()
+	}
+}
+
+// tables writes a field that is a table, or several.
+func (w *writer) tables(path string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		w.table(path)
+		w.fields(path, v.Elem())
+	case reflect.Slice:
+		for i := range v.Len() {
+			w.element(path, i)
+			w.fields(path, v.Index(i))
+		}
+	default:
+		w.mapping(path, v)
+	}
+}
+
+// mapping writes a map in the order of its keys. Empty values are values here.
+func (w *writer) mapping(path string, v reflect.Value) {
+	keys := sortedKeys(v)
+	switch m := v.Interface().(type) {
+	case map[string]string:
+		w.table(path)
+		for _, key := range keys {
+			w.value(key, quote(m[key]))
+		}
+	case map[string]any:
+		w.rawTables(path, m)
+	default:
+		if len(keys) == 0 {
+			w.table(path)
+		}
+		for _, key := range keys {
+			inner := join(path, quoteKey(key))
+			w.table(inner)
+			w.fields(inner, v.MapIndex(reflect.ValueOf(key)))
+		}
+	}
+}
+
+// valueText writes a field that is a value.
+func valueText(f field, v reflect.Value) string {
+	switch {
+	case v.Type() == durationType:
+		return quote(formatDuration(time.Duration(v.Int())))
+	case f.is("gb"):
+		return quote(formatSizeGB(int(v.Int())))
+	case f.is("mb"):
+		return quote(formatMemoryMB(int(v.Int())))
+	case v.Kind() == reflect.Pointer:
+		return valueText(f, v.Elem())
+	case v.Kind() == reflect.Float64:
+		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+	case v.Kind() == reflect.Slice:
+		return textOf(v.Interface().([]string))
+	}
+	return rawText(v.Interface())
+}
+
+func textOf(list []string) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
+		parts[i] = quote(s)
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
 }
 
 // table opens [path], indented by its depth.
@@ -118,13 +159,29 @@ func (w *writer) element(path string, i int) { w.open(path, "[["+path+"]]", i ==
 
 func (w *writer) open(path, header string, noted bool) {
 	w.path = path
-	w.indent = strings.Repeat("  ", strings.Count(path, "."))
+	w.indent = strings.Repeat("  ", depthOf(path))
 	w.buf.WriteByte('\n')
 	if note := w.comments[path]; noted && note != "" {
 		w.comment(note)
 	}
 	w.buf.WriteString(w.indent + header + "\n")
 	w.indent += "  "
+}
+
+// depthOf counts the tables around the one at path, whose keys may be quoted.
+func depthOf(path string) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '.' && !quoted:
+			depth++
+		}
+	}
+	return depth
 }
 
 func (w *writer) value(key, text string) {
@@ -138,36 +195,5 @@ func (w *writer) comment(note string) {
 	for line := range strings.Lines(note) {
 		line = strings.TrimRight(w.indent+"# "+strings.TrimRight(line, "\r\n"), " ")
 		w.buf.WriteString(line + "\n")
-	}
-}
-
-func (w *writer) str(key, s string) {
-	if s != "" {
-		w.value(key, quote(s))
-	}
-}
-
-func (w *writer) number(key string, n int) {
-	if n != 0 {
-		w.value(key, strconv.Itoa(n))
-	}
-}
-
-func (w *writer) sizeGB(key string, n int) {
-	if n != 0 {
-		w.str(key, formatSizeGB(n))
-	}
-}
-
-func (w *writer) duration(key string, d time.Duration) {
-	if d != 0 {
-		w.str(key, formatDuration(d))
-	}
-}
-
-// strs writes a map in the order of its keys. Empty values are values here.
-func (w *writer) strs(m map[string]string) {
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		w.value(key, quote(m[key]))
 	}
 }

@@ -118,7 +118,7 @@ func randomConfig(r *rand.Rand) *Config {
 			InitialSizeGB: r.IntN(501), SnapshotRetentionDays: r.IntN(61),
 		}
 		if r.IntN(2) == 0 {
-			m.AutoExtendThresholdPercent, m.AutoExtendIncrementGB, m.AutoExtendLimitGB = 50+r.IntN(50), 1+r.IntN(500), 1+r.IntN(500)
+			m.AutoExtendThresholdPercent, m.AutoExtendIncrementGB, m.AutoExtendLimitGB = 50+r.IntN(50), 1+r.IntN(100), 1+r.IntN(500)
 		}
 		c.Mounts = []Mount{m}
 	}

@@ -2,6 +2,9 @@ package flyconf
 
 // nearest returns the candidate that a typo may have meant, or "".
 func nearest(word string, candidates []string) string {
+	if len(word) > 64 {
+		return "" // no typo of any key; comparing it would take long
+	}
 	best, distance := "", len(word)/3+1
 	for _, c := range candidates {
 		if d := edits(word, c); d <= distance && (best == "" || d < distance) {

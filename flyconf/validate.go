@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // What Fly takes, as its documentation and flyctl's own checks have it.
@@ -17,6 +17,7 @@ const (
 	maxAppName       = 63 // the app's name is a DNS label
 	maxVolumeName    = 30
 	maxVolumeGB      = 500
+	maxIncrementGB   = 100
 	maxKillTimeout   = 300 * time.Second
 	maxRetentionDays = 60
 	memoryStepMB     = 256
@@ -29,12 +30,19 @@ var (
 	volumeName = regexp.MustCompile(`^[a-z0-9_]+$`)
 	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-	methodName = regexp.MustCompile(`^[A-Z]+$`)
+	methodName = regexp.MustCompile(`^[A-Za-z]+$`)
 
 	killSignals = []string{"SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGKILL", "SIGSTOP"}
 	strategies  = []string{"rolling", "immediate", "canary", "bluegreen"}
 	autoStops   = []string{"off", "stop", "suspend"}
 	loadTypes   = []string{"requests", "connections"}
+	protocols   = []string{"tcp", "udp"}
+	handlers    = []string{"http", "tls", "pg_tls", "proxy_proto", "edge_http"}
+	checkTypes  = []string{"http", "tcp"}
+	schemes     = []string{"http", "https"}
+	policies    = []string{"always", "never", "on-failure"}
+	cpuKinds    = []string{"shared", "performance"}
+	rootfs      = []string{"never", "always", "restart"}
 )
 
 // CheckAppName says why name cannot be the name of an app on Fly.
@@ -62,10 +70,33 @@ func CheckRegion(code string) error {
 	return nil
 }
 
-// Validate reports everything in c that Fly refuses, or takes and then ignores,
-// joined; each is a *Problem, with its place where c came from Parse.
-func (c *Config) Validate() error {
+// Problems returns everything that Parse found in the file and Validate finds in
+// c, warnings too, in the order of the file.
+func (c *Config) Problems() []*Problem {
 	p := &problems{src: c.source}
+	unread := map[string]bool{}
+	for _, problem := range c.read {
+		unread[problem.Key] = unread[problem.Key] || problem.Severity == SeverityError
+	}
+	c.validate(p)
+	list := slices.Clone(c.read)
+	for _, problem := range p.list {
+		// What could not be read is not missing as well.
+		if !unread[problem.Key] {
+			list = append(list, problem)
+		}
+	}
+	sortByPlace(list)
+	return list
+}
+
+// Validate reports everything in c that Fly refuses, or takes and then ignores,
+// joined; each is a *Problem, with its place where c came from Parse. What Parse
+// reported is part of it: a Config of a file that could not be read whole is not
+// made valid by changing its fields. Warnings do not count, see Problems.
+func (c *Config) Validate() error { return joinErrors(c.Problems()) }
+
+func (c *Config) validate(p *problems) {
 	check := func(key string, err error) {
 		if err != nil {
 			p.add(key, "%v", err)
@@ -75,33 +106,19 @@ func (c *Config) Validate() error {
 	if c.PrimaryRegion != "" || len(c.Mounts) > 0 {
 		check("primary_region", CheckRegion(c.PrimaryRegion))
 	}
-	if c.KillSignal != "" {
-		p.oneOf("kill_signal", c.KillSignal, killSignals)
-	}
+	p.signal("kill_signal", c.KillSignal)
 	if c.KillTimeout < 0 || c.KillTimeout > maxKillTimeout || c.KillTimeout%time.Second != 0 {
 		p.add("kill_timeout", "%v is not a whole number of seconds up to %v", c.KillTimeout, maxKillTimeout)
 	}
+	p.notNegativeNumber("swap_size_mb", c.SwapSizeMB)
 	if c.Deploy != nil {
 		c.validateDeploy(p)
 	}
 	c.validateEnv(p)
-	if len(c.Mounts) > 1 {
-		p.add("mounts[1]", "a machine takes one volume: keep one [[mounts]]")
-	}
-	for i, m := range c.Mounts {
-		m.validate(p, fmt.Sprintf("mounts[%d]", i))
-	}
-	if c.HTTPService != nil {
-		c.HTTPService.validate(p)
-	}
-	for i, vm := range c.VMs {
-		key := fmt.Sprintf("vm[%d]", i)
-		p.text(key+".size", vm.Size)
-		if vm.MemoryMB < 0 || vm.MemoryMB > maxMemoryMB || vm.MemoryMB%memoryStepMB != 0 {
-			p.add(key+".memory", "%dmb is not an amount of memory: use a multiple of %dmb", vm.MemoryMB, memoryStepMB)
-		}
-	}
-	return p.err()
+	c.validateMounts(p)
+	c.validateServices(p)
+	c.validateSections(p)
+	p.tables(reflect.ValueOf(c).Elem(), "")
 }
 
 func (c *Config) validateDeploy(p *problems) {
@@ -112,7 +129,12 @@ func (c *Config) validateDeploy(p *problems) {
 	if len(c.Mounts) > 0 && (d.Strategy == "canary" || d.Strategy == "bluegreen") {
 		p.add("deploy.strategy", "%q starts a second machine beside the first, which volumes do not allow: use \"rolling\"", d.Strategy)
 	}
-	p.notNegative("deploy.wait_timeout", d.WaitTimeout)
+	if n := d.MaxUnavailable; n != nil && !(*n > 0) {
+		p.add("deploy.max_unavailable", "%v replaces no machine: give a share such as 0.33, or a number from 1 on", *n)
+	}
+	if d.ReleaseCommandVM != nil {
+		d.ReleaseCommandVM.validate(p, "deploy.release_command_vm")
+	}
 }
 
 func (c *Config) validateEnv(p *problems) {
@@ -126,9 +148,53 @@ func (c *Config) validateEnv(p *problems) {
 		case name == "PRIMARY_REGION":
 			p.add(key, "Fly sets it from primary_region: remove it here")
 		}
-		if !utf8.ValidString(c.Env[name]) || strings.ContainsRune(c.Env[name], 0) {
-			p.add(key, "is not UTF-8 text")
+		if strings.ContainsRune(c.Env[name], 0) {
+			p.add(key, "holds a NUL, which no environment variable can")
 		}
+	}
+}
+
+func (c *Config) validateMounts(p *problems) {
+	for i, m := range c.Mounts {
+		key := fmt.Sprintf("mounts[%d]", i)
+		m.validate(p, key)
+		c.groups(p, key, m.Processes, "flyctl then leaves the volume out without a word")
+	}
+	if _, old := c.Extra["processes"]; old {
+		return // a form of [processes] that is not read
+	}
+	for _, group := range c.Groups() {
+		first := -1
+		for i, m := range c.Mounts {
+			if !slices.Contains(m.Processes, group) && !(len(m.Processes) == 0 && group == c.DefaultGroup()) {
+				continue
+			}
+			switch {
+			case first < 0:
+				first = i
+			case len(c.Processes) == 0:
+				p.add(fmt.Sprintf("mounts[%d]", i), "a machine takes one volume: keep one [[mounts]]")
+			default:
+				p.add(fmt.Sprintf("mounts[%d]", i), "a machine takes one volume, and mounts[%d] gives the process group %q one already: keep one of them for it", first, group)
+			}
+		}
+	}
+}
+
+// groups reports process groups that the file does not have.
+func (c *Config) groups(p *problems, key string, processes []string, effect string) {
+	if _, old := c.Extra["processes"]; old {
+		return // a form of [processes] that is not read
+	}
+	for _, name := range processes {
+		if slices.Contains(c.Groups(), name) {
+			continue
+		}
+		message := fmt.Sprintf("%q is not a process group, and %s: use %s", name, effect, quoted(c.Groups()))
+		if len(c.Processes) == 0 {
+			message += ", or add the group to [processes]"
+		}
+		p.add(key+".processes", "%s", message)
 	}
 }
 
@@ -150,8 +216,10 @@ func (m Mount) validate(p *problems, key string) {
 		p.text(key+".destination", d)
 	}
 	p.sizeGB(key+".initial_size", m.InitialSizeGB)
-	p.sizeGB(key+".auto_extend_size_increment", m.AutoExtendIncrementGB)
 	p.sizeGB(key+".auto_extend_size_limit", m.AutoExtendLimitGB)
+	if n := m.AutoExtendIncrementGB; n < 0 || n > maxIncrementGB {
+		p.add(key+".auto_extend_size_increment", "%d GB is not between 1 and %d GB", n, maxIncrementGB)
+	}
 	threshold := m.AutoExtendThresholdPercent
 	if threshold != 0 && (threshold < 50 || threshold > 99) {
 		p.add(key+".auto_extend_size_threshold", "%d is not between 50 and 99 percent", threshold)
@@ -167,75 +235,5 @@ func (m Mount) validate(p *problems, key string) {
 	}
 	if r := m.SnapshotRetentionDays; r < 0 || r > maxRetentionDays {
 		p.add(key+".snapshot_retention", "%d is not between 1 and %d days", r, maxRetentionDays)
-	}
-}
-
-func (s *HTTPService) validate(p *problems) {
-	const key = "http_service"
-	switch {
-	case s.InternalPort == 0:
-		p.add(key+".internal_port", "is missing: give the port that the app listens on")
-	case s.InternalPort < 1 || s.InternalPort > 65535:
-		p.add(key+".internal_port", "%d is not a port: use 1 to 65535", s.InternalPort)
-	}
-	if s.AutoStop != "" {
-		p.oneOf(key+".auto_stop_machines", s.AutoStop, autoStops)
-	}
-	if s.MinMachinesRunning < 0 {
-		p.add(key+".min_machines_running", "%d is negative", s.MinMachinesRunning)
-	}
-	if c := s.Concurrency; c != nil {
-		p.oneOf(key+".concurrency.type", c.Type, loadTypes)
-		if c.SoftLimit < 0 || c.HardLimit < 0 {
-			p.add(key+".concurrency", "limits are not negative")
-		}
-	}
-	for i, c := range s.Checks {
-		c.validate(p, fmt.Sprintf("%s.checks[%d]", key, i))
-	}
-}
-
-func (c HTTPCheck) validate(p *problems, key string) {
-	if c.Method != "" && !methodName.MatchString(c.Method) {
-		p.add(key+".method", "%q is not a method: write it as in \"GET\"", c.Method)
-	}
-	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
-		p.add(key+".path", "%q does not begin with /", c.Path)
-	}
-	p.text(key+".path", c.Path)
-	p.notNegative(key+".interval", c.Interval)
-	p.notNegative(key+".timeout", c.Timeout)
-	p.notNegative(key+".grace_period", c.GracePeriod)
-	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		if !headerName.MatchString(name) {
-			p.add(key+".headers", "%q is not the name of a header", name)
-		}
-		p.text(key+".headers."+name, c.Headers[name])
-	}
-}
-
-func (p *problems) oneOf(key, value string, allowed []string) {
-	if slices.Contains(allowed, value) {
-		return
-	}
-	p.add(key, "%q is not one of %s", value, strings.Join(allowed, ", "))
-}
-
-// text refuses what no value of the file may hold.
-func (p *problems) text(key, s string) {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
-		p.add(key, "holds control characters, or is not UTF-8")
-	}
-}
-
-func (p *problems) sizeGB(key string, n int) {
-	if n < 0 || n > maxVolumeGB {
-		p.add(key, "%d GB is not between 1 and %d GB", n, maxVolumeGB)
-	}
-}
-
-func (p *problems) notNegative(key string, d time.Duration) {
-	if d < 0 {
-		p.add(key, "%v is negative", d)
 	}
 }

@@ -54,9 +54,9 @@ func TestValidate(t *testing.T) {
 		{"port", func(c *Config) { c.HTTPService.InternalPort = 65536 }, "http_service.internal_port: 65536 is not a port: use 1 to 65535"},
 		{"autostop", func(c *Config) { c.HTTPService.AutoStop = "yes" }, `http_service.auto_stop_machines: "yes" is not one of off, stop, suspend`},
 		{"negative minimum", func(c *Config) { c.HTTPService.MinMachinesRunning = -1 }, "http_service.min_machines_running: -1 is negative"},
-		{"concurrency type", func(c *Config) { c.HTTPService.Concurrency.Type = "" }, `http_service.concurrency.type: "" is not one of requests, connections`},
-		{"negative limit", func(c *Config) { c.HTTPService.Concurrency.SoftLimit = -1 }, "http_service.concurrency: limits are not negative"},
-		{"method", func(c *Config) { c.HTTPService.Checks[1].Method = "get" }, `http_service.checks[1].method: "get" is not a method: write it as in "GET"`},
+		{"concurrency type", func(c *Config) { c.HTTPService.Concurrency.Type = "users" }, `http_service.concurrency.type: "users" is not one of requests, connections`},
+		{"negative limit", func(c *Config) { c.HTTPService.Concurrency.SoftLimit = -1 }, "http_service.concurrency.soft_limit: -1 is negative"},
+		{"method", func(c *Config) { c.HTTPService.Checks[1].Method = "G T" }, `http_service.checks[1].method: "G T" is not a method: write it as in "GET"`},
 		{"path", func(c *Config) { c.HTTPService.Checks[1].Path = "up" }, `http_service.checks[1].path: "up" does not begin with /`},
 		{"header name", func(c *Config) { c.HTTPService.Checks[0].Headers["A B"] = "x" }, `http_service.checks[0].headers: "A B" is not the name of a header`},
 		{"header value", func(c *Config) { c.HTTPService.Checks[0].Headers["A"] = "x\ny" }, "http_service.checks[0].headers.A: holds control characters, or is not UTF-8"},
@@ -93,7 +93,7 @@ func TestValidatePlaces(t *testing.T) {
 		place, _, _ := strings.Cut(line, ": ")
 		got = append(got, place)
 	}
-	want := "fly.toml:1:1 fly.toml:5:3 fly.toml:4:2"
+	want := "fly.toml:1:1 fly.toml:4:2 fly.toml:5:3"
 	if strings.Join(got, " ") != want {
 		t.Errorf("places %v, want %s\n%v", got, want, err)
 	}

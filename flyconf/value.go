@@ -24,7 +24,7 @@ func formatDuration(d time.Duration) string {
 // takes a number without a unit for gigabytes too.
 func parseSizeGB(s string) (int, error) {
 	digits := strings.ToLower(strings.TrimSpace(s))
-	for _, unit := range []string{"gb", "g"} {
+	for _, unit := range []string{"gib", "gb", "gi", "g"} {
 		if d, ok := strings.CutSuffix(digits, unit); ok {
 			digits = strings.TrimSpace(d)
 			break
@@ -46,7 +46,7 @@ func parseMemoryMB(s string) (int, error) {
 	for _, unit := range []struct {
 		suffix string
 		mb     int
-	}{{"mb", 1}, {"m", 1}, {"gb", 1024}, {"g", 1024}} {
+	}{{"mib", 1}, {"mb", 1}, {"mi", 1}, {"m", 1}, {"gib", 1024}, {"gb", 1024}, {"gi", 1024}, {"g", 1024}} {
 		if d, ok := strings.CutSuffix(digits, unit.suffix); ok {
 			digits, factor = strings.TrimSpace(d), unit.mb
 			break
