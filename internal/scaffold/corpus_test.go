@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,7 +112,7 @@ func describe(t *testing.T, f *Facts) string {
 		}
 		line("database", "%s", m.describeDatabase(a))
 		line("sets", "%s=%s", m.Database.variable(), m.Database.value(a.DB))
-		for _, note := range m.Database.notes(a, m) {
+		for _, note := range slices.Concat(m.Database.notes(a, m), m.Notes) {
 			line("note", "%s", note)
 		}
 	}

@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"fmt"
+	"path"
 	"strings"
 )
 
@@ -9,12 +10,16 @@ import (
 // app gets where its code names no other.
 const databaseURL = "DATABASE_URL"
 
-// variable is the one that fly.toml sets.
+// variable is the one that fly.toml sets. DATABASE_URL is not, where that is another
+// database's.
 func (d Database) variable() string {
-	if d.Var == "" {
-		return databaseURL
+	switch {
+	case d.Var != "":
+		return d.Var
+	case d.Server != "":
+		return "FLYSQL_DB"
 	}
-	return d.Var
+	return databaseURL
 }
 
 // value is what the variable holds for the database at a path.
@@ -22,7 +27,7 @@ func (d Database) value(db string) string {
 	switch {
 	case d.Scheme != "":
 		return d.Scheme + db
-	case d.Path:
+	case d.Path, d.Server != "":
 		return db
 	}
 	return "file://" + db
@@ -32,10 +37,16 @@ func (d Database) value(db string) string {
 func (m Main) describeDatabase(a Answers) string {
 	d := m.Database
 	as := "a URL"
-	if d.Path {
+	if d.Path && d.Scheme == "" {
 		as = "a path"
 	}
 	switch {
+	case d.Server != "":
+		return fmt.Sprintf("%s; the app has %s", a.DB, d.Server)
+	case d.DirVar != "":
+		return fmt.Sprintf("%s; the app opens %q (%s) where %s says (%s)", a.DB, d.Literal, d.LiteralPlace, d.DirVar, d.DirPlace)
+	case d.DirFlag != "":
+		return fmt.Sprintf("%s; the app opens %q (%s) where its flag -%s says (%s)", a.DB, d.Literal, d.LiteralPlace, d.DirFlag, d.DirPlace)
 	case d.Var != "":
 		return fmt.Sprintf("%s: the app reads %s (%s), as %s", a.DB, d.Var, d.Place, as)
 	case d.Flag != "":
@@ -50,16 +61,31 @@ func (m Main) describeDatabase(a Answers) string {
 func (d Database) notes(a Answers, m Main) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	const lost = "for what the app writes elsewhere is lost with the machine"
+	if len(d.OtherLiterals) > 0 {
+		add("the code also opens %s: what it writes outside %s is lost with the machine", strings.Join(d.OtherLiterals, ", "), a.mount())
+	}
+	if m.Driver == pocketBase {
+		d.pocketBaseNotes(add, a, m)
+		return list
+	}
 	switch {
+	case d.Server != "":
+		add("the app has %s, and no driver for SQLite was seen: nothing of what it stores would be on the volume. Is this the app, or the program (--main), that is meant?", d.Server)
+	case d.DirVar != "":
+		add("the database is %q in the directory that %s names (%s): set %s = %q in [env], %s%s", d.Literal, d.DirVar, d.DirPlace, d.DirVar, a.mount(), lost, d.renamed(a))
+	case d.DirFlag != "" && !strings.Contains(a.Command, a.mount()):
+		add("the database is %q in the directory of the flag -%s (%s): start the app with it, --command \"%s -%s %s\", %s%s", d.Literal, d.DirFlag, d.DirPlace, m.Binary, d.DirFlag, a.mount(), lost, d.renamed(a))
+	case d.DirFlag != "":
 	case d.Var != "":
 		if len(d.Others) > 0 {
 			add("the code also mentions %s: %s is set, as it looks like the database's place; set the others in [env] if they are needed", strings.Join(d.Others, ", "), d.Var)
 		}
 	case d.Flag != "" && !strings.Contains(a.Command, a.DB):
-		add("the database's path is the flag -%s (%s): start the app with it, --command \"%s -%s %s\", for what the app writes elsewhere is lost with the machine", d.Flag, d.Place, m.Binary, d.Flag, a.DB)
+		add("the database's path is the flag -%s (%s): start the app with it, --command \"%s -%s %s\", %s", d.Flag, d.Place, m.Binary, d.Flag, a.DB, lost)
 	case d.Flag != "":
 	case d.Literal != "" && d.Literal != a.DB:
-		add("the database's path stands in the code (%s opens %q): have it read %s, which is set to the path on the volume, for what the app writes elsewhere is lost with the machine", d.LiteralPlace, d.Literal, databaseURL)
+		add("the database's path stands in the code (%s opens %q): have it read %s, which is set to the path on the volume, %s", d.LiteralPlace, d.Literal, databaseURL, lost)
 	case d.Literal != "":
 	case d.Scheme != "":
 		if len(m.Notes) == 0 {
@@ -69,6 +95,25 @@ func (d Database) notes(a Answers, m Main) []string {
 		add("the code does not mention DATABASE_URL: have the app open the database that it names (%s), for what it writes elsewhere is lost with the machine", a.DB)
 	}
 	return list
+}
+
+// renamed says which --db has the file's name that the code has.
+func (d Database) renamed(a Answers) string {
+	if path.Base(a.DB) == d.Literal {
+		return ""
+	}
+	return "; and tell flysql-entrypoint that file: --db " + path.Join(a.mount(), d.Literal)
+}
+
+// pocketBase is a framework that opens its own databases, in a directory.
+const pocketBase = "github.com/pocketbase/pocketbase"
+
+func (d Database) pocketBaseNotes(add func(string, ...any), a Answers, m Main) {
+	db := path.Join(a.mount(), "data.db")
+	if strings.Contains(a.Command, a.mount()) && a.DB == db {
+		return
+	}
+	add("PocketBase keeps its databases in a directory, and listens where it is told: --db %s --command \"%s serve --http=0.0.0.0:%d --dir=%s\"", db, m.Binary, a.Port, a.mount())
 }
 
 // forEntrypoint is what FLYSQL_DB must say; empty where DATABASE_URL does, in a

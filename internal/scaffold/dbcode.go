@@ -2,36 +2,11 @@ package scaffold
 
 import (
 	"go/ast"
-	"go/token"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
-
-// dbCode is what the code of a package, or of an app, says about where its
-// database is. It follows names, not types: good enough to find the variable that
-// a person would find, and a wrong guess is shown before anything is written.
-type dbCode struct {
-	values   map[string][]origin // what is assigned to a name, a field, a parameter ("Open#1") or returned by a function
-	opens    []origin            // what is given to calls that open an SQLite database
-	mentions []located           // strings that are names of variables for a database
-}
-
-func newDBCode() dbCode { return dbCode{values: map[string][]origin{}} }
-
-// located is a string of the code and where it stands.
-type located struct{ text, place string }
-
-// origin is what an expression is made of.
-type origin struct {
-	envs   []located // environment variables that it reads
-	consts []located // names of constants that hold such a variable's name
-	flags  []located // command line flags
-	lits   []located // string literals
-	names  []string  // what else it refers to
-}
 
 // Database is how the app learns where its database is.
 type Database struct {
@@ -47,7 +22,16 @@ type Database struct {
 
 	Literal      string // a path that the code has, where there is no variable
 	LiteralPlace string
-	Flag         string // the command line flag that gives the path, without dashes
+	// OtherLiterals are more files that it opens, `"cache.db" (main.go:13)`.
+	OtherLiterals []string
+	Flag          string // the command line flag that gives the path, without dashes
+
+	// DirVar, or DirFlag, names the directory in which the app opens Literal.
+	DirVar, DirFlag, DirPlace string
+
+	// Server is what the app has instead of an SQLite file, "PostgreSQL
+	// (github.com/lib/pq)"; empty where it has one, or nothing that is known.
+	Server string
 }
 
 var (
@@ -56,207 +40,126 @@ var (
 	// shows that it is opened.
 	dbVariable = regexp.MustCompile(`^([A-Z0-9]+_)*((DATABASE|DB|SQLITE3?)_(URL|URI|PATH|FILE|FILENAME|DSN|LOCATION)|SQLITE3?_(DB|DATABASE)|DSN)$`)
 	// dbish is weaker: for what flows into a call that opens a database.
-	dbish    = regexp.MustCompile(`(^|_)(DATABASE|DB|SQLITE3?|DSN)(_|$)`)
-	envTag   = regexp.MustCompile(`\b(?:env|envconfig):"([A-Z][A-Z0-9_]+)`)
+	dbish = regexp.MustCompile(`(^|_)(DATABASE|DB|SQLITE3?|DSN)(_|$)`)
+	// dirVariable is never a file.
+	dirVariable = regexp.MustCompile(`(^|_)(DIR|DIRECTORY|FOLDER|HOME|ROOT)$`)
+	// ofUser are set by the system, for other purposes.
+	ofUser   = regexp.MustCompile(`^(HOME|PATH|PWD|USER|TMPDIR|TEMP|TMP|APPDATA|LOCALAPPDATA|USERPROFILE|XDG_.*|GO[A-Z]+)$`)
+	dirFlag  = regexp.MustCompile(`(?i)(^|[-_.]|data)(dir|directory|folder|root)$`)
+	flagOfDB = regexp.MustCompile(`(?i)^(.*[-_.])?(db|database|sqlite|sqlite3|dsn|data)([-_.].*)?$`)
 	dbFile   = regexp.MustCompile(`^(?:file:|sqlite3?:)?(?://)?([^?:*%]+\.(?:db|sqlite|sqlite3))(?:\?.*)?$`)
-	openFunc = regexp.MustCompile(`^(Must)?(Open|OpenDB|OpenConn|Connect|NewPool|OpenReader)$`)
+	openFunc = regexp.MustCompile(`^(Must)?(Open|OpenDB|OpenConn|Connect|ConnectContext|NewPool|OpenReader)$`)
 )
 
 // openers are package names, as code writes them, whose Open and the like open an
 // SQLite database, with the argument that says which.
 var openers = map[string]int{
-	"sql": 1, "sqlx": 1, "otelsql": 1, "ent": 1, "appdb": 1,
+	"sql": 1, "sqlx": 1, "otelsql": 1, "ent": 1, "entsql": 1, "appdb": 1,
 	"sqlite": 0, "sqlite3": 0, "sqlitex": 0, "gormlite": 0, "driver": 0, "libsql": 0,
+}
+
+// servers are package names whose calls open a database of another kind. All of
+// their arguments say which.
+var servers = []string{"pgx", "pgxpool", "pgdriver", "postgres", "mysql", "mongo", "pq"}
+
+var serverFunc = regexp.MustCompile(`^(Open|Connect|ConnectConfig|New|NewWithConfig|NewConnector|ParseConfig|WithDSN)$`)
+
+// opened is a call that opens a database.
+type opened struct {
+	origin
+	driver origin // the driver's name, where it is an argument
+	server bool   // it is a database of another kind
+	url    bool   // it takes a URL, as dbmate does
 }
 
 // usable tells whether fly.toml may set a variable of that name.
 func usable(variable string) bool {
 	return !strings.HasPrefix(variable, "FLY") && variable != "PRIMARY_REGION" && !strings.Contains(variable, "TEST") &&
-		!strings.HasPrefix(variable, "GOOSE_")
+		!strings.HasPrefix(variable, "GOOSE_") && !ofUser.MatchString(variable)
 }
 
+// inspectDatabase looks at a node for what it says about values, and databases
+// above all.
 func (p *goFile) inspectDatabase(node ast.Node) bool {
-	db := &p.database
-	switch n := node.(type) {
-	case *ast.ImportSpec:
+	if _, ok := node.(*ast.ImportSpec); ok {
 		return false
+	}
+	p.readValues(node)
+	p.readConfig(node)
+	switch n := node.(type) {
 	case *ast.BasicLit:
 		if s := text(n); dbVariable.MatchString(s) && usable(s) {
-			db.mentions = append(db.mentions, located{s, p.place(n)})
+			p.code.mentions = append(p.code.mentions, located{s, p.place(n)})
 		}
-	case *ast.AssignStmt:
-		for i, target := range n.Lhs {
-			p.assign(lastName(target), n.Rhs[min(i, len(n.Rhs)-1)])
-		}
-	case *ast.ValueSpec:
-		for i, name := range n.Names {
-			if len(n.Values) > 0 {
-				p.assign(name.Name, n.Values[min(i, len(n.Values)-1)])
-			}
-		}
-	case *ast.KeyValueExpr:
-		p.assign(lastName(n.Key), n.Value)
-	case *ast.Field:
-		p.readTag(n)
-	case *ast.FuncDecl:
-		p.readFunc(n)
 	case *ast.CallExpr:
-		p.readCall(n)
+		p.readOpen(n)
+		if _, name := called(n); migrateFunc.MatchString(name) {
+			p.migrates = append(p.migrates, p.place(n))
+		}
 	}
 	return true
 }
 
-func (p *goFile) assign(name string, value ast.Expr) {
-	if name == "" || name == "_" || name == "err" {
-		return
-	}
-	if o := p.origin(value); !o.empty() {
-		p.database.values[name] = append(p.database.values[name], o)
-	}
-}
-
-func (o origin) empty() bool {
-	return len(o.envs)+len(o.consts)+len(o.flags)+len(o.lits)+len(o.names) == 0
-}
-
-// readTag reads struct tags as envconfig, caarlos0/env and the like have them.
-func (p *goFile) readTag(field *ast.Field) {
-	if field.Tag == nil {
-		return
-	}
-	m := envTag.FindStringSubmatch(text(field.Tag))
-	if m == nil || !dbish.MatchString(m[1]) || !usable(m[1]) {
-		return
-	}
-	at := located{m[1], p.place(field)}
-	if dbVariable.MatchString(m[1]) {
-		p.database.mentions = append(p.database.mentions, at)
-	}
-	for _, name := range field.Names {
-		p.database.values[name.Name] = append(p.database.values[name.Name], origin{envs: []located{at}})
-	}
-}
-
-// readFunc ties a function's parameters to the arguments of its calls, and its
-// name to what it returns.
-func (p *goFile) readFunc(n *ast.FuncDecl) {
-	i := 0
-	for _, field := range n.Type.Params.List {
-		for _, name := range field.Names {
-			p.database.values[name.Name] = append(p.database.values[name.Name], origin{names: []string{n.Name.Name + "#" + strconv.Itoa(i)}})
-			i++
-		}
-	}
-	if n.Body == nil {
-		return
-	}
-	ast.Inspect(n.Body, func(node ast.Node) bool {
-		switch r := node.(type) {
-		case *ast.FuncLit:
-			return false
-		case *ast.ReturnStmt:
-			for _, result := range r.Results {
-				p.assign(n.Name.Name, result)
-			}
-		}
-		return true
-	})
-}
-
-func (p *goFile) readCall(call *ast.CallExpr) {
+// readOpen notes a call that opens a database.
+func (p *goFile) readOpen(call *ast.CallExpr) {
 	recv, name := called(call)
-	if name == "" {
-		return
-	}
-	if arg, ok := openers[recv]; ok && openFunc.MatchString(name) && arg < len(call.Args) && !isTarget(recv, call) {
-		p.database.opens = append(p.database.opens, p.origin(call.Args[arg]))
-	}
-	if flagFunc.MatchString(name) && strings.Contains(name, "Var") && len(call.Args) > 2 {
-		if target, ok := call.Args[0].(*ast.UnaryExpr); ok {
-			p.assign(lastName(target.X), call)
+	arg, ok := openers[recv]
+	switch {
+	case ok && openFunc.MatchString(name) && arg < len(call.Args):
+		if recv == "sqlx" && strings.HasSuffix(name, "Context") {
+			arg++
 		}
-	}
-	if migrateFunc.MatchString(name) {
-		p.migrates = append(p.migrates, p.place(call))
-	}
-	for i, arg := range call.Args {
-		p.assign(name+"#"+strconv.Itoa(i), arg)
+		if arg >= len(call.Args) {
+			return
+		}
+		o := opened{origin: p.origin(call.Args[arg])}
+		if arg > 0 && recv != "appdb" {
+			o.driver = p.origin(call.Args[arg-1])
+		}
+		p.code.opens = append(p.code.opens, o)
+	case recv == "dbmate" && name == "New" && len(call.Args) == 1:
+		p.code.opens = append(p.code.opens, opened{origin: p.origin(call.Args[0]), url: true})
+	case slices.Contains(servers, recv) && serverFunc.MatchString(name):
+		for _, arg := range call.Args {
+			p.code.opens = append(p.code.opens, opened{origin: p.origin(arg), server: true})
+		}
 	}
 }
 
-// isTarget tells whether a call of database/sql names a driver of another
-// database.
-func isTarget(recv string, call *ast.CallExpr) bool {
-	if openers[recv] != 1 || recv == "appdb" {
-		return false
-	}
-	lit, ok := call.Args[0].(*ast.BasicLit)
-	return ok && !strings.Contains(text(lit), "sqlite") && text(lit) != "libsql"
-}
-
-// origin takes an expression apart.
-func (p *goFile) origin(expr ast.Expr) origin {
-	var o origin
-	ast.Inspect(expr, func(node ast.Node) bool {
-		switch n := node.(type) {
-		case *ast.FuncLit:
-			return false
-		case *ast.BasicLit:
-			if s := text(n); s != "" {
-				o.lits = append(o.lits, located{s, p.place(n)})
-			}
-		case *ast.Ident:
-			o.names = append(o.names, n.Name)
-		case *ast.SelectorExpr:
-			o.names = append(o.names, n.Sel.Name)
-			return false
-		case *ast.KeyValueExpr:
-			return false // a field of its own
-		case *ast.CallExpr:
-			_, name := called(n)
-			if len(n.Args) == 0 {
-				break
-			}
-			switch {
-			case strings.Contains(strings.ToLower(name), "env"):
-				if lit, ok := n.Args[0].(*ast.BasicLit); ok && envVariable.MatchString(text(lit)) {
-					o.envs = append(o.envs, located{text(lit), p.place(n)})
-				} else if c := lastName(n.Args[0]); c != "" {
-					o.consts = append(o.consts, located{c, p.place(n)})
-				}
-			case flagFunc.MatchString(name):
-				for _, arg := range n.Args {
-					if lit, ok := arg.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-						o.flags = append(o.flags, located{text(lit), p.place(n)})
-						break
-					}
-				}
-			}
-		}
-		return true
-	})
-	return o
-}
-
-// findDatabase draws the conclusion from all of an app's packages.
-func findDatabase(packages []*goPackage) Database {
-	all := newDBCode()
-	for _, p := range packages {
-		for name, origins := range p.database.values {
-			all.values[name] = append(all.values[name], origins...)
-		}
-		all.opens = append(all.opens, p.database.opens...)
-		all.mentions = append(all.mentions, p.database.mentions...)
-	}
-	r := resolver{code: all, seen: map[string]bool{}}
-	for _, o := range all.opens {
-		r.follow(o, 0)
-	}
-	envs := r.envs
-	if len(envs) == 0 {
-		envs = all.mentions
-	}
+// findDatabase draws the conclusion from all of an app's code.
+func (c *goCode) findDatabase() Database {
+	r, other := newResolver(c), newResolver(c)
 	var d Database
+	for _, o := range c.opens {
+		if o.server || c.ofServer(o.driver) {
+			other.follow(o.origin, 0, "")
+			continue
+		}
+		before := len(r.envs)
+		r.follow(o.origin, 0, "")
+		if o.url && len(r.envs) > before {
+			d.Scheme = "sqlite:"
+		}
+	}
+	// What another database is opened with is none of SQLite's.
+	ofOther := func(e located) bool {
+		return slices.ContainsFunc(other.envs, func(o located) bool { return o.text == e.text })
+	}
+	envs := slices.DeleteFunc(r.envs, dirEnv)
+	if len(envs) == 0 && len(r.dirs) == 0 {
+		envs = slices.DeleteFunc(c.mentions, ofOther)
+	}
+	d.nameVariables(envs)
+	if d.Var != "" {
+		return d
+	}
+	d.nameFiles(r)
+	return d
+}
+
+func dirEnv(e located) bool { return dirVariable.MatchString(e.text) }
+
+func (d *Database) nameVariables(envs []located) {
 	for _, e := range envs {
 		switch {
 		case d.Var == "", e.text == "DATABASE_URL" && d.Var != e.text:
@@ -269,118 +172,101 @@ func findDatabase(packages []*goPackage) Database {
 		}
 	}
 	slices.Sort(d.Others)
-	if d.Var != "" {
-		return d
-	}
-	if len(r.flags) > 0 {
-		d.Flag, d.Place = r.flags[0].text, r.flags[0].place
-	}
-	for _, lit := range r.lits {
-		if m := dbFile.FindStringSubmatch(lit.text); m != nil {
-			d.Literal, d.LiteralPlace = m[1], lit.place
+}
+
+// nameFiles is for code that reads no variable: a flag, or a path of its own.
+func (d *Database) nameFiles(r *resolver) {
+	for _, f := range r.flags {
+		if !dirFlag.MatchString(f.text) {
+			d.Flag, d.Place = f.text, f.place
 			break
 		}
 	}
-	return d
-}
-
-// resolver follows names to where their values come from.
-type resolver struct {
-	code              dbCode
-	seen              map[string]bool
-	envs, flags, lits []located
-}
-
-// maxFollow is how many names stand between a variable and the call that opens
-// the database, at most. Real code has one to four.
-const maxFollow = 8
-
-func (r *resolver) follow(o origin, depth int) {
-	for _, e := range o.envs {
-		// What is read in the call itself is meant; on the way there, names that
-		// many things share may have led astray.
-		if usable(e.text) && (depth == 0 || dbish.MatchString(e.text)) {
-			r.envs = append(r.envs, e)
+	lits := r.lits
+	for _, dir := range r.dirs {
+		of := newResolver(r.code)
+		of.inDir = true
+		of.follow(dir.dir, 0, "")
+		lits = append(lits, dir.file)
+		if strings.Contains(dir.file.text, "/") || d.Flag != "" || d.DirVar+d.DirFlag != "" {
+			continue // a directory below the volume's root is no place for a database
 		}
-	}
-	for _, c := range o.consts {
-		for _, value := range r.code.values[c.text] {
-			for _, lit := range value.lits {
-				if envVariable.MatchString(lit.text) && usable(lit.text) && dbish.MatchString(lit.text) {
-					r.envs = append(r.envs, located{lit.text, c.place})
-				}
-			}
-		}
-	}
-	for _, f := range o.flags {
-		if depth == 0 || flagOfDB.MatchString(f.text) {
-			r.flags = append(r.flags, f)
-		}
-	}
-	r.lits = append(r.lits, o.lits...)
-	if depth == maxFollow {
-		return
-	}
-	for _, name := range o.names {
-		if r.seen[name] {
+		switch {
+		case len(of.envs) > 0:
+			d.DirVar, d.DirPlace = of.envs[0].text, of.envs[0].place
+		case len(of.flags) > 0:
+			d.DirFlag, d.DirPlace = of.flags[0].text, of.flags[0].place
+		default:
 			continue
 		}
-		r.seen[name] = true
-		for _, next := range r.code.values[name] {
-			r.follow(next, depth+1)
-		}
+		d.Literal, d.LiteralPlace = dir.file.text, dir.file.place
 	}
-}
-
-var flagOfDB = regexp.MustCompile(`(?i)^(.*[-_.])?(db|database|sqlite|sqlite3|dsn|data)([-_.].*)?$`)
-
-// migrateFunc names what goose, golang-migrate and dbmate call to migrate. It
-// counts only in an app that imports one of them.
-var migrateFunc = regexp.MustCompile(`^(Up|UpContext|UpTo|UpByOne|Migrate|CreateAndMigrate|RunMigrations?)$`)
-
-// migrationLibraries by what their import paths begin with.
-var migrationLibraries = []struct{ path, name string }{
-	{"github.com/pressly/goose", "goose"},
-	{"github.com/golang-migrate/migrate", "golang-migrate"},
-	{"github.com/amacneil/dbmate", "dbmate"},
-}
-
-// readEmbeds notes go:embed lines for SQL files.
-func (p *goFile) readEmbeds(file *ast.File) {
-	for _, group := range file.Comments {
-		for _, c := range group.List {
-			patterns, ok := strings.CutPrefix(c.Text, "//go:embed ")
-			if ok && (strings.Contains(patterns, ".sql") || strings.Contains(path.Base(strings.TrimSpace(patterns)), "migrations")) {
-				p.embeds = append(p.embeds, p.place(c))
+	for _, lit := range lits {
+		m := dbFile.FindStringSubmatch(lit.text)
+		switch {
+		case m == nil:
+		case d.Literal == "":
+			d.Literal, d.LiteralPlace = m[1], lit.place
+		case m[1] != d.Literal && path.Base(m[1]) != path.Base(d.Literal):
+			if other := quotedAt(m[1], lit.place); !slices.Contains(d.OtherLiterals, other) {
+				d.OtherLiterals = append(d.OtherLiterals, other)
 			}
 		}
 	}
 }
 
-// selfMigration says by what and where the app migrates by itself; empty where it
-// does not.
-func selfMigration(packages []*goPackage) string {
-	library, call, embed := "", "", ""
-	for _, p := range packages {
-		for _, l := range migrationLibraries {
+// ofServer tells whether a driver's name is that of another database.
+func (c *goCode) ofServer(driver origin) bool {
+	r := newResolver(c)
+	r.depth = 2
+	r.follow(driver, 0, "")
+	named := slices.ContainsFunc(driver.names, func(name string) bool { return serverName.MatchString(name) })
+	for _, lit := range r.lits {
+		if strings.Contains(lit.text, "sqlite") || lit.text == "libsql" {
+			return false
+		}
+		named = true
+	}
+	return named
+}
+
+var serverName = regexp.MustCompile(`(?i)postgres|pgx|mysql|mariadb|sqlserver|oracle|clickhouse`)
+
+// usesFTS5 is SQL that go-sqlite3 takes only with a build tag.
+var usesFTS5 = regexp.MustCompile(`(?i)\busing\s+fts5\b`)
+
+// needsTags tells whether a driver has FTS5 only by a build tag.
+func needsTags(driver string) bool {
+	return within(driver, "github.com/mattn/go-sqlite3") || within(driver, "gorm.io/driver/sqlite")
+}
+
+func fts5Note(place string) string {
+	return "the code uses FTS5 (" + place + "), which mattn/go-sqlite3 has only with a build tag: put ENV GOFLAGS=-tags=sqlite_fts5 below the line FROM ... AS build of the Dockerfile"
+}
+
+// serverDrivers by what their import paths begin with.
+var serverDrivers = []struct{ path, name string }{
+	{"github.com/jackc/pgx", "PostgreSQL"},
+	{"github.com/lib/pq", "PostgreSQL"},
+	{"gorm.io/driver/postgres", "PostgreSQL"},
+	{"github.com/uptrace/bun/driver/pgdriver", "PostgreSQL"},
+	{"github.com/go-pg/pg", "PostgreSQL"},
+	{"github.com/go-sql-driver/mysql", "MySQL"},
+	{"gorm.io/driver/mysql", "MySQL"},
+	{"go.mongodb.org/mongo-driver", "MongoDB"},
+	{"github.com/tursodatabase/libsql-client-go", "a libSQL server"},
+}
+
+// server names the database of an app that imports no driver for SQLite.
+func server(packages []*goPackage) string {
+	for _, s := range serverDrivers {
+		for _, p := range packages {
 			for imported := range p.imports {
-				if within(imported, l.path) {
-					library = l.name
+				if within(imported, s.path) {
+					return s.name + " (" + s.path + ")"
 				}
 			}
 		}
-		if len(p.migrates) > 0 && call == "" {
-			call = p.migrates[0]
-		}
-		if len(p.embeds) > 0 && embed == "" {
-			embed = p.embeds[0]
-		}
 	}
-	switch {
-	case library == "" || call == "":
-		return ""
-	case embed != "":
-		return library + ", " + call + "; the files are embedded, " + embed
-	}
-	return library + ", " + call
+	return ""
 }

@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -142,10 +141,19 @@ func closure(dir, modulePath string, packages map[string]*goPackage) []*goPackag
 // requires.
 func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 	m.Cgo, m.CgoReason = needsCgo(packages, requires)
-	m.Port, m.PortReason, m.Loopback = port(packages)
-	m.Database = findDatabase(packages)
+	code := joinCode(packages)
+	l := code.port()
+	m.Port, m.PortReason, m.Loopback, m.PortVars, m.Notes = l.port, l.reason, l.loopback, l.vars, l.notes
 	m.Driver = driver(packages)
+	if m.Database = code.findDatabase(); m.Driver == "" {
+		if s := server(packages); s != "" {
+			m.Database = Database{Server: s}
+		}
+	}
 	m.Database.Path = m.Driver != "" && m.Driver != flysqlModule+"/appdb"
+	if code.fts5 != "" && needsTags(m.CgoReason) {
+		m.Notes = append(m.Notes, fts5Note(code.fts5))
+	}
 	m.Migrates = selfMigration(packages)
 	m.Health = "/"
 	for _, route := range []string{"/healthz", "/health", "/up"} {
@@ -165,7 +173,10 @@ var (
 		"github.com/tailscale/sqlite",
 		"github.com/tursodatabase/go-libsql",
 		"crawshaw.io/sqlite",
-		"gorm.io/driver/sqlite", // it imports mattn/go-sqlite3
+		// They import mattn/go-sqlite3:
+		"gorm.io/driver/sqlite",
+		"github.com/amacneil/dbmate/v2/pkg/driver/sqlite",
+		"github.com/golang-migrate/migrate/v4/database/sqlite3",
 	}
 	pureDrivers = []string{
 		flysqlModule + "/appdb",
@@ -174,6 +185,8 @@ var (
 		"zombiezen.com/go/sqlite",
 		"github.com/glebarez/sqlite",
 		"github.com/glebarez/go-sqlite",
+		"github.com/uptrace/bun/driver/sqliteshim", // modernc.org/sqlite, on Linux
+		"github.com/pocketbase/pocketbase",
 	}
 )
 
@@ -221,35 +234,4 @@ func firstBelow(paths, parents []string) string {
 		}
 	}
 	return ""
-}
-
-// port finds out what the app listens on: PORT where it reads that, since fly.toml
-// sets it, else the one port that the code has.
-func port(packages []*goPackage) (port int, reason string, loopback bool) {
-	var listens, addresses []string
-	for _, p := range packages {
-		if p.readsPort != "" {
-			return DefaultPort, p.readsPort, false
-		}
-		listens = append(listens, p.listens...)
-		addresses = append(addresses, p.addresses...)
-	}
-	for _, list := range [][]string{listens, addresses} {
-		ports := map[int]string{}
-		for _, s := range list {
-			m := address.FindStringSubmatch(s)
-			if n, err := strconv.Atoi(m[2]); err == nil && n <= 65535 {
-				ports[n] = s
-				loopback = loopback || m[1] == "localhost" || m[1] == "[::1]" || strings.HasPrefix(m[1], "127.")
-			}
-		}
-		if len(ports) != 1 {
-			loopback = false
-			continue
-		}
-		for n, s := range ports {
-			return n, fmt.Sprintf("the code has %q", s), loopback
-		}
-	}
-	return DefaultPort, "", false
 }

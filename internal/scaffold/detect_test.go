@@ -21,7 +21,7 @@ func TestDetect(t *testing.T) {
 		{"shop", shop, Facts{
 			Module: "example.com/acme/shop", GoVersion: "1.25", App: "shop", HasGoSum: true,
 			Mains: []Main{{
-				Dir: ".", Binary: "shop", Database: Database{Var: "DATABASE_URL", Place: "main.go:11"}, CgoReason: "modernc.org/sqlite", Port: 8080, PortReason: "the app reads PORT",
+				Dir: ".", Binary: "shop", Database: Database{Var: "DATABASE_URL", Place: "main.go:11"}, CgoReason: "modernc.org/sqlite", Port: 8080, PortReason: "the app reads PORT, main.go:13",
 				Health: "/healthz", Migrations: []string{"migrations"},
 			}},
 		}},
@@ -107,7 +107,7 @@ import _ "github.com/mattn/go-sqlite3"
 -- migrate:up
 `, Facts{Module: "m", App: "m", Requires: true, Mains: []Main{
 			{Dir: "cmd/a", Binary: "a", Cgo: true, CgoReason: "github.com/mattn/go-sqlite3", Health: "/up", Migrations: []string{"cmd/a/migrations"}},
-			{Dir: "cmd/b", Binary: "b", CgoReason: "zombiezen.com/go/sqlite/sqlitex", Port: 3000, PortReason: `the code has "0.0.0.0:3000"`, Migrations: []string{"internal/store/migrations"}},
+			{Dir: "cmd/b", Binary: "b", CgoReason: "zombiezen.com/go/sqlite/sqlitex", Port: 3000, PortReason: `the code has "0.0.0.0:3000", cmd/b/main.go:6`, Migrations: []string{"internal/store/migrations"}},
 		}}},
 		{"a driver behind an ORM", "-- go.mod --\nmodule m\nrequire github.com/mattn/go-sqlite3 v1.14.0 // indirect\n-- main.go --\npackage main\nimport _ \"example.com/orm\"\n", Facts{Module: "m", App: "m", Requires: true, Mains: []Main{
 			{Dir: ".", Binary: "m", Cgo: true, CgoReason: "github.com/mattn/go-sqlite3"},
@@ -182,12 +182,25 @@ func TestDetectPort(t *testing.T) {
 		{"gin with an address", `r := gin.Default(); r.Run(":8088")`, Main{Port: 8088, PortReason: `the code has ":8088"`}},
 		{"gin", `r := gin.Default(); r.Run()`, Main{Port: 8080, PortReason: "gin's Run() reads PORT"}},
 		{"another Run", `r := exec.Command("x"); r.Run()`, Main{Port: 8080}},
+		{"a variable of its own", `http.ListenAndServe(":"+os.Getenv("HTTP_PORT"), nil); smtp(os.Getenv("SMTP_PORT"))`, Main{Port: 8080, PortReason: "the app reads HTTP_PORT", PortVars: []string{"HTTP_PORT"}}},
+		{"two variables", `http.ListenAndServe(":"+os.Getenv("HTTP_PORT"), nil); http.ListenAndServe(":"+os.Getenv("ADMIN_PORT"), nil)`, Main{Port: 8080}},
+		{"a variable with an address", `http.ListenAndServe(os.Getenv("HTTP_ADDR"), nil)`, Main{Port: 8080, Notes: []string{`the app listens on what HTTP_ADDR says (main.go:2): set it in [env], HTTP_ADDR = ":8080"`}}},
+		{"a variable with an address, and a default", `addr := cmp.Or(os.Getenv("HTTP_ADDR"), ":3000"); http.ListenAndServe(addr, nil)`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
+		{"a port by name", `const port = 3000; const workers = 4000; http.ListenAndServe(fmt.Sprintf(":%d", port), pool(workers))`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
+		{"a port as text", `port := "3000"; net.Listen("tcp", net.JoinHostPort("", port))`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
+		{"a number that is no port", `n := 4000; http.ListenAndServe(pick(n), nil)`, Main{Port: 8080}},
+		{"TLS", `http.ListenAndServeTLS(":8443", "c", "k", nil)`, Main{Port: 8443, PortReason: `the code has ":8443"`, Notes: []string{"the app serves TLS by itself (main.go:2): Fly's proxy does that, and speaks plain HTTP to the app; have it listen without TLS"}}},
+		{"TLS or not", `if tls { s.ListenAndServeTLS("c", "k") } else { s.ListenAndServe() }`, Main{Port: 8080}},
+		{"a Unix socket", `net.Listen("unix", "/run/app.sock")`, Main{Port: 8080, Notes: []string{"the app listens on a Unix socket (main.go:2), which Fly's proxy cannot reach: have it listen on a port"}}},
 		{"not a port", `http.ListenAndServe(":99999", nil)`, Main{Port: 8080}},
 		{"a time", `const t = "12:30"`, Main{Port: 8080}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := detect(t, repo(t, "-- go.mod --\nmodule m\n-- main.go --\npackage main\nfunc main() { "+tt.code+" }\n")).Mains[0]
+			if tt.want.PortReason != "" {
+				tt.want.PortReason += ", main.go:2"
+			}
 			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Main{}, "Dir", "Binary", "Health")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

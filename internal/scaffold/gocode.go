@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/build"
@@ -21,13 +22,9 @@ type goPackage struct {
 	dir     string
 	main    bool
 	imports map[string]bool
+	health  map[string]bool
 
-	readsPort string   // why it listens on PORT; empty where it does not mention it
-	listens   []string // addresses passed to something that listens
-	addresses []string // other strings that look like one
-	health    map[string]bool
-
-	database dbCode
+	code     goCode
 	embeds   []string // where SQL files are embedded, "db.go:7"
 	migrates []string // where a migration library is told to migrate
 }
@@ -35,20 +32,19 @@ type goPackage struct {
 // goFile is a file while it is read into its package.
 type goFile struct {
 	*goPackage
-	name string
-	set  *token.FileSet
-	gins map[string]bool // variables that hold a gin engine
+	name    string
+	files   *token.FileSet
+	gins    map[string]bool            // variables that hold a gin engine
+	structs map[*ast.StructType]string // their names
+	nodes   int                        // how many were taken apart
 }
 
 // place is where a node stands, "internal/db/db.go:12".
 func (f *goFile) place(node ast.Node) string {
-	return fmt.Sprintf("%s:%d", f.name, f.set.Position(node.Pos()).Line)
+	return fmt.Sprintf("%s:%d", f.name, f.files.Position(node.Pos()).Line)
 }
 
-var (
-	address     = regexp.MustCompile(`^(|localhost|[0-9]+(?:\.[0-9]+){3}|\[[0-9a-f:]*\]):([1-9][0-9]{1,4})$`)
-	healthRoute = regexp.MustCompile(`^(?:GET )?(/healthz|/health|/up)$`)
-)
+var healthRoute = regexp.MustCompile(`^(?:GET )?(/healthz|/health|/up)$`)
 
 // buildContext decides which files belong to a build for the image.
 func buildContext(root *os.Root) *build.Context {
@@ -89,7 +85,7 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 	}
 	pkg := packages[dir]
 	if pkg == nil {
-		pkg = &goPackage{dir: dir, imports: map[string]bool{}, health: map[string]bool{}, database: newDBCode()}
+		pkg = &goPackage{dir: dir, imports: map[string]bool{}, health: map[string]bool{}, code: newGoCode()}
 		packages[dir] = pkg
 	}
 	pkg.main = pkg.main || file.Name.Name == "main"
@@ -98,60 +94,26 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 			pkg.imports[p] = true
 		}
 	}
-	f := &goFile{goPackage: pkg, name: name, set: set, gins: map[string]bool{}}
+	f := &goFile{goPackage: pkg, name: name, files: set, gins: map[string]bool{}, structs: map[*ast.StructType]string{}}
 	f.readEmbeds(file)
 	ast.Inspect(file, f.inspect)
 	ast.Inspect(file, f.inspectDatabase)
 }
 
 func (p *goFile) inspect(node ast.Node) bool {
-	switch n := node.(type) {
-	case *ast.ImportSpec:
+	if _, ok := node.(*ast.ImportSpec); ok {
 		return false
-	case *ast.AssignStmt:
-		p.noteGin(n)
-	case *ast.CallExpr:
-		if listener(n.Fun) {
-			for _, arg := range n.Args {
-				p.listensOn(arg)
-			}
-		}
-		p.listensByFlag(n)
-		if recv, name := called(n); name == "Run" && len(n.Args) == 0 && p.gins[recv] {
-			p.readsPort = "gin's Run() reads PORT"
-		}
-	case *ast.KeyValueExpr:
-		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Addr" {
-			p.listensOn(n.Value)
-		}
-	case *ast.BasicLit:
-		s := text(n)
-		switch {
-		case s == "PORT":
-			p.readsPort = "the app reads PORT"
-		case address.MatchString(s):
-			p.addresses = append(p.addresses, s)
-		}
-		if m := healthRoute.FindStringSubmatch(s); m != nil {
+	}
+	p.inspectPort(node)
+	if lit, ok := node.(*ast.BasicLit); ok {
+		if m := healthRoute.FindStringSubmatch(text(lit)); m != nil {
 			p.health[m[1]] = true
+		}
+		if p.code.fts5 == "" && usesFTS5.MatchString(text(lit)) {
+			p.code.fts5 = p.place(lit)
 		}
 	}
 	return true
-}
-
-func (p *goFile) listensOn(expr ast.Expr) {
-	if lit, ok := expr.(*ast.BasicLit); ok {
-		if s := text(lit); address.MatchString(s) {
-			p.listens = append(p.listens, s)
-		}
-	}
-}
-
-// listener tells whether a call's name is that of a function that listens:
-// http.ListenAndServe, net.Listen, and the Run, Start and Listen of frameworks.
-func listener(fun ast.Expr) bool {
-	name := lastName(fun)
-	return strings.HasPrefix(name, "Listen") || name == "Run" || name == "Start"
 }
 
 // lastName is x, or the x of a.b.x.
@@ -180,53 +142,6 @@ func called(call *ast.CallExpr) (recv, name string) {
 	return "", ""
 }
 
-// noteGin remembers r := gin.Default(): its Run() without an address reads PORT.
-func (p *goFile) noteGin(n *ast.AssignStmt) {
-	if len(n.Lhs) != 1 || len(n.Rhs) != 1 {
-		return
-	}
-	call, ok := n.Rhs[0].(*ast.CallExpr)
-	if !ok {
-		return
-	}
-	if recv, name := called(call); recv == "gin" && (name == "Default" || name == "New") {
-		p.gins[lastName(n.Lhs[0])] = true
-	}
-}
-
-// addressFlag names flags that say what to listen on.
-var addressFlag = regexp.MustCompile(`^(http|listen|server|bind|web)?[-_.]?(addr|address|port|listen|bind|http)$`)
-
-// listensByFlag reads the default of a flag such as flag.String("addr", ":3000", "")
-// or flag.Int("port", 3000, "").
-func (p *goFile) listensByFlag(call *ast.CallExpr) {
-	_, name := called(call)
-	if !flagFunc.MatchString(name) {
-		return
-	}
-	named := false
-	for _, arg := range call.Args {
-		lit, ok := arg.(*ast.BasicLit)
-		switch {
-		case !ok:
-		case !named:
-			named = addressFlag.MatchString(text(lit))
-		case lit.Kind == token.INT && address.MatchString(":"+lit.Value):
-			p.listens = append(p.listens, ":"+lit.Value)
-			return
-		case address.MatchString(text(lit)):
-			p.listens = append(p.listens, text(lit))
-			return
-		case address.MatchString(":" + text(lit)):
-			p.listens = append(p.listens, ":"+text(lit))
-			return
-		}
-	}
-}
-
-// flagFunc names the functions of flag and pflag that make one.
-var flagFunc = regexp.MustCompile(`^(String|Int|Uint)(Var)?P?$`)
-
 // text is the value of a string literal, or "".
 func text(lit *ast.BasicLit) string {
 	if lit.Kind != token.STRING {
@@ -234,4 +149,37 @@ func text(lit *ast.BasicLit) string {
 	}
 	s, _ := strconv.Unquote(lit.Value)
 	return s
+}
+
+// joinCode puts together what an app's packages say.
+func joinCode(packages []*goPackage) *goCode {
+	all := newGoCode()
+	for _, p := range packages {
+		all.add(&p.code)
+	}
+	all.readTags()
+	return &all
+}
+
+func (c *goCode) add(p *goCode) {
+	for name, origins := range p.values {
+		c.values[name] = append(c.values[name], origins...)
+	}
+	for name, list := range p.config.prefixes {
+		c.config.prefixes[name] = append(c.config.prefixes[name], list...)
+	}
+	c.opens = append(c.opens, p.opens...)
+	c.mentions = append(c.mentions, p.mentions...)
+	c.listens = append(c.listens, p.listens...)
+	c.portFlags = append(c.portFlags, p.portFlags...)
+	c.addresses = append(c.addresses, p.addresses...)
+	c.config.tags = append(c.config.tags, p.config.tags...)
+	c.config.all = cmp.Or(c.config.all, p.config.all)
+	c.config.prefix = cmp.Or(c.config.prefix, p.config.prefix)
+	c.config.auto = c.config.auto || p.config.auto
+	c.config.replaces = c.config.replaces || p.config.replaces
+	c.portRead = cmp.Or(c.portRead, p.portRead)
+	c.fts5 = cmp.Or(c.fts5, p.fts5)
+	c.tls, c.unix = cmp.Or(c.tls, p.tls), cmp.Or(c.unix, p.unix)
+	c.plain = c.plain || p.plain
 }
