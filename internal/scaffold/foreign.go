@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -19,8 +20,11 @@ type framework struct {
 	port int
 	// scheme is what stands before an absolute path in DATABASE_URL.
 	scheme string
-	health string
-	notes  []string
+	// variable is what the app reads instead, as a path, where the file in
+	// variableIn says so.
+	variable, variableIn string
+	health               string
+	notes                []string
 }
 
 var frameworks = []framework{
@@ -39,9 +43,58 @@ var frameworks = []framework{
 		},
 	},
 	{
+		name: "Flask", file: "requirements.txt", mark: regexp.MustCompile(`(?mi)^flask\b`), port: 5000, scheme: "sqlite:///", health: "/",
+		notes: []string{pythonNote},
+	},
+	{
+		name: "FastAPI", file: "requirements.txt", mark: regexp.MustCompile(`(?mi)^fastapi\b`), port: 8000, scheme: "sqlite:///", health: "/",
+		notes: []string{pythonNote},
+	},
+	{
+		name: "Laravel", file: "artisan", port: 8080, scheme: "sqlite:", health: "/up", variable: "DB_DATABASE", variableIn: "config/database.php",
+		notes: []string{
+			"set DB_CONNECTION=sqlite in fly.toml's [env], and have sessions, cache and uploads (config/session.php, cache.php, filesystems.php) in the database or on the volume",
+			"to migrate at boot, with a snapshot before, set FLYSQL_MIGRATE=\"php artisan migrate --force\" in fly.toml's [env]",
+		},
+	},
+	{
+		name: "Phoenix", file: "mix.exs", mark: regexp.MustCompile(`:phoenix\b`), port: 4000, scheme: "sqlite:", health: "/", variable: "DATABASE_PATH", variableIn: "config/runtime.exs",
+		notes: []string{
+			"a release needs the secret SECRET_KEY_BASE, and PHX_HOST in fly.toml's [env]",
+			"to migrate at boot, with a snapshot before, set FLYSQL_MIGRATE=\"/app/bin/migrate\" in fly.toml's [env] (mix phx.gen.release makes that script)",
+		},
+	},
+	{
+		name: "Bun", file: "bun.lock", port: 3000, scheme: "file:", health: "/",
+		notes: []string{"have the app open the database that DATABASE_URL names: new Database() takes the path behind file:"},
+	},
+	{
+		name: "Deno", file: "deno.json", port: 8000, scheme: "file:", health: "/",
+		notes: []string{"have the app open the database that DATABASE_URL names: new DatabaseSync() takes the path behind file:; it needs --allow-env, and --allow-read and --allow-write for the volume"},
+	},
+	{
 		name: "Node.js", file: "package.json", port: 3000, scheme: "file:", health: "/",
 		notes: []string{"have the app open the database that DATABASE_URL names (Prisma takes it as it stands; other libraries take the path behind file:)"},
 	},
+}
+
+// commandPort is a port among a server's arguments: --port 80, --bind 0.0.0.0:8000.
+var commandPort = regexp.MustCompile(`(?:--port[= ]|--bind[= ]\S*:|-b \S*:)([1-9][0-9]{1,4})\b`)
+
+const pythonNote = "have the app open the database that DATABASE_URL names (SQLAlchemy takes it as it stands; sqlite3.connect takes the path behind sqlite:///)"
+
+// mentions is where a file of the repository has a word, "config/runtime.exs:7";
+// empty where it has not.
+func mentions(root *os.Root, file, word string) string {
+	data, err := readSmall(root, file)
+	if err != nil {
+		return ""
+	}
+	before, _, found := strings.Cut(string(data), word)
+	if !found {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", file, 1+strings.Count(before, "\n"))
 }
 
 // readForeign describes the app of a repository that has a Dockerfile of its own
@@ -56,6 +109,11 @@ func (f *Facts) readForeign(root *os.Root) {
 		m.Framework, m.Port, m.Health, m.Notes = fw.name, fw.port, fw.health, fw.notes
 		m.PortReason = "the default of " + fw.name
 		m.Database.Scheme = fw.scheme
+		if fw.variable != "" {
+			if place := mentions(root, fw.variableIn, fw.variable); place != "" {
+				m.Database = Database{Var: fw.variable, Place: place, Path: true}
+			}
+		}
 		break
 	}
 	d := f.Docker
@@ -64,6 +122,10 @@ func (f *Facts) readForeign(root *os.Root) {
 		// port of its own.
 		m.Port, m.PortReason = DefaultPort, "Thruster listens on HTTP_PORT"
 		m.PortVars = []string{"HTTP_PORT"}
+	} else if option := commandPort.FindStringSubmatch(d.Command); option != nil {
+		if n, err := strconv.Atoi(option[1]); err == nil && n <= 65535 {
+			m.Port, m.PortReason = n, fmt.Sprintf("the Dockerfile's command has %q", option[0])
+		}
 	} else if d.Port != 0 {
 		m.Port, m.PortReason = d.Port, fmt.Sprintf("EXPOSE %d (%s)", d.Port, d.Place)
 	}

@@ -79,8 +79,8 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 		return
 	}
 	set := token.NewFileSet()
-	file, _ := parser.ParseFile(set, name, data, parser.SkipObjectResolution|parser.ParseComments)
-	if file == nil || file.Name == nil {
+	file := parse(set, name, data)
+	if file == nil {
 		return
 	}
 	pkg := packages[dir]
@@ -98,6 +98,19 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 	f.readEmbeds(file)
 	ast.Inspect(file, f.inspect)
 	ast.Inspect(file, f.inspectDatabase)
+}
+
+// parse reads a file as far as it parses; nil where that is not even its package.
+func parse(set *token.FileSet, name string, data []byte) *ast.File {
+	for _, mode := range []parser.Mode{parser.ParseComments | parser.AllErrors, parser.ImportsOnly} {
+		// Where the parser gives up, as on code that is nested too deep, it returns
+		// nothing of the file.
+		file, _ := parser.ParseFile(set, name, data, mode|parser.SkipObjectResolution)
+		if file != nil && file.Name != nil && file.Name.Name != "" {
+			return file
+		}
+	}
+	return nil
 }
 
 func (p *goFile) inspect(node ast.Node) bool {

@@ -14,6 +14,7 @@ import (
 // How much of a repository is looked at. A Go module of an app is far below.
 const (
 	maxEntries  = 100_000
+	maxDepth    = 64 // of directories; opening one walks down to it
 	maxFileSize = 1 << 20
 )
 
@@ -56,6 +57,8 @@ func walk(root *os.Root, limit int, visit func(name string)) (truncated bool, er
 func skipped(root *os.Root, dir string) bool {
 	base := path.Base(dir)
 	switch {
+	case strings.Count(dir, "/") >= maxDepth:
+		return true
 	case strings.HasPrefix(base, "."), strings.HasPrefix(base, "_"):
 		return true // as the go command does; .git and .flysql are among them
 	case base == "node_modules", base == "vendor", base == "testdata":
