@@ -38,7 +38,7 @@ var (
 	envVariable = regexp.MustCompile(`^[A-Z][A-Z0-9_]+$`)
 	// dbVariable is what is taken for a database's place even where nothing
 	// shows that it is opened.
-	dbVariable = regexp.MustCompile(`^([A-Z0-9]+_)*((DATABASE|DB|SQLITE3?)_(URL|URI|PATH|FILE|FILENAME|DSN|LOCATION)|SQLITE3?_(DB|DATABASE)|DSN)$`)
+	dbVariable = regexp.MustCompile(`^([A-Z][A-Z0-9]*_([A-Z0-9]+_)*)?((DATABASE|DB|SQLITE3?)_(URL|URI|PATH|FILE|FILENAME|DSN|LOCATION)|SQLITE3?_(DB|DATABASE)|DSN)$`)
 	// dbish is weaker: for what flows into a call that opens a database.
 	dbish = regexp.MustCompile(`(^|_)(DATABASE|DB|SQLITE3?|DSN)(_|$)`)
 	// dirVariable is never a file.

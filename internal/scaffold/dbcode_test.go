@@ -66,6 +66,7 @@ func TestDetectDatabase(t *testing.T) {
 		{"a server's variable", sqlite, `pgxpool.New(ctx, os.Getenv("DATABASE_URL")); sql.Open("sqlite", "a.db")`, Database{Path: true, Literal: "a.db", LiteralPlace: "main.go:7"}},
 		{"a server alone", `_ "github.com/lib/pq"`, `sql.Open("postgres", os.Getenv("DATABASE_URL"))`, Database{Server: "PostgreSQL (github.com/lib/pq)"}},
 		{"dbmate's URL", `_ "github.com/amacneil/dbmate/v2/pkg/driver/sqlite"`, `u, _ := url.Parse(os.Getenv("DATABASE_URL")); dbmate.New(u).Migrate()`, Database{Path: true, Var: "DATABASE_URL", Place: "main.go:6", Scheme: "sqlite:"}},
+		{"no variable's name", sqlite, `_ = "0_DB_FILE"; v.BindEnv("db", "db path"); sql.Open("sqlite", v.GetString("db"))`, Database{Path: true}},
 		{"round in circles", sqlite, `a := b; b = a; sql.Open("sqlite", a)`, Database{Path: true}},
 	}
 	for _, tt := range tests {

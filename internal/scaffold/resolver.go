@@ -73,7 +73,7 @@ func (r *resolver) name(name string, depth int) {
 // addEnv keeps a variable. What is read in the call itself is meant; on the way
 // there, names that many things share may have led astray.
 func (r *resolver) addEnv(e located, depth int) {
-	if usable(e.text) && (depth == 0 || r.keeps(e.text) || r.inDir && dirVariable.MatchString(e.text)) {
+	if envVariable.MatchString(e.text) && usable(e.text) && (depth == 0 || r.keeps(e.text) || r.inDir && dirVariable.MatchString(e.text)) {
 		r.envs = append(r.envs, e)
 	}
 }
