@@ -19,6 +19,48 @@ const wanted = "want"
 // TestCorpus looks at repositories in the shapes of real apps. Each archive says in
 // its first lines what is special about it, and in its last file what is found.
 func TestCorpus(t *testing.T) {
+	eachRepo(t, func(t *testing.T, name, dir, want string, archive *txtar.Archive) {
+		got := describe(t, detect(t, dir))
+		if *update {
+			archive.Files = append(archive.Files, txtar.File{Name: wanted, Data: []byte(got)})
+			if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got; -update rewrites it):\n%s", diff)
+		}
+	})
+}
+
+// TestCorpusTwice sets up each of the repositories: what init writes is what it
+// finds and leaves alone when it is run again.
+func TestCorpusTwice(t *testing.T) {
+	eachRepo(t, func(t *testing.T, _, dir, _ string, _ *txtar.Archive) {
+		f := detect(t, dir)
+		a := defaults()
+		a.Migrations = NoMigrations
+		if len(f.Mains) > 0 {
+			a.Main = f.Mains[0].Package()
+		}
+		if err := compareWith(t, plan(t, dir, a, fakeFlysql("v1.0.0"))).Apply(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, dir)
+		if err := compareWith(t, plan(t, dir, a, fakeFlysql("v1.0.0"))).Apply(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(before, tree(t, dir)); diff != "" {
+			t.Errorf("the second run (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// eachRepo writes each archive's files, but for what is wanted, to a directory of
+// its own.
+func eachRepo(t *testing.T, do func(t *testing.T, name, dir, want string, archive *txtar.Archive)) {
+	t.Helper()
 	names, err := filepath.Glob("testdata/repos/*.txtar")
 	if err != nil {
 		t.Fatal(err)
@@ -32,29 +74,18 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, files := "", archive.Files[:0:0]
-			for _, f := range archive.Files {
+			want := ""
+			archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool {
 				if f.Name == wanted {
 					want = string(f.Data)
-					continue
 				}
-				files = append(files, f)
-			}
+				return f.Name == wanted
+			})
 			dir := filepath.Join(t.TempDir(), "app") // the name of an app without a module
-			if err := txtar.Write(&txtar.Archive{Files: files}, dir); err != nil {
+			if err := txtar.Write(archive, dir); err != nil {
 				t.Fatal(err)
 			}
-			got := describe(t, detect(t, dir))
-			if *update {
-				archive.Files = append(files, txtar.File{Name: wanted, Data: []byte(got)})
-				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := gocmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got; -update rewrites it):\n%s", diff)
-			}
+			do(t, name, dir, want, archive)
 		})
 	}
 }
