@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -95,6 +96,9 @@ func fileRank(name string) int {
 	}
 	return 1
 }
+
+// Files lists the files that were read, sorted.
+func (r *Report) Files() []string { return slices.Sorted(maps.Keys(r.app.sources)) }
 
 // Count counts findings by severity.
 func (r *Report) Count(s Severity) int {

@@ -51,8 +51,16 @@ func (r *Report) Fix() (*Fixes, error) {
 		plan.Files = append(plan.Files, scaffold.File{Path: name, Content: content[name]})
 	}
 	changes, err := plan.Compare(true)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range changes.Files {
+		if string(change.Old) != string(r.app.sources[change.Path]) {
+			return nil, fmt.Errorf("%s was changed by something else meanwhile: run flysql doctor again", change.Path)
+		}
+	}
 	fixes.Changes = changes
-	return fixes, err
+	return fixes, nil
 }
 
 // repairOf is how a problem that flyconf found is mended; nil where there is no one

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Severity says how bad a finding is. Its zero value is Error.
@@ -67,9 +68,19 @@ func RuleByID(id string) (Rule, bool) {
 	return all[i], true
 }
 
-// DocURL is where the rule's section is.
+// DocURL is where the rule's section is. Its last part is what GitHub makes of the
+// section's heading.
 func (r Rule) DocURL() string {
-	return "https://github.com/flysql/flysql/blob/main/docs/rules.md#" + strings.ToLower(r.ID)
+	anchor := strings.Map(func(c rune) rune {
+		switch {
+		case c == ' ':
+			return '-'
+		case c == '-', c == '_', unicode.IsLetter(c), unicode.IsDigit(c):
+			return unicode.ToLower(c)
+		}
+		return -1
+	}, r.ID+" "+r.Title)
+	return "https://github.com/flysql/flysql/blob/main/docs/rules.md#" + anchor
 }
 
 // Place is where in a file something stands.
