@@ -97,7 +97,7 @@ type litefsReader struct {
 func newLiteFSReader(doc *litefsYAML, c *LiteFS) *litefsReader {
 	c.source = source{file: doc.name, keys: map[string]position{}}
 	c.unresolved = map[string]bool{}
-	return &litefsReader{doc: doc, config: c, problems: &problems{src: c.source}}
+	return &litefsReader{doc: doc, config: c, problems: &problems{src: c.source, rule: ruleForm}}
 }
 
 func (r *litefsReader) read() { r.section("", r.doc.root, litefsKeys(r.config)) }
@@ -177,9 +177,9 @@ func (r *litefsReader) entry(key, name string, value *yaml.Node, known []litefsK
 	if hint := litefsFixed[key]; hint != "" {
 		r.bad(key, "%s", hint)
 	} else if near := nearest(name, names); near != "" {
-		r.bad(key, "unknown key; did you mean %s?", near)
+		r.problems.as("FLY405").add(key, "unknown key; did you mean %s?", near)
 	} else {
-		r.bad(key, "LiteFS has no such key, and does not start with it: remove it")
+		r.problems.as("FLY405").add(key, "LiteFS has no such key, and does not start with it: remove it")
 	}
 }
 

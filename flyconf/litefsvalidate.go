@@ -31,8 +31,21 @@ type litefsValidator struct {
 // bad adds a problem of a key, unless what it is about depends on a variable.
 func (v litefsValidator) bad(key, format string, a ...any) {
 	if !v.c.unresolved[key] {
-		v.p.add(key, format, a...)
+		v.p.as(litefsRule(key)).add(key, format, a...)
 	}
+}
+
+// litefsRule is the rule that a key's value breaks.
+func litefsRule(key string) string {
+	switch section, _, _ := strings.Cut(key, "."); {
+	case key == "fuse.dir", key == "data.dir":
+		return "FLY403"
+	case section == "proxy":
+		return "FLY404"
+	case section == "backup":
+		return "FLY412"
+	}
+	return ruleValue
 }
 
 func (v litefsValidator) known(keys ...string) bool {
@@ -128,7 +141,7 @@ func (v litefsValidator) proxy() {
 	p := &v.c.Proxy
 	if p.Target == "" {
 		if p.Addr != "" || p.DB != "" {
-			v.p.add("proxy", "there is no proxy without proxy.target: give the app's address, such as \"localhost:8081\", or remove the section")
+			v.p.as("FLY404").add("proxy", "there is no proxy without proxy.target: give the app's address, such as \"localhost:8081\", or remove the section")
 		}
 		return
 	}

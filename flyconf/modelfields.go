@@ -31,6 +31,14 @@ type field struct {
 
 func (f field) is(option string) bool { return f.options[option] }
 
+// rule is what a value of the wrong type breaks.
+func (f field) rule() string {
+	if strings.HasPrefix(f.name, "auto_extend_") {
+		return "FLY212"
+	}
+	return ruleForm
+}
+
 // fieldsOf lists the keys of a struct of the model in its order.
 func fieldsOf(t reflect.Type) []field {
 	var out []field

@@ -132,7 +132,7 @@ func (r *reader) notTable(f field, s spot, raw any) bool {
 		r.p.warn(s.path, "is %s, an old form that flyctl still reads: write it as %s", describe(raw), r.header(s.path, false))
 		return false
 	}
-	r.p.add(s.path, "is %s, which flyctl cannot load: write it as %s", describe(raw), r.header(s.path, false))
+	r.p.as("FLY502").add(s.path, "is %s, which flyctl cannot load: write it as %s", describe(raw), r.header(s.path, false))
 	return false
 }
 
@@ -170,7 +170,7 @@ func (r *reader) tables(v reflect.Value, f field, s spot, raw any) bool {
 	}
 	list, ok := raw.([]any)
 	if !ok {
-		r.p.add(s.path, "is %s, which flyctl cannot load: write it as %s", describe(raw), r.header(s.path, true))
+		r.p.as("FLY502").add(s.path, "is %s, which flyctl cannot load: write it as %s", describe(raw), r.header(s.path, true))
 		return false
 	}
 	out := reflect.MakeSlice(v.Type(), len(list), len(list))
@@ -179,7 +179,7 @@ func (r *reader) tables(v reflect.Value, f field, s spot, raw any) bool {
 		r.place(element)
 		values, ok := item.(map[string]any)
 		if !ok {
-			r.p.add(element.path, "is %s: write it as a table, [[%s]]", describe(item), withoutIndexes(s.path))
+			r.p.as("FLY502").add(element.path, "is %s: write it as a table, [[%s]]", describe(item), withoutIndexes(s.path))
 			return false
 		}
 		r.table(out.Index(i), element.path, element.at, values)
@@ -207,7 +207,7 @@ func (r *reader) mapping(v reflect.Value, f field, s spot, raw any) bool {
 		case reflect.Struct:
 			inner, ok := values[name].(map[string]any)
 			if !ok {
-				r.p.add(key.path, "is %s where flyctl looks for a table with a name of your choice, such as %s.up", describe(values[name]), s.path)
+				r.p.as("FLY502").add(key.path, "is %s where flyctl looks for a table with a name of your choice, such as %s.up", describe(values[name]), s.path)
 				whole = false
 				continue
 			}
@@ -270,14 +270,14 @@ func (r *reader) integerDuration(v reflect.Value, f field, s spot, n int64) bool
 		return true
 	case f.is("ms") && n >= 1000:
 		d := time.Duration(n) * time.Millisecond
-		r.p.warn(s.path, "is the integer %d, which flyctl reads as milliseconds: write \"%s\" with quotes", n, formatDuration(d))
+		r.p.as("FLY501").warn(s.path, "is the integer %d, which flyctl reads as milliseconds: write \"%s\" with quotes", n, formatDuration(d))
 		v.SetInt(int64(d))
 		return true
 	case f.is("ms"):
-		r.p.add(s.path, "is the integer %d, which flyctl reads as milliseconds: write \"%ds\" with quotes if it is seconds", n, n)
+		r.p.as("FLY501").add(s.path, "is the integer %d, which flyctl reads as milliseconds: write \"%ds\" with quotes if it is seconds", n, n)
 		return false
 	}
-	r.p.add(s.path, "is the integer %d, which flyctl reads as nanoseconds: write \"%ds\" with quotes if it is seconds", n, n)
+	r.p.as("FLY501").add(s.path, "is the integer %d, which flyctl reads as nanoseconds: write \"%ds\" with quotes if it is seconds", n, n)
 	return false
 }
 
@@ -287,7 +287,7 @@ func (r *reader) sizeGB(v reflect.Value, f field, s spot, raw any) bool {
 	}
 	text, ok := raw.(string)
 	if !ok {
-		r.p.add(s.path, "is %s, which flyctl cannot load: write a quoted size, as in \"1GB\"", describe(raw))
+		r.p.as(f.rule()).add(s.path, "is %s, which flyctl cannot load: write a quoted size, as in \"1GB\"", describe(raw))
 		return false
 	}
 	n, err := parseSizeGB(text)

@@ -31,7 +31,7 @@ func Parse(name string, data []byte) (*Config, error) {
 		return nil, err
 	}
 	c := &Config{source: doc.src}
-	r := &reader{p: &problems{src: doc.src}, fields: map[reflect.Type][]field{}}
+	r := &reader{p: &problems{src: doc.src, rule: ruleForm}, fields: map[reflect.Type][]field{}}
 	r.table(reflect.ValueOf(c).Elem(), "", "", doc.values)
 	sortByPlace(r.p.list)
 	c.read = r.p.list
@@ -126,13 +126,13 @@ func (r *reader) unknown(here spot, name string, fields []field) {
 	case hint != "":
 		r.p.warn(key, "%s", hint)
 	case plain == "mounts."+name && near != "":
-		r.p.add(key, "unknown key, which flyctl drops without a word, even with --strict; did you mean %s?", near)
+		r.p.as("FLY217").add(key, "unknown key, which flyctl drops without a word, even with --strict; did you mean %s?", near)
 	case plain == "mounts."+name:
-		r.p.add(key, "unknown key, which flyctl drops without a word, even with --strict: remove it")
+		r.p.as("FLY217").add(key, "unknown key, which flyctl drops without a word, even with --strict: remove it")
 	case near != "":
-		r.p.warn(key, "unknown key, which flyctl ignores; did you mean %s?", near)
+		r.p.as(ruleUnknownKey).warn(key, "unknown key, which flyctl ignores; did you mean %s?", near)
 	default:
-		r.p.warn(key, "unknown key, which flyctl ignores: remove it, or check its name and its table")
+		r.p.as(ruleUnknownKey).warn(key, "unknown key, which flyctl ignores: remove it, or check its name and its table")
 	}
 }
 

@@ -34,6 +34,7 @@ type Problem struct {
 	Key       string // the key's path, "mounts[0].initial_size"; empty where it is about no key
 	Message   string // what is wrong, and how to mend it
 	Severity  Severity
+	Rule      string // the rule of docs/rules.md that it breaks, "FLY204"
 }
 
 // Error returns the problem in one line, "fly.toml:3:1: app: is missing".
@@ -145,25 +146,51 @@ func Problems(err error) []*Problem {
 	return Problems(errors.Unwrap(err))
 }
 
+// The rules of docs/rules.md for what has no rule of its own.
+const (
+	ruleUnreadable = "FLY001" // the file cannot be read
+	ruleForm       = "FLY002" // a value has a form that flyctl, or LiteFS, cannot load
+	ruleUnknownKey = "FLY003" // nobody reads the key
+	ruleValue      = "FLY004" // a value is refused
+	ruleNoEffect   = "FLY005" // it works, and does nothing or something else
+)
+
 // problems collects what is wrong in one file.
 type problems struct {
 	src  source
 	list []*Problem
+	rule string // of the errors that name none; empty: ruleValue
+}
+
+// as is where a problem of a rule is added: p.as("FLY204").add(...).
+func (p *problems) as(rule string) ruled { return ruled{p, rule} }
+
+type ruled struct {
+	p    *problems
+	rule string
+}
+
+func (r ruled) add(key, format string, a ...any) {
+	r.p.report(SeverityError, r.rule, key, format, a...)
+}
+
+func (r ruled) warn(key, format string, a ...any) {
+	r.p.report(SeverityWarning, r.rule, key, format, a...)
 }
 
 func (p *problems) add(key, format string, a ...any) {
-	p.report(SeverityError, key, format, a...)
+	p.report(SeverityError, cmp.Or(p.rule, ruleValue), key, format, a...)
 }
 
 func (p *problems) warn(key, format string, a ...any) {
-	p.report(SeverityWarning, key, format, a...)
+	p.report(SeverityWarning, ruleNoEffect, key, format, a...)
 }
 
-func (p *problems) report(severity Severity, key, format string, a ...any) {
+func (p *problems) report(severity Severity, rule, key, format string, a ...any) {
 	at := p.src.position(key)
 	p.list = append(p.list, &Problem{
 		File: p.src.file, Line: at.line, Col: at.col,
-		Key: key, Message: fmt.Sprintf(format, a...), Severity: severity,
+		Key: key, Message: fmt.Sprintf(format, a...), Severity: severity, Rule: rule,
 	})
 }
 

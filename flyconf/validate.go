@@ -104,7 +104,11 @@ func (c *Config) validate(p *problems) {
 	}
 	check("app", CheckAppName(c.App))
 	if c.PrimaryRegion != "" || len(c.Mounts) > 0 {
-		check("primary_region", CheckRegion(c.PrimaryRegion))
+		if err := CheckRegion(c.PrimaryRegion); err != nil && c.PrimaryRegion == "" {
+			p.as("FLY206").add("primary_region", "%v", err)
+		} else {
+			check("primary_region", err)
+		}
 	}
 	p.signal("kill_signal", c.KillSignal)
 	if c.KillTimeout < 0 || c.KillTimeout > maxKillTimeout || c.KillTimeout%time.Second != 0 {
@@ -127,7 +131,7 @@ func (c *Config) validateDeploy(p *problems) {
 		p.oneOf("deploy.strategy", d.Strategy, strategies)
 	}
 	if len(c.Mounts) > 0 && (d.Strategy == "canary" || d.Strategy == "bluegreen") {
-		p.add("deploy.strategy", "%q starts a second machine beside the first, which volumes do not allow: use \"rolling\"", d.Strategy)
+		p.as("FLY201").add("deploy.strategy", "%q starts a second machine beside the first, which volumes do not allow: use \"rolling\"", d.Strategy)
 	}
 	if n := d.MaxUnavailable; n != nil && !(*n > 0) {
 		p.add("deploy.max_unavailable", "%v replaces no machine: give a share such as 0.33, or a number from 1 on", *n)
@@ -144,9 +148,9 @@ func (c *Config) validateEnv(p *problems) {
 		case !envName.MatchString(name):
 			p.add(key, "is not the name of an environment variable: use letters, digits and underscores")
 		case strings.HasPrefix(name, "FLY_"):
-			p.add(key, "names that begin with FLY_ are Fly's own: choose another")
+			p.as("FLY509").add(key, "names that begin with FLY_ are Fly's own: choose another")
 		case name == "PRIMARY_REGION":
-			p.add(key, "Fly sets it from primary_region: remove it here")
+			p.as("FLY509").add(key, "Fly sets it from primary_region: remove it here")
 		}
 		if strings.ContainsRune(c.Env[name], 0) {
 			p.add(key, "holds a NUL, which no environment variable can")
@@ -173,9 +177,9 @@ func (c *Config) validateMounts(p *problems) {
 			case first < 0:
 				first = i
 			case len(c.Processes) == 0:
-				p.add(fmt.Sprintf("mounts[%d]", i), "a machine takes one volume: keep one [[mounts]]")
+				p.as("FLY202").add(fmt.Sprintf("mounts[%d]", i), "a machine takes one volume: keep one [[mounts]]")
 			default:
-				p.add(fmt.Sprintf("mounts[%d]", i), "a machine takes one volume, and mounts[%d] gives the process group %q one already: keep one of them for it", first, group)
+				p.as("FLY202").add(fmt.Sprintf("mounts[%d]", i), "a machine takes one volume, and mounts[%d] gives the process group %q one already: keep one of them for it", first, group)
 			}
 		}
 	}
@@ -194,35 +198,41 @@ func (c *Config) groups(p *problems, key string, processes []string, effect stri
 		if len(c.Processes) == 0 {
 			message += ", or add the group to [processes]"
 		}
-		p.add(key+".processes", "%s", message)
+		rule := ruleValue
+		if strings.HasPrefix(key, "mounts[") {
+			rule = "FLY203"
+		}
+		p.as(rule).add(key+".processes", "%s", message)
 	}
 }
 
 func (m Mount) validate(p *problems, key string) {
 	switch {
 	case m.Source == "":
-		p.add(key+".source", "is missing: name the volume")
+		p.as("FLY205").add(key+".source", "is missing: name the volume")
 	case len(m.Source) > maxVolumeName:
-		p.add(key+".source", "%q is longer than %d characters", m.Source, maxVolumeName)
+		p.as("FLY205").add(key+".source", "%q is longer than %d characters", m.Source, maxVolumeName)
 	case !volumeName.MatchString(m.Source):
-		p.add(key+".source", "%q is not a volume name: use lowercase letters, digits and underscores", m.Source)
+		p.as("FLY205").add(key+".source", "%q is not a volume name: use lowercase letters, digits and underscores", m.Source)
 	}
 	switch d := m.Destination; {
 	case d == "":
-		p.add(key+".destination", "is missing: say where the volume is mounted, such as \"/data\"")
+		p.as("FLY204").add(key+".destination", "is missing: say where the volume is mounted, such as \"/data\"")
 	case !path.IsAbs(d) || path.Clean(d) == "/":
-		p.add(key+".destination", "%q cannot be mounted on: use an absolute path that is not /", d)
+		p.as("FLY204").add(key+".destination", "%q cannot be mounted on: use an absolute path that is not /", d)
 	default:
 		p.text(key+".destination", d)
 	}
 	p.sizeGB(key+".initial_size", m.InitialSizeGB)
-	p.sizeGB(key+".auto_extend_size_limit", m.AutoExtendLimitGB)
+	if n := m.AutoExtendLimitGB; n < 0 || n > maxVolumeGB {
+		p.as("FLY212").add(key+".auto_extend_size_limit", "%d GB is not between 1 and %d GB", n, maxVolumeGB)
+	}
 	if n := m.AutoExtendIncrementGB; n < 0 || n > maxIncrementGB {
-		p.add(key+".auto_extend_size_increment", "%d GB is not between 1 and %d GB", n, maxIncrementGB)
+		p.as("FLY212").add(key+".auto_extend_size_increment", "%d GB is not between 1 and %d GB", n, maxIncrementGB)
 	}
 	threshold := m.AutoExtendThresholdPercent
 	if threshold != 0 && (threshold < 50 || threshold > 99) {
-		p.add(key+".auto_extend_size_threshold", "%d is not between 50 and 99 percent", threshold)
+		p.as("FLY212").add(key+".auto_extend_size_threshold", "%d is not between 50 and 99 percent", threshold)
 	}
 	set := 0
 	for _, v := range []int{threshold, m.AutoExtendIncrementGB, m.AutoExtendLimitGB} {
@@ -231,9 +241,9 @@ func (m Mount) validate(p *problems, key string) {
 		}
 	}
 	if set != 0 && set != 3 {
-		p.add(key, "the volume will not grow: auto_extend_size_threshold, _increment and _limit are needed together")
+		p.as("FLY212").add(key, "the volume will not grow: auto_extend_size_threshold, _increment and _limit are needed together")
 	}
 	if r := m.SnapshotRetentionDays; r < 0 || r > maxRetentionDays {
-		p.add(key+".snapshot_retention", "%d is not between 1 and %d days", r, maxRetentionDays)
+		p.as("FLY214").add(key+".snapshot_retention", "%d is not between 1 and %d days", r, maxRetentionDays)
 	}
 }

@@ -50,13 +50,20 @@ func (p *problems) notNegativeNumber(key string, n *int) {
 }
 
 // port refuses a number that is no port; 0 is missing.
-func (p *problems) port(key string, n int, missing string) {
+func (p *problems) port(key string, n int, missing string) { p.as(ruleValue).port(key, n, missing) }
+
+func (r ruled) port(key string, n int, missing string) {
 	switch {
 	case n == 0:
-		p.add(key, "is missing: %s", missing)
+		r.add(key, "is missing: %s", missing)
 	case n < 1 || n > 65535:
-		p.add(key, "%d is not a port: use 1 to 65535", n)
+		r.add(key, "%d is not a port: use 1 to 65535", n)
 	}
+}
+
+// internalPort is the port of a service in the machine.
+func (p *problems) internalPort(service string, n int) {
+	p.as("FLY503").port(service+".internal_port", n, "give the port that the app listens on")
 }
 
 // absolute refuses a path in the machine that is missing or relative.

@@ -12,7 +12,7 @@ import (
 func (c *Config) validateServices(p *problems) {
 	if s := c.HTTPService; s != nil {
 		const key = "http_service"
-		p.port(key+".internal_port", s.InternalPort, "give the port that the app listens on")
+		p.internalPort(key, s.InternalPort)
 		p.optional(key+".auto_stop_machines", s.AutoStop, autoStops)
 		c.serviceGroups(p, key, s.Processes)
 		s.Concurrency.validate(p, key+".concurrency")
@@ -38,7 +38,7 @@ func (c *Config) serviceGroups(p *problems, key string, processes []string) {
 }
 
 func (s *Service) validate(p *problems, key string) {
-	p.port(key+".internal_port", s.InternalPort, "give the port that the app listens on")
+	p.internalPort(key, s.InternalPort)
 	p.optional(key+".protocol", s.Protocol, protocols)
 	p.optional(key+".auto_stop_machines", s.AutoStop, autoStops)
 	s.Concurrency.validate(p, key+".concurrency")
@@ -94,12 +94,12 @@ func (c *Concurrency) validate(p *problems, key string) {
 		return
 	}
 	if c.Type == "" {
-		p.warn(key+".type", "is missing: Fly then counts connections; write \"requests\" or \"connections\"")
+		p.as("FLY507").warn(key+".type", "is missing: Fly then counts connections; write \"requests\" or \"connections\"")
 	} else {
 		p.oneOf(key+".type", c.Type, loadTypes)
 	}
 	if c.HardLimit > 0 && c.SoftLimit > c.HardLimit {
-		p.warn(key+".soft_limit", "%d is above hard_limit, %d, and is never reached", c.SoftLimit, c.HardLimit)
+		p.as("FLY507").warn(key+".soft_limit", "%d is above hard_limit, %d, and is never reached", c.SoftLimit, c.HardLimit)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/flysql/flysql/internal/scaffold"
@@ -60,8 +59,5 @@ func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, 
 	for _, s := range plan.Next {
 		out.Next = append(out.Next, s.Command)
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return encodeJSON(w, out)
 }

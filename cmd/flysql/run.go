@@ -49,6 +49,10 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	if err == nil {
 		return exitDone
 	}
+	var found *findingsError
+	if errors.As(err, &found) {
+		return exitFailed // the findings say why
+	}
 	fmt.Fprintf(stderr, "flysql: %v\n", err)
 	var sig *signalError
 	var usage *usageError
@@ -86,7 +90,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w: %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(c.initCommand(), c.versionCommand())
+	root.AddCommand(c.initCommand(), c.doctorCommand(), c.versionCommand())
 	return root
 }
 

@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/scaffold"
+)
+
+// App is what Check looks at: the files of a repository, read. A file that is not
+// there, or cannot be read, is nil; what is wrong with it is in Problems.
+type App struct {
+	Fly        *FlyFile
+	Docker     *DockerFile
+	LiteFS     *LiteFSFile
+	Litestream *TextFile
+	Ignore     *TextFile       // .dockerignore
+	Facts      *scaffold.Facts // what the code says; nil where it says nothing
+
+	Problems []*flyconf.Problem // of reading the files
+	sources  map[string][]byte  // what was read, by name
+}
+
+// TextFile is a file as it is.
+type TextFile struct {
+	Name string // slash-separated, relative to the repository
+	Data []byte
+}
+
+// FlyFile is fly.toml, or fly.json or fly.yaml.
+type FlyFile struct {
+	TextFile
+	*flyconf.Config
+}
+
+// DockerFile is the Dockerfile that fly.toml builds.
+type DockerFile struct {
+	TextFile
+	*flyconf.Dockerfile
+	Image *flyconf.Image // the stage that is built
+}
+
+// LiteFSFile is litefs.yml.
+type LiteFSFile struct {
+	TextFile
+	Config *flyconf.LiteFS
+}
+
+// reader reads a file of the repository. It is an error, with fs.ErrNotExist where
+// there is none, for all that is not a plain text file of a usual size inside.
+type reader func(name string) ([]byte, error)
+
+// Where these files are looked for, the likelier first.
+var (
+	flyNames        = []string{"fly.toml", "fly.json", "fly.yaml", "fly.yml"}
+	litefsNames     = []string{"litefs.yml", "etc/litefs.yml", "config/litefs.yml", "docker/litefs.yml"}
+	litestreamNames = []string{"litestream.yml", "etc/litestream.yml", "config/litestream.yml", "docker/litestream.yml"}
+)
+
+// load reads all files.
+func load(read reader, facts *scaffold.Facts) *App {
+	a := &App{Facts: facts, sources: map[string][]byte{}}
+	if f := a.first(read, flyNames); f != nil {
+		config, err := flyconf.Parse(f.Name, f.Data)
+		if config == nil {
+			a.Problems = append(a.Problems, flyconf.Problems(err)...)
+		} else {
+			a.Fly = &FlyFile{*f, config}
+			a.Problems = append(a.Problems, config.Problems()...)
+		}
+	}
+	a.loadDocker(read)
+	a.loadLiteFS(read)
+	a.Litestream = a.first(read, a.copiedFirst("litestream.yml", litestreamNames))
+	a.Ignore = a.first(read, []string{a.buildFile("ignorefile", ".dockerignore")})
+	return a
+}
+
+// loadDocker reads the Dockerfile and the stage that fly.toml builds.
+func (a *App) loadDocker(read reader) {
+	if a.Fly != nil && a.Fly.Build != nil && a.Fly.Build.Image != "" {
+		return // nothing is built
+	}
+	f := a.first(read, []string{a.buildFile("dockerfile", "Dockerfile")})
+	if f == nil {
+		return
+	}
+	d, err := flyconf.ParseDockerfile(f.Name, f.Data)
+	if err != nil {
+		a.Problems = append(a.Problems, flyconf.Problems(err)...)
+		return
+	}
+	stage, args := d.Final(), map[string]string(nil)
+	if a.Fly != nil && a.Fly.Build != nil {
+		args = a.Fly.Build.Args
+		for _, s := range d.Stages() {
+			if target := a.Fly.Build.BuildTarget; target != "" && strings.EqualFold(s.Name, target) {
+				stage = s
+			}
+		}
+	}
+	a.Docker = &DockerFile{*f, d, stage.Image(args)}
+}
+
+// buildFile is a file of [build], or its default. What is outside the repository
+// is not read.
+func (a *App) buildFile(key, fallback string) string {
+	name := ""
+	if a.Fly != nil && a.Fly.Build != nil {
+		switch key {
+		case "dockerfile":
+			name = a.Fly.Build.Dockerfile
+		case "ignorefile":
+			name = a.Fly.Build.Ignorefile
+		}
+	}
+	if name = path.Clean(name); name == "." {
+		return fallback
+	}
+	return name
+}
+
+// loadLiteFS reads litefs.yml. Of its variables only the region is known, and that
+// not here: values that use them are not judged.
+func (a *App) loadLiteFS(read reader) {
+	f := a.first(read, a.copiedFirst("litefs.yml", litefsNames))
+	if f == nil {
+		return
+	}
+	config, err := flyconf.ParseLiteFS(f.Name, f.Data, nil)
+	if config == nil {
+		a.Problems = append(a.Problems, flyconf.Problems(err)...)
+		return
+	}
+	a.LiteFS = &LiteFSFile{*f, config}
+	a.Problems = append(a.Problems, flyconf.Problems(config.Validate())...)
+}
+
+// copiedFirst puts the files of that name that the image copies before names.
+func (a *App) copiedFirst(base string, names []string) []string {
+	if a.Docker == nil {
+		return names
+	}
+	var out []string
+	for _, c := range a.Docker.Image.Copies {
+		for _, s := range c.Sources {
+			if c.From == "" && s.Known && path.Base(s.Value) == base {
+				out = append(out, path.Clean(strings.TrimPrefix(s.Value, "/")))
+			}
+		}
+	}
+	return append(out, names...)
+}
+
+// first reads the first of the files that is there.
+func (a *App) first(read reader, names []string) *TextFile {
+	for _, name := range names {
+		if !fs.ValidPath(name) {
+			continue // outside
+		}
+		data, err := read(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			a.Problems = append(a.Problems, &flyconf.Problem{File: name, Message: err.Error(), Rule: "FLY001"})
+			return nil
+		}
+		a.sources[name] = data
+		return &TextFile{name, data}
+	}
+	return nil
+}

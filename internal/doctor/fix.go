@@ -1,0 +1,70 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/scaffold"
+)
+
+// Fixes is what Fix would write.
+type Fixes struct {
+	Changes *scaffold.Changes // to show and to apply
+	After   *Report           // what a check of the mended files finds
+	Refused []error           // repairs that could not be made, with what they were for
+}
+
+// Fix mends what has one right answer, in memory. Repairs can show more that can
+// be mended, so it goes on until nothing changes.
+func (r *Report) Fix() (*Fixes, error) {
+	const rounds = 5
+	fixes := &Fixes{After: r}
+	content := map[string][]byte{}
+	for range rounds {
+		files := &Files{app: fixes.After.app}
+		fixes.Refused = nil
+		for _, f := range fixes.After.Findings {
+			if f.repair == nil {
+				continue
+			}
+			if err := f.repair(files); err != nil {
+				fixes.Refused = append(fixes.Refused, fmt.Errorf("%s: %s: %w", f.Place, f.Rule.ID, err))
+			}
+		}
+		changed := files.changed()
+		if len(changed) == 0 {
+			break
+		}
+		maps.Copy(content, changed)
+		read := func(name string) ([]byte, error) {
+			if data, ok := content[name]; ok {
+				return data, nil
+			}
+			return r.read(name)
+		}
+		fixes.After = examine(r.Dir, load(read, r.app.Facts), r.read)
+	}
+	plan := &scaffold.Plan{Dir: r.Dir}
+	for _, name := range slices.Sorted(maps.Keys(content)) {
+		plan.Files = append(plan.Files, scaffold.File{Path: name, Content: content[name]})
+	}
+	changes, err := plan.Compare(true)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range changes.Files {
+		if string(change.Old) != string(r.app.sources[change.Path]) {
+			return nil, fmt.Errorf("%s was changed by something else meanwhile: run flysql doctor again", change.Path)
+		}
+	}
+	fixes.Changes = changes
+	return fixes, nil
+}
+
+// repairOf is how a problem that flyconf found is mended; nil where there is no one
+// right answer.
+func repairOf(p *flyconf.Problem) func(*Files) error {
+	return nil
+}

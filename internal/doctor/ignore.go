@@ -1,0 +1,140 @@
+package doctor
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// ignoreComment is a comment that says that a finding is meant to be so:
+//
+//	# flysql:ignore FLY112 the cache can be lost
+//
+// It is for the line that it ends or stands above. In the block of comments that a
+// file begins with, set off by an empty line, it is for the whole file.
+type ignoreComment struct {
+	file   string
+	line   int
+	first  int // the lines that it is for; 0: the whole file
+	last   int
+	ids    []string
+	reason string
+	used   map[string]bool
+}
+
+var (
+	ignoreMark = regexp.MustCompile(`(^|\s)#\s*flysql:ignore\b[ \t]*(.*)$`)
+	ruleID     = regexp.MustCompile(`^FLY[0-9]+,?$`)
+)
+
+// ignores reads the comments of a file.
+func ignores(name string, data []byte) []*ignoreComment {
+	var out []*ignoreComment
+	lines := strings.Split(string(data), "\n")
+	head := headLines(lines)
+	for i, line := range lines {
+		m := ignoreMark.FindStringSubmatch(strings.TrimRight(line, "\r"))
+		if m == nil {
+			continue
+		}
+		c := &ignoreComment{file: name, line: i + 1, first: i + 1, last: i + 1, used: map[string]bool{}}
+		words := strings.Fields(m[2])
+		for len(words) > 0 && ruleID.MatchString(words[0]) {
+			c.ids = append(c.ids, strings.TrimSuffix(words[0], ","))
+			words = words[1:]
+		}
+		c.reason = strings.Join(words, " ")
+		switch whole := strings.HasPrefix(strings.TrimSpace(line), "#"); {
+		case whole && i < head:
+			c.first, c.last = 0, len(lines)
+		case whole:
+			for c.last < len(lines) && isComment(lines[c.last-1]) {
+				c.last++
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// headLines counts the lines of the comments that a file begins with, where an
+// empty line sets them off.
+func headLines(lines []string) int {
+	for i, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			return i
+		}
+		if !isComment(line) {
+			return 0
+		}
+	}
+	return 0
+}
+
+func isComment(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "#") }
+
+// ignore takes out what comments ignore, and adds what is wrong with the comments.
+func (c *checker) ignore(list []*Finding) (kept, ignored []*Finding) {
+	var comments []*ignoreComment
+	for _, name := range slices.Sorted(maps.Keys(c.sources)) {
+		if !strings.HasSuffix(name, ".json") {
+			comments = append(comments, ignores(name, c.sources[name])...)
+		}
+	}
+	for _, f := range list {
+		if c.ignored(f, comments) {
+			ignored = append(ignored, f)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	c.findings = nil
+	c.rule, _ = RuleByID("FLY006")
+	for _, comment := range comments {
+		c.checkIgnore(comment)
+	}
+	kept = append(kept, c.findings...)
+	sortFindings(kept)
+	return kept, ignored
+}
+
+func (c *checker) ignored(f *Finding, comments []*ignoreComment) bool {
+	places := []Place{f.Place}
+	for _, r := range f.Related {
+		places = append(places, r.Place)
+	}
+	found := false
+	for _, comment := range comments {
+		if comment.reason == "" || !slices.Contains(comment.ids, f.Rule.ID) {
+			continue
+		}
+		for _, p := range places {
+			if p.File == comment.file && p.Line >= comment.first && p.Line <= comment.last {
+				comment.used[f.Rule.ID] = true
+				found = true
+			}
+		}
+	}
+	return found
+}
+
+// checkIgnore reports a comment that ignores nothing.
+func (c *checker) checkIgnore(comment *ignoreComment) {
+	at := c.at(comment.file, comment.line, 1, "")
+	switch {
+	case len(comment.ids) == 0:
+		c.report(at, "the comment names no rule: write # flysql:ignore FLY101 and why")
+		return
+	case comment.reason == "":
+		c.report(at, "the comment gives no reason, and ignores nothing without one: write it behind %s", strings.Join(comment.ids, " "))
+		return
+	}
+	for _, id := range comment.ids {
+		if _, ok := RuleByID(id); !ok {
+			c.report(at, "there is no rule %s: flysql doctor --rules lists them", id)
+		} else if !comment.used[id] {
+			c.report(at, "nothing here breaks %s: remove it from the comment", id)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package doctor
+
+// litefsRules are about litefs.yml and what must go with it.
+var litefsRules = []Rule{
+	{
+		ID: "FLY401", Severity: Error,
+		Title: "LiteFS with machines that are stopped",
+		Why:   "A machine that was stopped comes back with an old database, may win the lease, and newer rows are discarded.",
+	},
+	{
+		ID: "FLY402", Severity: Warning,
+		Title: "promote while the cluster grows",
+		Why:   "A node that has not caught up takes the lease, and rows that it lacks are lost.",
+	},
+	{
+		ID: "FLY403", Severity: Error,
+		Title: "LiteFS's directories are wrong",
+		Why:   "data.dir must be on the volume and beside fuse.dir: what is not on the volume is lost with the machine, and what is inside the other is hidden.",
+	},
+	{
+		ID: "FLY404", Severity: Error,
+		Title: "LiteFS's proxy and the ports do not fit",
+		Why:   "Fly's proxy talks to internal_port, LiteFS's proxy listens on proxy.addr and talks to the app at proxy.target: where one does not fit, nothing is served, or writes go past the primary.",
+	},
+	{
+		ID: "FLY405", Severity: Error,
+		Title: "a key that LiteFS does not know",
+		Why:   "LiteFS does not start with it.",
+	},
+	{
+		ID: "FLY406", Severity: Error,
+		Title: "a variable that will be empty",
+		Why:   "LiteFS puts nothing in its place: the lease is not found, or the node is no candidate.",
+	},
+	{
+		ID: "FLY407", Severity: Error,
+		Title: "the image lacks what LiteFS needs",
+		Why:   "Without fuse3 nothing can be mounted, without CA certificates Consul cannot be reached, and without litefs there is nothing to start.",
+	},
+	{
+		ID: "FLY408", Severity: Error,
+		Title: "LiteFS's port is public",
+		Why:   "Port 20202 takes anybody's import, export and promotion without asking who it is.",
+	},
+	{
+		ID: "FLY409", Severity: Error,
+		Title: "no candidate in the primary region",
+		Why:   "No node may become primary: nothing can be written.",
+	},
+	{
+		ID: "FLY410", Severity: Warning,
+		Title: "lease.hostname is not the machine's ID",
+		Why:   "Writes are sent to the primary by the name that it gives, and Fly's proxy knows machines by their ID.",
+	},
+	{
+		ID: "FLY411", Severity: Error,
+		Title: "a database in a sub-directory of fuse.dir",
+		Why:   "LiteFS serves files in the root of its directory only.",
+	},
+	{
+		ID: "FLY412", Severity: Error,
+		Title: "LiteFS Cloud",
+		Why:   "It ended in October 2024: backups that are meant to be made are not.",
+	},
+	{
+		ID: "FLY413", Severity: Error,
+		Title: "Litestream beside a lease that moves",
+		Why:   "Litestream keeps a node from following when it is demoted, and two primaries in turn write one backup.",
+	},
+}
