@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -81,11 +82,11 @@ func (d Database) forEntrypoint(db string) string {
 }
 
 // others tells of the module's other programs, which the image does not start.
-func (f *Facts) others(m Main) []string {
+func (f *Facts) others(a Answers, m Main) []string {
 	var list []string
 	for _, other := range f.Mains {
 		switch {
-		case other.Dir == m.Dir, !within(other.Dir, "cmd"), m.Dir != "." && !within(m.Dir, "cmd"):
+		case other.Dir == m.Dir, slices.Contains(a.Workers, other.Package()), !within(other.Dir, "cmd"), m.Dir != "." && !within(m.Dir, "cmd"):
 			// A tool or an example is no part of the app.
 		case other.Driver != "":
 			list = append(list, fmt.Sprintf("%s, which uses SQLite too, is not started: a volume belongs to one machine, so what shares the database must run on the app's own machine, best as part of the app; a process group of its own would have an empty database", other.Package()))

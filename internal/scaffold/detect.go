@@ -35,7 +35,8 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	defer root.Close() // it was only read
 
 	f := &Facts{Dir: abs}
-	f.Fly, f.Beside = readFly(root), findBeside(root)
+	f.Fly, f.LiteFS = readFly(root), readLiteFS(root)
+	f.Litestream = present(root, litestreamFiles)
 	// What is wrong with the Dockerfile matters only where there is nothing else
 	// to go by; Compare looks at it too.
 	var dockerErr error
@@ -143,6 +144,7 @@ func closure(dir, modulePath string, packages map[string]*goPackage) []*goPackag
 func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 	m.Cgo, m.CgoReason = needsCgo(packages, requires)
 	m.Port, m.PortReason, m.Loopback = port(packages)
+	m.ReadsPort = slices.ContainsFunc(packages, func(p *goPackage) bool { return p.readsPort != "" })
 	m.Database = findDatabase(packages)
 	m.Driver = driver(packages)
 	m.Database.Path = m.Driver != "" && m.Driver != flysqlModule+"/appdb"

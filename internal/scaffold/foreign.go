@@ -63,7 +63,7 @@ func (f *Facts) readForeign(root *os.Root) {
 		// Thruster listens on 80 unless told otherwise, and starts Rails on a
 		// port of its own.
 		m.Port, m.PortReason = DefaultPort, "Thruster listens on HTTP_PORT"
-		m.PortVars = []string{"HTTP_PORT"}
+		m.PortVars, m.ReadsPort = []string{"HTTP_PORT"}, true
 	} else if d.Port != 0 {
 		m.Port, m.PortReason = d.Port, fmt.Sprintf("EXPOSE %d (%s)", d.Port, d.Place)
 	}
