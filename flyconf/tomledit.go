@@ -131,8 +131,11 @@ func (d *Document) Set(path string, value any) error {
 	return nil
 }
 
-// takes refuses a value that the file's name of a key has another meaning for.
+// takes refuses a value that what the file has cannot become.
 func (p *tomlPlace) takes(path []any, want any) error {
+	if _, table := want.(map[string]any); p.steps[len(p.steps)-1] == (onlyTable{}) && !table {
+		return errors.New("is a table of a list: it takes a table, not " + describe(want))
+	}
 	asked, _ := path[len(path)-1].(string)
 	used, _ := p.steps[len(p.steps)-1].(string)
 	if _, text := want.(string); p.found() && text && asked != used && p.model().f.is("mb") {
