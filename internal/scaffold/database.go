@@ -73,12 +73,13 @@ func (d Database) notes(a Answers, m Main) []string {
 }
 
 // forEntrypoint is what FLYSQL_DB must say; empty where DATABASE_URL does, in a
-// form that flysql-entrypoint reads.
-func (d Database) forEntrypoint(db string) string {
-	if d.variable() == databaseURL && d.Scheme == "" {
+// form that flysql-entrypoint reads. With LiteFS it is always said: the image has
+// its litefs.yml too, and neither does without the other.
+func (d Database) forEntrypoint(a Answers) string {
+	if a.Mode != LiteFS && d.variable() == databaseURL && d.Scheme == "" {
 		return ""
 	}
-	return db
+	return a.DB
 }
 
 // others tells of the module's other programs, which the image does not start.

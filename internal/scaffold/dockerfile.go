@@ -71,7 +71,7 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) ([]byte, error) {
 		App:      a.App,
 		Programs: f.programs(a),
 		Command:  flyconf.ExecForm(m.Binary),
-		Port:     a.Port,
+		Port:     a.listens(),
 
 		Delivery:          f.delivery(fl),
 		Version:           fl.Version,
@@ -90,7 +90,7 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) ([]byte, error) {
 	if a.Mode == LiteFS {
 		d.LiteFS = f.litefsPath()
 	}
-	d.DB = m.Database.forEntrypoint(a.DB)
+	d.DB = m.Database.forEntrypoint(a)
 	if a.Migrations != NoMigrations {
 		d.Migrations = path.Clean(a.Migrations) + "/"
 	}
@@ -172,7 +172,7 @@ func (f *Facts) addition(a Answers, m Main, fl Flysql) (*Addition, error) {
 	default:
 		add.Stage = append(add.Stage, "COPY . .", build+entrypointPackage)
 	}
-	if db := m.Database.forEntrypoint(a.DB); db != "" {
+	if db := m.Database.forEntrypoint(a); db != "" {
 		add.DB = db
 	}
 	if a.Migrations != NoMigrations {

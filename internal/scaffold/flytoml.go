@@ -187,7 +187,12 @@ func (f *Facts) renderFlyTOML(a Answers, m Main) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	return File{Path: "fly.toml", Content: content}, nil
+	other := f.otherMode(a, m)
+	own, err := flyconf.Render(f.flyConfig(other, m), f.flyComments(other, m))
+	if err != nil {
+		return File{}, err
+	}
+	return File{Path: "fly.toml", Content: content, Edit: f.flyEdit(a, m, content), Own: [][]byte{own}}, nil
 }
 
 // migrateCommand is what FLYSQL_MIGRATE is to be: the command that migrated before
