@@ -49,6 +49,11 @@ func readFly(root *os.Root) *Existing {
 	case err != nil:
 		return nil
 	}
+	return parseFly(data)
+}
+
+// parseFly reads the text of a fly.toml.
+func parseFly(data []byte) *Existing {
 	config, err := flyconf.Parse("fly.toml", data)
 	if config == nil {
 		return &Existing{Err: shown(err, data)}

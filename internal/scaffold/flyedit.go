@@ -288,36 +288,33 @@ func (e *flyEditor) extend(m flyconf.Mount, key string) {
 // services has requests reach what listens, and in LiteFS mode never a machine that
 // slept through writes.
 func (e *flyEditor) services() {
-	key := "http_service"
-	switch {
-	case e.config.HTTPService != nil:
-	case len(e.config.Services) > 0:
-		key = "services[0]"
-	default:
-		e.take(key)
+	service, list := e.config.HTTPService, e.config.Services
+	if service == nil && len(list) == 0 {
+		e.take("http_service")
 		return
 	}
-	e.set(key+".internal_port", e.Answers.listens())
-	if e.Web != "" {
-		if have, ok := e.doc.Get(key + ".processes"); !ok || have == nil {
-			e.set(key+".processes", []string{e.Web})
+	if service != nil {
+		e.service("http_service", service.Processes, service.AutoStop, service.AutoStart)
+		e.checks()
+	}
+	for i, s := range list {
+		if service == nil && s.InternalPort == list[0].InternalPort {
+			e.service(fmt.Sprintf("services[%d]", i), s.Processes, s.AutoStop, s.AutoStart)
 		}
 	}
-	if e.Answers.Mode == LiteFS {
-		e.awake(key)
-	}
-	if key == "http_service" {
-		e.checks()
+	if service == nil && e.Answers.Mode == LiteFS && !slices.ContainsFunc(list[0].HTTPChecks, func(c flyconf.ServiceHTTPCheck) bool { return c.Path == litefsHealth }) {
+		e.takeFrom(fmt.Sprintf("services[0].http_checks[%d]", len(list[0].HTTPChecks)), "http_service.checks[0]")
 	}
 }
 
-// awake keeps machines from being stopped and started by the proxy.
-func (e *flyEditor) awake(key string) {
-	stop, start := "", (*bool)(nil)
-	if s := e.config.HTTPService; s != nil {
-		stop, start = s.AutoStop, s.AutoStart
-	} else {
-		stop, start = e.config.Services[0].AutoStop, e.config.Services[0].AutoStart
+// service mends one that the app answers.
+func (e *flyEditor) service(key string, processes []string, stop string, start *bool) {
+	e.set(key+".internal_port", e.Answers.listens())
+	if e.Web != "" && len(processes) == 0 {
+		e.set(key+".processes", []string{e.Web})
+	}
+	if e.Answers.Mode != LiteFS {
+		return
 	}
 	if stop != "off" {
 		e.takeFrom(key+".auto_stop_machines", "http_service.auto_stop_machines")
@@ -347,7 +344,7 @@ func (e *flyEditor) checks() {
 	switch {
 	case e.Answers.Mode == LiteFS && litefs < 0:
 		e.takeFrom("http_service.checks["+strconv.Itoa(len(checks))+"]", "http_service.checks[0]")
-	case e.Answers.Mode != LiteFS && litefs >= 0:
+	case e.Answers.Mode != LiteFS && litefs >= 0: // there is nobody to answer it
 		e.remove(fmt.Sprintf("http_service.checks[%d]", litefs))
 	}
 }
