@@ -6,7 +6,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -302,8 +301,19 @@ func (e *flyEditor) services() {
 			e.service(fmt.Sprintf("services[%d]", i), s.Processes, s.AutoStop, s.AutoStart)
 		}
 	}
-	if service == nil && e.Answers.Mode == LiteFS && !slices.ContainsFunc(list[0].HTTPChecks, func(c flyconf.ServiceHTTPCheck) bool { return c.Path == litefsHealth }) {
-		e.takeFrom(fmt.Sprintf("services[0].http_checks[%d]", len(list[0].HTTPChecks)), "http_service.checks[0]")
+	if service == nil {
+		e.serviceChecks(list[0].HTTPChecks)
+	}
+}
+
+// serviceChecks has LiteFS's own health asked where there is LiteFS.
+func (e *flyEditor) serviceChecks(checks []flyconf.ServiceHTTPCheck) {
+	litefs := slices.IndexFunc(checks, func(c flyconf.ServiceHTTPCheck) bool { return c.Path == litefsHealth })
+	switch {
+	case e.Answers.Mode == LiteFS && litefs < 0:
+		e.takeFrom(fmt.Sprintf("services[0].http_checks[%d]", len(checks)), "http_service.checks[0]")
+	case e.Answers.Mode != LiteFS && litefs >= 0:
+		e.remove(fmt.Sprintf("services[0].http_checks[%d]", litefs))
 	}
 }
 
@@ -343,7 +353,7 @@ func (e *flyEditor) checks() {
 	}
 	switch {
 	case e.Answers.Mode == LiteFS && litefs < 0:
-		e.takeFrom("http_service.checks["+strconv.Itoa(len(checks))+"]", "http_service.checks[0]")
+		e.takeFrom(fmt.Sprintf("http_service.checks[%d]", len(checks)), "http_service.checks[0]")
 	case e.Answers.Mode != LiteFS && litefs >= 0: // there is nobody to answer it
 		e.remove(fmt.Sprintf("http_service.checks[%d]", litefs))
 	}
