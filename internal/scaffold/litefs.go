@@ -96,7 +96,7 @@ func newLiteFSEdit(a Answers, name string) *LiteFSEdit {
 func (e *LiteFSEdit) to(data []byte) ([]byte, error) {
 	config, err := flyconf.ParseLiteFS(e.Name, data, nil)
 	if err != nil {
-		return nil, shown(err, data)
+		return nil, fmt.Errorf("%w\nmend %s first, or overwrite it with --force", shown(err, data), e.Name)
 	}
 	doc, err := flyconf.ParseLiteFSDocument(e.Name, data)
 	if err != nil {
