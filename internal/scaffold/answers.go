@@ -46,6 +46,7 @@ type Answers struct {
 
 	Workers []string // main packages that other process groups run
 	From    Mode     // the mode that the repository has; empty: none yet
+	Was     string   // where the database was until now; empty: nowhere, or unknown
 	Proxy   int      // in LiteFS mode, what LiteFS's proxy listens on
 	// Volume and Mount are the volume's name and where it is mounted, where
 	// fly.toml has them; empty: from App, and /data.
@@ -67,7 +68,9 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 		return a, err
 	}
 	f.Fly.answer(&a)
-	f.completeMode(&a, m.Database.variable())
+	if err := f.completeMode(&a, m); err != nil {
+		return a, err
+	}
 	if a.App == "" {
 		a.App = f.App
 	}
@@ -78,9 +81,7 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 		a.SizeGB = DefaultSizeGB
 	}
 	a.Regions = slices.DeleteFunc(ParseRegions(a.Regions), func(r string) bool { return r == a.Region })
-	if err := f.completeDB(&a, m); err != nil {
-		return a, err
-	}
+	f.completeDB(&a, m)
 	f.completePorts(&a, m)
 	if a.Migrations == "" {
 		switch len(m.Migrations) {

@@ -215,7 +215,7 @@ proxy:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Answers{App: "shop", Mode: LiteFS, From: LiteFS, Region: "ams", DB: "/litefs/db", SizeGB: 1, Main: ".", Port: 8081, Proxy: 8080,
+	want := Answers{App: "shop", Mode: LiteFS, From: LiteFS, Was: "/litefs/db", Region: "ams", DB: "/litefs/db", SizeGB: 1, Main: ".", Port: 8081, Proxy: 8080,
 		Migrations: "migrations", Volume: "litefs", Mount: "/var/lib/litefs", FUSE: "/litefs", Data: "/var/lib/litefs"}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -54,8 +54,23 @@ func (a Answers) listens() int {
 }
 
 // completeMode answers how the database is kept, and where that leaves the mounts.
-func (f *Facts) completeMode(a *Answers, variable string) {
-	a.From = f.present(variable)
+func (f *Facts) completeMode(a *Answers, m Main) error {
+	if f.Fly != nil && f.Fly.Err == nil {
+		db, err := f.Fly.database(m.Database.variable())
+		if err != nil && a.DB == "" {
+			return &AnswerError{Err: err}
+		}
+		if db == "" && m.Database.Var == "" {
+			db = pathOf(m.Database.Literal)
+		}
+		switch {
+		case db != "" && f.LiteFS != nil && within(db, f.LiteFS.fuse()):
+			a.From = LiteFS
+		case db != "" || f.Fly.Source != "": // a volume holds it, wherever
+			a.From = Volume
+		}
+		a.Was = db
+	}
 	if a.Mode == "" {
 		a.Mode = cmp.Or(a.From, Volume)
 	}
@@ -66,21 +81,7 @@ func (f *Facts) completeMode(a *Answers, variable string) {
 			a.Data = data
 		}
 	}
-}
-
-// present is the mode that the repository is set up for; empty where it is for none.
-func (f *Facts) present(variable string) Mode {
-	if f.Fly == nil || f.Fly.Err != nil {
-		return ""
-	}
-	db, _ := f.Fly.database(variable)
-	switch {
-	case db == "":
-		return ""
-	case f.LiteFS != nil && within(db, f.LiteFS.fuse()):
-		return LiteFS
-	}
-	return Volume
+	return nil
 }
 
 // completePorts answers what the app listens on, and in LiteFS mode what LiteFS's
@@ -138,17 +139,10 @@ func next(port int) int {
 
 // completeDB answers where the database lies. A change of the mode moves it, and
 // keeps the file's name.
-func (f *Facts) completeDB(a *Answers, m Main) error {
-	if a.DB == "" && f.Fly != nil && f.Fly.Err == nil {
-		db, err := f.Fly.database(m.Database.variable())
-		if err != nil {
-			return &AnswerError{Err: err}
-		}
-		switch {
-		case db == "" || a.App != f.Fly.App && path.Base(db) == f.Fly.App+".db":
-		case a.Mode == a.From:
-			a.DB = db
-		default:
+func (f *Facts) completeDB(a *Answers, m Main) {
+	if db := a.Was; a.DB == "" && db != "" && (a.App == f.Fly.App || path.Base(db) != f.Fly.App+".db") {
+		a.DB = db
+		if a.Mode != a.From {
 			a.DB = path.Join(a.dir(), path.Base(db))
 		}
 	}
@@ -158,7 +152,6 @@ func (f *Facts) completeDB(a *Answers, m Main) error {
 	if a.DB == "" {
 		a.DB = path.Join(a.dir(), a.App+".db")
 	}
-	return nil
 }
 
 // ParseRegions reads a list of regions, as in "ams,syd". Each is named once.

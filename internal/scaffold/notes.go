@@ -1,8 +1,8 @@
 package scaffold
 
 import (
+	"cmp"
 	"fmt"
-	"path"
 	"strings"
 )
 
@@ -70,7 +70,7 @@ func (f *Facts) flyNotes(a Answers, m Main) []string {
 		add("fly.toml has internal_port = %d, but %s: --port %d if the code is right", e.Port, m.PortReason, m.Port)
 	}
 	if a.From != "" && a.From != a.Mode {
-		add("the database moves from %s to %s: the steps below take it along; docs/init.md has them too", path.Join(f.dirOf(a.From, a), path.Base(a.DB)), a.DB)
+		add("the database moves from %s to %s: the steps below take it along; docs/init.md has them too", cmp.Or(a.Was, f.dirOf(a.From, a)), a.DB)
 	}
 	return list
 }

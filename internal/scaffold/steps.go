@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 )
@@ -69,8 +70,12 @@ func (f *Facts) hold() Step {
 // must be in it before.
 func (f *Facts) toLiteFS(a Answers) []Step {
 	db := path.Base(a.DB)
-	old := path.Join(a.mount(), db)
-	return append([]Step{
+	old := cmp.Or(a.Was, path.Join(a.mount(), db))
+	var steps []Step
+	if a.Was == "" {
+		steps = append(steps, Step{fmt.Sprintf("fly ssh console -C %q", "ls -l "+a.mount()), "which file is the database? below, it is taken to be " + old})
+	}
+	steps = append(steps, []Step{
 		{"fly volumes list", "note the volume's id; there is one machine now, and stays one until the end"},
 		{"fly volumes snapshots create ID", "the backup: go on when fly volumes snapshots list ID shows it"},
 		{"fly consul attach", "sets FLY_CONSUL_URL, by which the machines agree on the primary"},
@@ -82,13 +87,14 @@ func (f *Facts) toLiteFS(a Answers) []Step {
 		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA integrity_check; SELECT count(*) FROM sqlite_schema'"`, a.DB), "must print ok; count the rows of a table that you know, too"},
 		{"fly deploy --ha=false", "the app starts, on LiteFS; remove " + holding},
 		{fmt.Sprintf(`fly ssh console -C "mv %s %s.before-litefs"`, old, old), "keep it until you are sure; it must not be taken for the database again"},
-	}, scaleOut(a)...)
+	}...)
+	return append(steps, scaleOut(a)...)
 }
 
 // toVolume moves the database out of LiteFS. The export comes after the last write
 // and before the image without LiteFS.
 func toVolume(a Answers) []Step {
-	db := path.Base(a.DB)
+	db := path.Base(cmp.Or(a.Was, a.DB))
 	return []Step{
 		{"fly scale count 1 --region " + a.Region, "the primary region alone"},
 		{"fly scale count 0 --region REGION", "for each other region: the replicas go, their volumes stay until you destroy them"},
