@@ -21,7 +21,8 @@ type initFlags struct {
 	answers scaffold.Answers
 	given   func(flag string) bool
 
-	mode string
+	mode  string
+	mains []string // of --main, which may be given several times
 
 	yes, dryRun, diff, check, force, json bool
 }
@@ -43,13 +44,12 @@ func (f *initFlags) exclusive() error {
 	case f.diff && f.json:
 		return usagef("--diff prints a diff and --json does not: --dry-run --json has the diffs in it")
 	}
-	switch f.mode {
-	case "volume":
-		return nil
-	case "litefs":
-		return usagef("--mode litefs is not available yet: flysql init sets up one machine with a volume, --mode volume")
+	if err := scaffold.CheckMode(scaffold.Mode(f.mode)); err != nil {
+		return usagef("--mode %w", err)
 	}
-	return usagef("--mode %q is unknown: volume is the only mode", f.mode)
+	f.answers.Mode = scaffold.Mode(f.mode)
+	f.answers.Main = strings.Join(f.mains, ",")
+	return nil
 }
 
 // driftError says that a --check found something.
@@ -68,15 +68,18 @@ func (c *cli) initCommand() *cobra.Command {
 		Use:   "init",
 		Short: "Write fly.toml, Dockerfile and .dockerignore for the app here",
 		Long: `Looks at the app in this directory, a Go module or anything that has a Dockerfile,
-and writes what it needs to run on Fly.io, on one machine with a volume: fly.toml,
-Dockerfile and .dockerignore, and in .flysql/src flysql's own source where the image
-cannot fetch it. A Dockerfile that init did not write is kept: the lines to add to it
-are shown.
+and writes what it needs to run on Fly.io: on one machine with a volume, or with
+--mode litefs in several regions, where LiteFS copies the database from the primary
+to the others. The files are fly.toml, Dockerfile, .dockerignore, litefs.yml in LiteFS
+mode, and in .flysql/src flysql's own source where the image cannot fetch it.
+
+A fly.toml or litefs.yml that is there is edited: what must be right is changed, and
+all else stays, comments too. A Dockerfile that init did not write is kept: the lines
+to add to it are shown. --force overwrites them all.
 
 Everything is shown before it is written, and all files are written or none.
-Files that exist with other content are left alone unless --force is given.
 On a terminal, init asks; --yes takes the flags and the defaults instead.`,
-		Example: "  flysql init\n  flysql init --app shop --region ord --yes\n  flysql init --dry-run",
+		Example: "  flysql init\n  flysql init --app shop --region ord --yes\n  flysql init --mode litefs --region ams --regions ord,syd\n  flysql init --dry-run",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.given = cmd.Flags().Changed
@@ -89,24 +92,27 @@ On a terminal, init asks; --yes takes the flags and the defaults instead.`,
 	a, flags := &f.answers, cmd.Flags()
 	flags.StringVar(&a.App, "app", "", "the app's name on Fly (default: from the module's path)")
 	flags.StringVar(&a.Region, "region", "", "primary region, near the app's users (default: fly.toml's, else "+scaffold.DefaultRegion+")")
-	flags.StringVar(&a.DB, "db", "", "the database's path in the container (default: /data/APP.db)")
+	flags.StringSliceVar(&a.Regions, "regions", nil, "where replicas are to run, such as ord,syd; only with --mode litefs")
+	flags.StringVar(&a.DB, "db", "", "the database's path in the container (default: /data/APP.db, or /litefs/APP.db)")
 	flags.IntVar(&a.SizeGB, "size", 0, "the volume's size in GB (default: fly.toml's, else 1)")
-	flags.StringVar(&a.Main, "main", "", "the main package's directory, such as ./cmd/web (default: the only one)")
+	flags.StringSliceVar(&f.mains, "main", nil, "the main package's directory, such as ./cmd/web (default: the only one); several are process groups, the first takes the requests")
 	flags.IntVar(&a.Port, "port", 0, "the port that the app listens on (default: from the code, else 8080)")
 	flags.StringVar(&a.Migrations, "migrations", "", `directory of SQL migrations, or "none" (default: as found)`)
 	flags.StringVar(&a.Command, "command", "", "what the container runs, quoted as for a shell (default: the program)")
-	flags.StringVar(&f.mode, "mode", "volume", "how the database is kept: volume, on one machine")
+	flags.StringVar(&f.mode, "mode", "", "how the database is kept: volume, on one machine, or litefs, with replicas (default: as the repository has it, else volume)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "write without asking")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the changes as a diff, write nothing")
 	flags.BoolVar(&f.diff, "diff", false, "print the diff and nothing else, write nothing")
 	flags.BoolVar(&f.check, "check", false, "exit with 2 if a file is not as init would have it, write nothing")
-	flags.BoolVar(&f.force, "force", false, "overwrite files that exist with other content")
+	flags.BoolVar(&f.force, "force", false, "overwrite files that exist with other content, fly.toml and litefs.yml too")
 	flags.BoolVar(&f.json, "json", false, "print plan and result as JSON; asks nothing")
 	for _, flag := range []string{"app", "db", "size", "port", "command"} {
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
-	must(cmd.RegisterFlagCompletionFunc("region", cobra.FixedCompletions(regions, cobra.ShellCompDirectiveNoFileComp)))
-	must(cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]cobra.Completion{"volume\tone machine with a volume"}, cobra.ShellCompDirectiveNoFileComp)))
+	for _, flag := range []string{"region", "regions"} {
+		must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(regions, cobra.ShellCompDirectiveNoFileComp)))
+	}
+	must(cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]cobra.Completion{"volume\tone machine with a volume", "litefs\tmachines in several regions"}, cobra.ShellCompDirectiveNoFileComp)))
 	for _, flag := range []string{"main", "migrations"} {
 		must(cmd.MarkFlagDirname(flag))
 	}
@@ -151,6 +157,7 @@ func (c *cli) init(ctx context.Context, f *initFlags) (err error) {
 	if err != nil {
 		return asUsage(err)
 	}
+	plan.Notes = append(plan.Notes, regionNotes(answers)...)
 	changes, err := plan.Compare(f.force)
 	if err != nil {
 		return fmt.Errorf("%w; %s", err, nothingWritten)
@@ -250,6 +257,9 @@ func asUsage(err error) error {
 	return err
 }
 
+// wide is how long a command may be for its reason to stand behind it.
+const wide = 60
+
 // printNext writes the commands that put the app on Fly, as a shell takes them.
 func printNext(w io.Writer, plan *scaffold.Plan) error {
 	width := 0
@@ -258,6 +268,10 @@ func printNext(w io.Writer, plan *scaffold.Plan) error {
 	}
 	text := ""
 	for _, s := range plan.Next {
+		if width > wide {
+			text += fmt.Sprintf("# %s\n%s\n", s.Why, s.Command)
+			continue
+		}
 		text += fmt.Sprintf("%-*s  # %s\n", width, s.Command, s.Why)
 	}
 	_, err := io.WriteString(w, text)

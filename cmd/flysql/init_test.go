@@ -33,7 +33,7 @@ func output(ctx context.Context, env []string, args ...string) (code int, stdout
 }
 
 func TestInitJSON(t *testing.T) {
-	dir := module(t, "-- go.mod --\nmodule github.com/flysql/flysql\n-- cmd/flysql-entrypoint/main.go --\npackage main\n-- app/main.go --\npackage main\n-- fly.toml --\napp = \"x\"\n")
+	dir := module(t, "-- go.mod --\nmodule github.com/flysql/flysql\ngo 1.25\n-- cmd/flysql-entrypoint/main.go --\npackage main\n-- app/main.go --\npackage main\n-- Dockerfile --\n# Written by flysql init\nFROM scratch\n")
 	t.Chdir(dir)
 	code, stdout, stderr := output(t.Context(), nil, "init", "--main", "app", "--app", "shop", "--json", "--dry-run")
 	if code != 0 {
@@ -59,8 +59,8 @@ func TestInitJSON(t *testing.T) {
 	}
 	want := map[string]any{
 		"dir": dir, "app": "shop", "region": "iad", "db": "/data/shop.db", "size_gb": 1.0,
-		"mode": "volume", "main": "./app", "command": "", "port": 8080.0, "migrations": "",
-		"files": []any{file("fly.toml", "conflict"), file("Dockerfile", "create"), file(".dockerignore", "create")},
+		"mode": "volume", "mode_before": "", "regions": []any{}, "workers": []any{}, "proxy_port": 0.0, "main": "./app", "command": "", "port": 8080.0, "migrations": "",
+		"files": []any{file("fly.toml", "create"), file("Dockerfile", "conflict"), file(".dockerignore", "create")},
 		"notes": []any{
 			"the code does not mention DATABASE_URL: have the app open the database that it names (/data/shop.db), for what it writes elsewhere is lost with the machine",
 			"the code does not say which port the app listens on: 8080 is assumed, and set as PORT; --port changes it",
@@ -77,7 +77,7 @@ func TestInitJSON(t *testing.T) {
 // root of this repository are what init writes for the example app.
 func TestRepositoryIsInitialised(t *testing.T) {
 	t.Chdir("../..")
-	code, stdout, stderr := output(t.Context(), nil, "init", "--main", "./examples/guestbook", "--app", "flysql-guestbook", "--region", "ord", "--dry-run")
+	code, stdout, stderr := output(t.Context(), nil, "init", "--main", "./examples/guestbook", "--app", "flysql-guestbook", "--region", "ord", "--dry-run", "--force")
 	if code != 0 || stdout != "" {
 		t.Errorf("exit code %d; if the difference is meant, run at the root of the repository\n"+
 			"  go run ./cmd/flysql init --main ./examples/guestbook --app flysql-guestbook --region ord --yes --force\n%s%s", code, stdout, stderr)

@@ -12,12 +12,16 @@ type initJSON struct {
 	Dir        string         `json:"dir"`
 	App        string         `json:"app"`
 	Region     string         `json:"region"`
+	Regions    []string       `json:"regions"` // of replicas
 	DB         string         `json:"db"`
 	SizeGB     int            `json:"size_gb"`
-	Mode       string         `json:"mode"`
-	Main       string         `json:"main"`    // empty where the app is not written in Go
-	Command    string         `json:"command"` // as given; empty: the program, or the Dockerfile's own
+	Mode       string         `json:"mode"`        // volume or litefs
+	ModeBefore string         `json:"mode_before"` // of the files that were there; empty: none
+	Main       string         `json:"main"`        // empty where the app is not written in Go
+	Workers    []string       `json:"workers"`     // main packages that other process groups run
+	Command    string         `json:"command"`     // as given; empty: the program, or the Dockerfile's own
 	Port       int            `json:"port"`
+	ProxyPort  int            `json:"proxy_port"` // of LiteFS's proxy, in front of the app; 0: none
 	Migrations string         `json:"migrations"` // empty: none
 	Files      []initFileJSON `json:"files"`
 	Notes      []string       `json:"notes"`
@@ -27,7 +31,7 @@ type initJSON struct {
 
 type initFileJSON struct {
 	Path   string `json:"path"`   // ends in / where it stands for a directory
-	Action string `json:"action"` // create, overwrite, unchanged, conflict, keep
+	Action string `json:"action"` // create, edit, overwrite, unchanged, conflict, keep
 	Files  int    `json:"files"`
 	Bytes  int64  `json:"bytes"`
 	Diff   string `json:"diff,omitempty"`   // not for directories
@@ -38,7 +42,8 @@ func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, 
 	a := plan.Answers
 	out := initJSON{
 		Dir: plan.Dir, App: a.App, Region: a.Region, DB: a.DB, SizeGB: a.SizeGB,
-		Mode: "volume", Main: a.Main, Command: a.Command, Port: a.Port, Migrations: a.Migrations,
+		Mode: string(a.Mode), ModeBefore: string(a.From), ProxyPort: a.Proxy,
+		Regions: append([]string{}, a.Regions...), Workers: append([]string{}, a.Workers...), Main: a.Main, Command: a.Command, Port: a.Port, Migrations: a.Migrations,
 		Files: []initFileJSON{}, Notes: append([]string{}, plan.Notes...),
 		Written: written, Next: []string{},
 	}

@@ -31,17 +31,29 @@ var databaseName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
 
 // Answers is what the files are made from.
 type Answers struct {
-	App        string // the app's name on Fly; empty: Facts.App
-	Region     string // primary region, three letters
-	DB         string // the database's path in the container; empty: /data/APP.db
-	SizeGB     int    // the volume's size
-	Main       string // the main package's directory, "./cmd/web"; empty: the only one
-	Port       int    // what the app listens on; 0: as detected
-	Migrations string // directory in the repository; empty: as detected; NoMigrations: none
+	App        string   // the app's name on Fly; empty: Facts.App
+	Mode       Mode     // how the database is kept; empty: as the repository has it, else Volume
+	Region     string   // primary region, three letters
+	Regions    []string // where replicas are to run, beside the primary region; only with LiteFS
+	DB         string   // the database's path in the container; empty: /data/APP.db, or /litefs/APP.db
+	SizeGB     int      // the volume's size
+	Main       string   // the main package's directory, "./cmd/web", or several with commas, the one that takes requests first; empty: the only one
+	Port       int      // what the app listens on; 0: as detected
+	Migrations string   // directory in the repository; empty: as detected; NoMigrations: none
+	Command    string   // what the container runs, in a shell's quoting; empty: the program, or the Dockerfile's own
+
+	// What Complete adds.
+
+	Workers []string // main packages that other process groups run
+	From    Mode     // the mode that the repository has; empty: none yet
+	Was     string   // where the database was until now; empty: nowhere, or unknown
+	Proxy   int      // in LiteFS mode, what LiteFS's proxy listens on
 	// Volume and Mount are the volume's name and where it is mounted, where
 	// fly.toml has them; empty: from App, and /data.
 	Volume, Mount string
-	Command       string // what the container runs, in a shell's quoting; empty: the program, or the Dockerfile's own
+	// FUSE and Data are where LiteFS shows the databases and where it keeps its
+	// own files, where litefs.yml has them; empty: /litefs, and litefs on the volume.
+	FUSE, Data string
 }
 
 func (a Answers) mount() string { return cmp.Or(a.Mount, dataDir) }
@@ -51,31 +63,14 @@ func (a Answers) volume() string { return cmp.Or(a.Volume, volumeName(a.App)) }
 // Complete fills the answers that f knows. A *ChoiceError says that the
 // repository leaves one open.
 func (f *Facts) Complete(a Answers) (Answers, error) {
-	var m Main
-	switch {
-	case f.Foreign != nil:
-		found, err := f.program(a)
-		if err != nil {
-			return a, err
-		}
-		m = found
-	case a.Main != "":
-		found, ok := f.main(a.Main)
-		if !ok {
-			return a, f.noSuchMain(a.Main)
-		}
-		m = found
-	case len(f.Mains) == 0:
-		return a, fmt.Errorf("no main package in %s: flysql init sets up a Go program; is this the app's module? An app in another language needs a Dockerfile of its own", f.Dir)
-	case len(f.Mains) > 1:
-		return a, &ChoiceError{Flag: "--main", What: "main packages", Choices: f.packages()}
-	default:
-		m = f.Mains[0]
+	m, err := f.completeProgram(&a)
+	if err != nil {
+		return a, err
 	}
-	if f.Foreign == nil {
-		a.Main = m.Package()
+	f.Fly.answer(&a)
+	if err := f.completeMode(&a, m); err != nil {
+		return a, err
 	}
-	f.Fly.answer(&a, m.Database.variable())
 	if a.App == "" {
 		a.App = f.App
 	}
@@ -85,15 +80,9 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 	if a.SizeGB == 0 {
 		a.SizeGB = DefaultSizeGB
 	}
-	if literal := m.Database.Literal; a.DB == "" && m.Database.Var == "" && checkDB(literal, a.mount()) == nil {
-		a.DB = literal // it is on the volume already
-	}
-	if a.DB == "" {
-		a.DB = path.Join(a.mount(), a.App+".db")
-	}
-	if a.Port == 0 {
-		a.Port = m.Port
-	}
+	a.Regions = slices.DeleteFunc(ParseRegions(a.Regions), func(r string) bool { return r == a.Region })
+	f.completeDB(&a, m)
+	f.completePorts(&a, m)
 	if a.Migrations == "" {
 		switch len(m.Migrations) {
 		case 0:
@@ -105,6 +94,14 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 		}
 	}
 	return a, nil
+}
+
+// completeProgram answers what is run.
+func (f *Facts) completeProgram(a *Answers) (Main, error) {
+	if f.Foreign != nil {
+		return f.program(*a)
+	}
+	return f.completeMains(a)
 }
 
 func (f *Facts) noSuchMain(dir string) error {
@@ -141,7 +138,10 @@ func (a Answers) validate(root bool) error {
 	} else if a.Port < 1024 && !root {
 		bad("--port %d needs root, and the app runs as a user of its own: have it listen on a port from 1024 on, such as 8080", a.Port)
 	}
-	if err := checkDB(a.DB, a.mount()); err != nil {
+	if err := a.validateMode(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := a.checkDB(); err != nil {
 		bad("--db %w", err)
 	}
 	if err := checkMigrations(a.Migrations); err != nil {
@@ -180,6 +180,15 @@ func CheckSizeGB(n int) error {
 		return fmt.Errorf("%d: a volume has 1 to 500 GB", n)
 	}
 	return nil
+}
+
+// checkDB says why the database cannot lie where the answers have it.
+func (a Answers) checkDB() error {
+	err := checkDB(a.DB, a.dir())
+	if err != nil && a.Mode == LiteFS && path.IsAbs(a.DB) && !within(a.DB, a.dir()) {
+		return fmt.Errorf("%q is not in LiteFS's directory, %s: what is written elsewhere is not copied to the other machines; use %s/%s", a.DB, a.dir(), a.dir(), path.Base(a.DB))
+	}
+	return err
 }
 
 // checkDB says why a database cannot lie at db: it must be on the volume, and

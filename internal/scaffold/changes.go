@@ -20,6 +20,7 @@ const (
 	Create    Action = "create"
 	Overwrite Action = "overwrite"
 	Remove    Action = "remove" // only in the directory of the copied source
+	Edit      Action = "edit"   // a present file is changed where it must be, and nowhere else
 	Unchanged Action = "unchanged"
 	Keep      Action = "keep" // the user's own: there is advice, and nothing is written
 )
@@ -49,8 +50,10 @@ type Changes struct {
 // special file in a file's place, or a link in the way to it, is an error: init
 // writes nothing through it, not even when asked to overwrite.
 //
-// A Dockerfile or .dockerignore that init did not write is kept, with advice. With
-// force, it is overwritten too, or where a whole one cannot be written, added to.
+// A present fly.toml or litefs.yml is edited: only what must be right is changed. So
+// is a Dockerfile that init wrote and the user went on with; one that init did not
+// write is kept, with advice, and so is a .dockerignore. With force, all of them are
+// overwritten, or where a whole one cannot be written, added to.
 func (p *Plan) Compare(force bool) (*Changes, error) {
 	root, err := os.OpenRoot(p.Dir)
 	if err != nil {
@@ -112,28 +115,42 @@ func compare(root *os.Root, f File, force bool) (Change, error) {
 	change.Old, err = readSmall(root, filepath.FromSlash(f.Path))
 	switch {
 	case errors.Is(err, errTooLarge), errors.Is(err, errBinary):
+		return change, nil
 	case err != nil:
 		return change, fmt.Errorf("read %s: %w", f.Path, err)
 	case bytes.Equal(change.Old, f.Content):
 		change.Action = Unchanged
-	case f.Addition != nil && !byInit(change.Old):
-		change.keep(f.Addition, force)
+		return change, nil
 	}
-	return change, nil
+	return change, change.edit(f, force)
 }
 
-// keep leaves a file of the user's own as it is, unless it is to be overwritten.
-func (c *Change) keep(add *Addition, force bool) {
-	added := add.to(c.Old)
+// edit decides what becomes of a file that is there with other content.
+func (c *Change) edit(f File, force bool) error {
+	theirs := f.Marked && !byInit(c.Old)
+	own := slices.ContainsFunc(f.Own, func(content []byte) bool { return bytes.Equal(content, c.Old) })
 	switch {
-	case added == nil: // it differs, as a file that init wrote
-	case bytes.Equal(added, c.Old) && (add.Always || !force):
-		c.Action, c.New = Unchanged, c.Old
-	case !force:
-		c.Action, c.New, c.Advice = Keep, c.Old, added
-	case add.Always:
-		c.New = added
+	case f.Edit == nil, force && !(f.Adds && theirs):
+		return nil
+	case own:
+		c.Action = Edit
+		return nil
 	}
+	edited, err := f.Edit.to(c.Old)
+	switch {
+	case errors.Is(err, errRewrite):
+	case err != nil:
+		return err
+	case bytes.Equal(edited, c.Old):
+		c.Action, c.New = Unchanged, c.Old
+	case !theirs:
+		c.Action, c.New = Edit, edited
+	case !force:
+		c.Action, c.New, c.Advice = Keep, c.Old, edited
+	default:
+		c.New = edited
+	}
+	return nil
 }
 
 // compareSource finds what lies in the directory of the copied source and is

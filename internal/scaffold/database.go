@@ -3,6 +3,7 @@ package scaffold
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -117,20 +118,21 @@ func (d Database) pocketBaseNotes(add func(string, ...any), a Answers, m Main) {
 }
 
 // forEntrypoint is what FLYSQL_DB must say; empty where DATABASE_URL does, in a
-// form that flysql-entrypoint reads.
-func (d Database) forEntrypoint(db string) string {
-	if d.variable() == databaseURL && d.Scheme == "" {
+// form that flysql-entrypoint reads. With LiteFS it is always said: the image has
+// its litefs.yml too, and neither does without the other.
+func (d Database) forEntrypoint(a Answers) string {
+	if a.Mode != LiteFS && d.variable() == databaseURL && d.Scheme == "" {
 		return ""
 	}
-	return db
+	return a.DB
 }
 
 // others tells of the module's other programs, which the image does not start.
-func (f *Facts) others(m Main) []string {
+func (f *Facts) others(a Answers, m Main) []string {
 	var list []string
 	for _, other := range f.Mains {
 		switch {
-		case other.Dir == m.Dir, !within(other.Dir, "cmd"), m.Dir != "." && !within(m.Dir, "cmd"):
+		case other.Dir == m.Dir, slices.Contains(a.Workers, other.Package()), !within(other.Dir, "cmd"), m.Dir != "." && !within(m.Dir, "cmd"):
 			// A tool or an example is no part of the app.
 		case other.Driver != "":
 			list = append(list, fmt.Sprintf("%s, which uses SQLite too, is not started: a volume belongs to one machine, so what shares the database must run on the app's own machine, best as part of the app; a process group of its own would have an empty database", other.Package()))

@@ -202,7 +202,7 @@ func TestDatabaseNotes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := repo(t, "-- go.mod --\nmodule m\n-- main.go --\npackage main\nimport _ \"modernc.org/sqlite\"\nconst addr = \":3000\"\nfunc main() {\n"+tt.code+"\n}\n")
+			dir := repo(t, "-- go.mod --\nmodule m\ngo 1.25\n-- main.go --\npackage main\nimport _ \"modernc.org/sqlite\"\nconst addr = \":3000\"\nfunc main() {\n"+tt.code+"\n}\n")
 			a := defaults()
 			a.Command = tt.command
 			p := plan(t, dir, a, fakeFlysql("v1.0.0"))
@@ -213,11 +213,5 @@ func TestDatabaseNotes(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestExecForm(t *testing.T) {
-	if got, want := execForm([]string{"a", `b"\c`, "<d> & é"}), `["a", "b\"\\c", "<d> & é"]`; got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -34,7 +34,8 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	defer root.Close() // it was only read
 
 	f := &Facts{Dir: abs}
-	f.Fly, f.Beside = readFly(root), findBeside(root)
+	f.Fly, f.LiteFS = readFly(root), readLiteFS(root)
+	f.Litestream = present(root, litestreamFiles)
 	// What is wrong with the Dockerfile matters only where there is nothing else
 	// to go by; Compare looks at it too.
 	var dockerErr error
@@ -144,6 +145,7 @@ func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 	code := joinCode(packages)
 	l := code.port()
 	m.Port, m.PortReason, m.Loopback, m.PortVars, m.Notes = l.port, l.reason, l.loopback, l.vars, l.notes
+	m.ReadsPort = l.fromEnv
 	m.Driver = driver(packages)
 	if m.Database = code.findDatabase(); m.Driver == "" {
 		if s := server(packages); s != "" {

@@ -21,7 +21,7 @@ func TestDetect(t *testing.T) {
 		{"shop", shop, Facts{
 			Module: "example.com/acme/shop", GoVersion: "1.25", App: "shop", HasGoSum: true,
 			Mains: []Main{{
-				Dir: ".", Binary: "shop", Database: Database{Var: "DATABASE_URL", Place: "main.go:11"}, CgoReason: "modernc.org/sqlite", Port: 8080, PortReason: "the app reads PORT, main.go:13",
+				Dir: ".", Binary: "shop", Database: Database{Var: "DATABASE_URL", Place: "main.go:11"}, CgoReason: "modernc.org/sqlite", Port: 8080, PortReason: "the app reads PORT, main.go:13", ReadsPort: true,
 				Health: "/healthz", Migrations: []string{"migrations"},
 			}},
 		}},
@@ -161,7 +161,7 @@ func TestDetectPort(t *testing.T) {
 		name, code string
 		want       Main
 	}{
-		{"PORT", `os.Getenv("PORT"); http.ListenAndServe(":3000", nil)`, Main{Port: 8080, PortReason: "the app reads PORT"}},
+		{"PORT", `os.Getenv("PORT"); http.ListenAndServe(":3000", nil)`, Main{Port: 8080, PortReason: "the app reads PORT", ReadsPort: true}},
 		{"literal", `http.ListenAndServe(":3000", nil)`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
 		{"field", `_ = http.Server{Addr: "[::]:4000"}`, Main{Port: 4000, PortReason: `the code has "[::]:4000"`}},
 		{"framework", `e.Start(":5000")`, Main{Port: 5000, PortReason: `the code has ":5000"`}},
@@ -180,9 +180,9 @@ func TestDetectPort(t *testing.T) {
 		{"echo", `e := echo.New(); e.Logger.Fatal(e.Start(":1323"))`, Main{Port: 1323, PortReason: `the code has ":1323"`}},
 		{"fiber", `app := fiber.New(); log.Fatal(app.Listen(":3001"))`, Main{Port: 3001, PortReason: `the code has ":3001"`}},
 		{"gin with an address", `r := gin.Default(); r.Run(":8088")`, Main{Port: 8088, PortReason: `the code has ":8088"`}},
-		{"gin", `r := gin.Default(); r.Run()`, Main{Port: 8080, PortReason: "gin's Run() reads PORT"}},
+		{"gin", `r := gin.Default(); r.Run()`, Main{Port: 8080, PortReason: "gin's Run() reads PORT", ReadsPort: true}},
 		{"another Run", `r := exec.Command("x"); r.Run()`, Main{Port: 8080}},
-		{"a variable of its own", `http.ListenAndServe(":"+os.Getenv("HTTP_PORT"), nil); smtp(os.Getenv("SMTP_PORT"))`, Main{Port: 8080, PortReason: "the app reads HTTP_PORT", PortVars: []string{"HTTP_PORT"}}},
+		{"a variable of its own", `http.ListenAndServe(":"+os.Getenv("HTTP_PORT"), nil); smtp(os.Getenv("SMTP_PORT"))`, Main{Port: 8080, PortReason: "the app reads HTTP_PORT", PortVars: []string{"HTTP_PORT"}, ReadsPort: true}},
 		{"two variables", `http.ListenAndServe(":"+os.Getenv("HTTP_PORT"), nil); http.ListenAndServe(":"+os.Getenv("ADMIN_PORT"), nil)`, Main{Port: 8080}},
 		{"a variable with an address", `http.ListenAndServe(os.Getenv("HTTP_ADDR"), nil)`, Main{Port: 8080, Notes: []string{`the app listens on what HTTP_ADDR says (main.go:2): set it in [env], HTTP_ADDR = ":8080"`}}},
 		{"a variable with an address, and a default", `addr := cmp.Or(os.Getenv("HTTP_ADDR"), ":3000"); http.ListenAndServe(addr, nil)`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
@@ -348,6 +348,7 @@ func TestComplete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			tt.want.Mode = Volume
 			if tt.want.Region == "" {
 				tt.want.Region, tt.want.SizeGB = DefaultRegion, DefaultSizeGB
 			}

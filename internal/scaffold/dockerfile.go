@@ -3,10 +3,11 @@ package scaffold
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"path"
 	"strings"
 	"text/template"
+
+	"github.com/flysql/flysql/flyconf"
 )
 
 //go:embed templates
@@ -14,12 +15,13 @@ var templates embed.FS
 
 // dockerfile is what the template sees.
 type dockerfile struct {
-	App, Binary, Package string
-	Cgo                  bool
-	Command              string // as CMD takes it
-	Port                 int
-	Migrations           string // empty: none
-	DB                   string // for flysql-entrypoint; empty where DATABASE_URL says it
+	App        string
+	Programs   []Main // the first is the app
+	LiteFS     string // litefs.yml in the repository; empty in volume mode
+	Command    string // as CMD takes it
+	Port       int
+	Migrations string // empty: none
+	DB         string // for flysql-entrypoint; empty where DATABASE_URL says it
 
 	Delivery          delivery
 	Version           string
@@ -35,6 +37,21 @@ type dockerfile struct {
 // BuildFlags make the binaries small and free of the builder's paths.
 func (dockerfile) BuildFlags() string { return `-trimpath -ldflags="-s -w"` }
 
+// Binaries are the programs in the build stage.
+func (d dockerfile) Binaries() string {
+	var list []string
+	for _, m := range d.Programs {
+		list = append(list, "/src/bin/"+m.Binary)
+	}
+	return strings.Join(list, " ")
+}
+
+// LiteFSImage is where the binary of LiteFS is from.
+func (dockerfile) LiteFSImage() string { return litefsImage }
+
+// LiteFSBinary is where it lies, there and here.
+func (dockerfile) LiteFSBinary() string { return litefsBinary }
+
 // BuildEnv is what stands before a go build.
 func (d dockerfile) BuildEnv(cgo bool) string {
 	if cgo {
@@ -45,18 +62,16 @@ func (d dockerfile) BuildEnv(cgo bool) string {
 
 // renderDockerfile writes the Dockerfile. Paths in the RUN lines of its build
 // stages are relative to WORKDIR, so that they can be tried outside a container.
-func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
+func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) ([]byte, error) {
 	oldest, err := fl.goRelease()
 	if err != nil {
-		return File{}, err
+		return nil, err
 	}
 	d := dockerfile{
-		App:     a.App,
-		Binary:  m.Binary,
-		Package: m.Package(),
-		Cgo:     m.Cgo,
-		Command: execForm([]string{m.Binary}),
-		Port:    a.Port,
+		App:      a.App,
+		Programs: f.programs(a),
+		Command:  flyconf.ExecForm(m.Binary),
+		Port:     a.listens(),
 
 		Delivery:          f.delivery(fl),
 		Version:           fl.Version,
@@ -70,9 +85,12 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 		ModuleFiles:   "go.mod go.sum",
 	}
 	if command := a.command(); command != nil {
-		d.Command = execForm(command)
+		d.Command = flyconf.ExecForm(command...)
 	}
-	d.DB = m.Database.forEntrypoint(a.DB)
+	if a.Mode == LiteFS {
+		d.LiteFS = f.litefsPath()
+	}
+	d.DB = m.Database.forEntrypoint(a)
 	if a.Migrations != NoMigrations {
 		d.Migrations = path.Clean(a.Migrations) + "/"
 	}
@@ -87,28 +105,13 @@ func renderDockerfile(f *Facts, a Answers, m Main, fl Flysql) (File, error) {
 	}
 	text, err := template.ParseFS(templates, "templates/Dockerfile.tmpl")
 	if err != nil {
-		return File{}, err
+		return nil, err
 	}
 	var b bytes.Buffer
 	if err := text.Execute(&b, d); err != nil {
-		return File{}, err
+		return nil, err
 	}
-	return File{Path: "Dockerfile", Content: b.Bytes()}, nil
-}
-
-// execForm writes a command as ENTRYPOINT and CMD take it without a shell.
-func execForm(words []string) string {
-	var list []string
-	for _, word := range words {
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(word); err != nil {
-			panic(err) // a string can be encoded
-		}
-		list = append(list, strings.TrimSpace(b.String()))
-	}
-	return "[" + strings.Join(list, ", ") + "]"
+	return b.Bytes(), nil
 }
 
 // dockerFile is the Dockerfile, and what is added to one that init did not write.
@@ -118,12 +121,31 @@ func (f *Facts) dockerFile(a Answers, m Main, fl Flysql) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
+	file := File{Path: "Dockerfile", Edit: addition, Marked: true, Adds: f.Foreign != nil}
 	if f.Foreign != nil {
-		return File{Path: "Dockerfile", Addition: addition}, nil
+		return file, nil
 	}
-	file, err := renderDockerfile(f, a, m, fl)
-	file.Addition = addition
-	return file, err
+	if file.Content, err = renderDockerfile(f, a, m, fl); err != nil {
+		return File{}, err
+	}
+	other, err := renderDockerfile(f, f.otherMode(a, m), m, fl)
+	if err != nil {
+		return File{}, err
+	}
+	file.Own = append(file.Own, other)
+	return file, nil
+}
+
+// otherMode are the answers as they were, or would be, in the other mode.
+func (f *Facts) otherMode(a Answers, m Main) Answers {
+	other := a
+	other.Mode, other.Port, other.Proxy = LiteFS, 0, 0
+	if a.Mode == LiteFS {
+		other.Mode = Volume
+	}
+	other.DB = path.Join(other.dir(), path.Base(a.DB))
+	f.completePorts(&other, m)
+	return other
 }
 
 // addition is what a Dockerfile of the user's own lacks.
@@ -134,9 +156,12 @@ func (f *Facts) addition(a Answers, m Main, fl Flysql) (*Addition, error) {
 	}
 	d := dockerfile{GoImage: "golang:" + newerRelease(f.GoVersion, oldest) + "-bookworm"}
 	build := "RUN " + d.BuildEnv(false) + "go build " + d.BuildFlags() + " -o bin/flysql-entrypoint "
-	add := &Addition{Command: a.command(), Always: f.Foreign != nil}
+	add := &Addition{Command: a.command()}
 	if f.Foreign == nil {
 		add.Default = []string{m.Binary}
+	}
+	if f.Fly != nil {
+		add.Set = f.Fly.Env
 	}
 	add.Stage = []string{"FROM " + d.GoImage + " AS " + stageName, "WORKDIR /flysql"}
 	switch f.delivery(fl) {
@@ -147,28 +172,17 @@ func (f *Facts) addition(a Answers, m Main, fl Flysql) (*Addition, error) {
 	default:
 		add.Stage = append(add.Stage, "COPY . .", build+entrypointPackage)
 	}
-	if a.Migrations != NoMigrations {
-		add.Copy = []string{"COPY " + path.Clean(a.Migrations) + "/ /flysql/migrations"}
-	}
-	if db := m.Database.forEntrypoint(a.DB); db != "" {
-		add.Env = append(add.Env, "FLYSQL_DB="+db)
+	if db := m.Database.forEntrypoint(a); db != "" {
+		add.DB = db
 	}
 	if a.Migrations != NoMigrations {
-		add.Env = append(add.Env, "FLYSQL_MIGRATIONS=/flysql/migrations")
+		add.Migrations = path.Clean(a.Migrations) + "/"
+	}
+	if a.Mode == LiteFS {
+		add.Packages = litefsPackages
+		add.Copy = []string{"COPY --from=" + litefsImage + " " + litefsBinary + " " + litefsBinary, "COPY " + f.litefsPath() + " " + litefsConfig}
+	} else {
+		add.Gone = []string{litefsBinary, litefsConfig}
 	}
 	return add, nil
-}
-
-// neededIgnores are the patterns that a .dockerignore of the user's own must have
-// too.
-var neededIgnores = []string{
-	"**/*.db", "**/*.db-wal", "**/*.db-shm", "**/*.db-journal",
-	"**/*.sqlite", "**/*.sqlite-*", "**/*.sqlite3", "**/*.sqlite3-*",
-	"**/.flysql/*", "!.flysql/src",
-}
-
-// dockerignore is the same for every app.
-func dockerignore() (File, error) {
-	content, err := templates.ReadFile("templates/dockerignore")
-	return File{Path: ".dockerignore", Content: content, Addition: &Addition{Ignore: neededIgnores, Always: true}}, err
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 
 	"github.com/flysql/flysql/flyconf"
 )
@@ -22,20 +22,19 @@ type Existing struct {
 	SizeGB              int
 	Port                int
 	Env                 map[string]string
-	Release             string // a release_command that looks like a migration
+	Release             string            // a release_command that looks like a migration
+	Processes           map[string]string // its process groups; nil where it has none
+	Web                 string            // the group that takes requests; empty where it has none
+	Mounted             []string          // the groups that have a volume
+	Service             bool              // it has [[services]], and no [http_service]
 
 	// Err says why the file cannot be read. Nothing else is known then.
 	Err error
 }
 
-// readByInit are the keys of fly.toml whose values are taken over; of the tables
-// among them, see reduce.
-var readByInit = []string{"app", "primary_region", "env"}
-
 var (
 	migratingCommand = regexp.MustCompile(`(?i)migrat|goose|dbmate|db:prepare|db:schema|prisma|alembic`)
 	plainMount       = regexp.MustCompile(`^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$`)
-	plainVolume      = regexp.MustCompile(`^[a-z0-9_]{1,30}$`)
 )
 
 // readFly reads fly.toml, if there is one. What stands in its place without being a
@@ -44,87 +43,95 @@ func readFly(root *os.Root) *Existing {
 	data, err := readSmall(root, "fly.toml")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return readOtherFly(root)
 	case errors.Is(err, errTooLarge), errors.Is(err, errBinary):
 		return &Existing{Err: fmt.Errorf("fly.toml %w", err)}
 	case err != nil:
 		return nil
 	}
+	return parseFly(data)
+}
+
+// parseFly reads the text of a fly.toml.
+func parseFly(data []byte) *Existing {
 	config, err := flyconf.Parse("fly.toml", data)
-	all := map[string]any{}
-	if toml.Unmarshal(data, &all) != nil {
-		return &Existing{Err: err} // with the place
+	if config == nil {
+		return &Existing{Err: shown(err, data)}
 	}
-	if err != nil {
-		// Keys that the model does not hold are no reason to lose those that it
-		// does.
-		reduced, marshalErr := toml.Marshal(reduce(all))
-		if marshalErr != nil {
-			return &Existing{Err: err}
-		}
-		var again error
-		if config, again = flyconf.Parse("fly.toml", reduced); again != nil {
-			return &Existing{Err: err}
+	if err := answersIn(config); err != nil {
+		return &Existing{Err: shown(err, data)}
+	}
+	e := &Existing{App: config.App, Region: config.PrimaryRegion, Env: config.Env, Processes: config.Processes}
+	web := config.DefaultGroup()
+	processes := []string(nil)
+	switch {
+	case config.HTTPService != nil:
+		e.Port, processes = config.HTTPService.InternalPort, config.HTTPService.Processes
+	case len(config.Services) > 0:
+		e.Port, processes, e.Service = config.Services[0].InternalPort, config.Services[0].Processes, true
+	}
+	if len(processes) > 0 {
+		web = processes[0]
+	}
+	mounts := config.GroupMounts(web)
+	if len(mounts) == 0 {
+		mounts = config.Mounts // of a group that does not exist
+	}
+	if len(mounts) == 1 {
+		m := mounts[0]
+		e.Source, e.SizeGB = m.Source, m.InitialSizeGB
+		if m.Destination != "" {
+			e.Destination = path.Clean(m.Destination)
 		}
 	}
-	e := &Existing{App: config.App, Region: config.PrimaryRegion, Env: config.Env}
-	if len(config.Mounts) == 1 {
-		m := config.Mounts[0]
-		if plainVolume.MatchString(m.Source) {
-			e.Source = m.Source
+	if len(e.Processes) > 0 {
+		e.Web = web
+		for _, group := range config.Groups() {
+			if len(config.GroupMounts(group)) > 0 {
+				e.Mounted = append(e.Mounted, group)
+			}
 		}
-		if to := path.Clean(m.Destination); plainMount.MatchString(to) {
-			e.Destination = to
-		}
-		e.SizeGB = m.InitialSizeGB
 	}
-	if config.HTTPService != nil {
-		e.Port = config.HTTPService.InternalPort
-	}
-	if deploy, ok := all["deploy"].(map[string]any); ok {
-		if command, ok := deploy["release_command"].(string); ok && migratingCommand.MatchString(command) {
-			e.Release = command
-		}
+	if d := config.Deploy; d != nil && migratingCommand.MatchString(d.ReleaseCommand) {
+		e.Release = d.ReleaseCommand
 	}
 	return e
 }
 
-// reduce keeps what init reads.
-func reduce(all map[string]any) map[string]any {
-	kept := pick(all, readByInit...)
-	for _, name := range []string{"mounts", "mount"} {
-		switch v := all[name].(type) {
-		case map[string]any:
-			kept[name] = pick(v, "source", "destination", "initial_size")
-		case []any:
-			var list []any
-			for _, m := range v {
-				if m, ok := m.(map[string]any); ok {
-					list = append(list, pick(m, "source", "destination", "initial_size"))
-				}
-			}
-			kept[name] = list
+// answersIn reports what cannot be taken over, and must not be replaced by a guess
+// either: a volume of another name would be an empty one.
+func answersIn(config *flyconf.Config) error {
+	var list []error
+	for _, p := range config.Problems() {
+		missing := strings.HasPrefix(p.Message, "is missing") // and asked for
+		if p.Severity == flyconf.SeverityError && unanswered.MatchString(p.Key) && !missing {
+			list = append(list, p)
 		}
 	}
-	if v, ok := all["http_service"].(map[string]any); ok {
-		kept["http_service"] = pick(v, "internal_port")
+	for _, m := range config.Mounts {
+		if m.Destination != "" && !plainMount.MatchString(path.Clean(m.Destination)) {
+			list = append(list, fmt.Errorf("fly.toml mounts %s at %q: flysql init takes letters, digits, dots, dashes and underscores", m.Source, m.Destination))
+		}
 	}
-	return kept
+	return errors.Join(list...)
 }
 
-func pick(from map[string]any, names ...string) map[string]any {
-	kept := map[string]any{}
-	for _, name := range names {
-		if v, ok := from[name]; ok {
-			kept[name] = v
+var unanswered = regexp.MustCompile(`^(app|primary_region|env|processes|mounts\[\d+\]\.(source|destination|initial_size)|http_service\.internal_port)$`)
+
+// readOtherFly refuses the forms of fly.toml that init does not write: a second file
+// beside them would be another configuration of the app.
+func readOtherFly(root *os.Root) *Existing {
+	for _, name := range []string{"fly.json", "fly.yaml"} {
+		if _, err := root.Lstat(name); err == nil {
+			return &Existing{Err: fmt.Errorf("%s is this app's configuration, and flysql init edits fly.toml only: have flyctl write one (fly config save), and remove %s", name, name)}
 		}
 	}
-	return kept
+	return nil
 }
 
 // answer fills what the answers leave open. What was derived from the app's name
 // follows it when it changes: the volumes of another app are others anyway.
-func (e *Existing) answer(a *Answers, variable string) {
+func (e *Existing) answer(a *Answers) {
 	if e == nil || e.Err != nil {
 		return
 	}
@@ -137,23 +144,27 @@ func (e *Existing) answer(a *Answers, variable string) {
 	if a.SizeGB == 0 {
 		a.SizeGB = e.SizeGB
 	}
-	if a.Port == 0 {
-		a.Port = e.Port
-	}
 	a.Mount = e.Destination
 	if e.Source != volumeName(e.App) {
 		a.Volume = e.Source
 	}
-	if a.DB != "" {
-		return
-	}
+}
+
+// database is the path of the app's database. That there are two is an error: one
+// of them would be neither checked nor migrated.
+func (e *Existing) database(variable string) (string, error) {
+	found, by := "", ""
 	for _, name := range []string{variable, "FLYSQL_DB", databaseURL} {
 		db := pathOf(e.Env[name])
-		if db != "" && (a.App == e.App || db != path.Join(a.mount(), e.App+".db")) {
-			a.DB = db
-			return
+		switch {
+		case db == "" || db == found:
+		case found == "":
+			found, by = db, name
+		default:
+			return found, fmt.Errorf("fly.toml names two databases, %s in %s and %s in %s: --db says which one is the app's, and the other variable must go or name the same", found, by, db, name)
 		}
 	}
+	return found, nil
 }
 
 // pathOf is the path in a value such as file:///data/app.db?mode=rw; empty where it
@@ -169,58 +180,75 @@ func pathOf(value string) string {
 	return path.Clean("/" + strings.TrimLeft(value, "/"))
 }
 
-// notes say what fly.toml has that does not go with a volume.
-func (e *Existing) notes(a Answers, m Main) []string {
+// groups are the names of fly.toml's process groups, in order.
+func (e *Existing) groups() []string {
 	if e == nil {
 		return nil
 	}
-	if e.Err != nil {
-		return []string{"nothing of the present fly.toml could be taken over: " + e.Err.Error()}
-	}
-	var list []string
-	if e.Release != "" {
-		list = append(list, fmt.Sprintf("release_command = %q must go from fly.toml: it runs on a machine of its own that has no volume, so it would migrate an empty database and leave the real one as it is. flysql-entrypoint migrates at boot, on the machine that has the volume", e.Release))
-	}
-	if a.Port == e.Port && m.Port != e.Port && strings.HasPrefix(m.PortReason, "the code has") {
-		list = append(list, fmt.Sprintf("fly.toml has internal_port = %d, but %s: --port %d --force if the code is right", e.Port, m.PortReason, m.Port))
-	}
-	return list
+	return slices.Sorted(maps.Keys(e.Processes))
 }
 
-// beside are files of other tools that matter to a volume.
-var beside = []struct {
-	names []string
-	note  string
-}{
-	{[]string{"litefs.yml", "etc/litefs.yml", "config/litefs.yml"},
-		"%s: LiteFS is not set up by flysql init yet. With these files there is one machine with a volume, and LiteFS must not be started: its FUSE directory would hide the volume's files"},
-	{[]string{"litestream.yml", "etc/litestream.yml", "config/litestream.yml"},
-		"%s: Litestream goes well with a volume. Have it replicate %s, and start the app by it: --command \"litestream replicate -exec APP\""},
-}
+// litefsFiles and litestreamFiles are where the configuration of these tools is
+// found.
+var (
+	litefsFiles     = []string{"litefs.yml", "etc/litefs.yml", "config/litefs.yml"}
+	litestreamFiles = []string{"litestream.yml", "etc/litestream.yml", "config/litestream.yml"}
+)
 
-// findBeside lists which of these files are there.
-func findBeside(root *os.Root) []string {
+// present lists which of these files are there.
+func present(root *os.Root, names []string) []string {
 	var found []string
-	for _, b := range beside {
-		for _, name := range b.names {
-			if info, err := root.Lstat(name); err == nil && info.Mode().IsRegular() {
-				found = append(found, name)
-			}
+	for _, name := range names {
+		if info, err := root.Lstat(name); err == nil && info.Mode().IsRegular() {
+			found = append(found, name)
 		}
 	}
 	return found
 }
 
-func besideNotes(found []string, db string) []string {
-	var list []string
-	for _, name := range found {
-		for _, b := range beside {
-			for _, known := range b.names {
-				if known == name {
-					list = append(list, strings.ReplaceAll(strings.Replace(b.note, "%s", name, 1), "%s", db))
-				}
-			}
+// LiteFSFile is a litefs.yml of the repository.
+type LiteFSFile struct {
+	Path   string
+	Config *flyconf.LiteFS // nil where it cannot be read
+	Err    error           // why not; or what LiteFS would not take
+}
+
+// readLiteFS reads litefs.yml, if there is one.
+func readLiteFS(root *os.Root) *LiteFSFile {
+	found := present(root, litefsFiles)
+	if len(found) == 0 {
+		return nil
+	}
+	l := &LiteFSFile{Path: found[0]}
+	data, err := readSmall(root, l.Path)
+	if err != nil {
+		l.Err = fmt.Errorf("%s %w", l.Path, err)
+		return l
+	}
+	if l.Config, err = flyconf.ParseLiteFS(l.Path, data, nil); err != nil {
+		l.Err = shown(err, data)
+	}
+	return l
+}
+
+// fuse is where the databases are seen.
+func (l *LiteFSFile) fuse() string {
+	if l != nil && l.Config != nil {
+		if dir := path.Clean(l.Config.FUSE.Dir); plainMount.MatchString(dir) {
+			return dir
 		}
 	}
-	return list
+	return fuseDir
+}
+
+// port is that of an address in the proxy's section; 0 where there is none.
+func (l *LiteFSFile) port(key string) int {
+	if l == nil || l.Config == nil {
+		return 0
+	}
+	addr := l.Config.Proxy.Target
+	if key == "proxy.addr" {
+		addr = l.Config.Proxy.Addr
+	}
+	return portOf(addr)
 }

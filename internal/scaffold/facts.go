@@ -16,9 +16,10 @@ type Facts struct {
 	App       string // a name for the app, from the module's path
 	Mains     []Main // the main packages: ".", then those in cmd/, then the others
 
-	Fly    *Existing // fly.toml; nil where there is none
-	Beside []string  // configuration of LiteFS and Litestream
-	Docker *Docker   // the Dockerfile; nil where there is none
+	Fly        *Existing   // fly.toml; nil where there is none
+	LiteFS     *LiteFSFile // litefs.yml; nil where there is none
+	Litestream []string    // configuration of Litestream
+	Docker     *Docker     // the Dockerfile; nil where there is none
 	// Foreign is the app of a repository with a Dockerfile of its own and no Go
 	// program; nil for a Go module. Mains is empty then.
 	Foreign *Main
@@ -66,6 +67,7 @@ type Main struct {
 
 	Port       int    // what it listens on
 	PortReason string // what decided it; empty where nothing did, and Port is DefaultPort
+	ReadsPort  bool   // PORT, or one of PortVars, decides what it listens on
 	Loopback   bool   // it listens on localhost only, where Fly's proxy cannot reach it
 
 	Health string // the path that answers whether it is well; "/" where there is no better

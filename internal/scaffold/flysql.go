@@ -35,6 +35,13 @@ func (fl Flysql) goRelease() (string, error) {
 	return goRelease(mod), nil
 }
 
+// release is goRelease for a sentence, where nothing else can be done about an
+// error.
+func (fl Flysql) release() string {
+	release, _ := fl.goRelease()
+	return release
+}
+
 // copied lists the files that an image needs to build flysql: all but tests.
 func (fl Flysql) copied() ([]File, error) {
 	var files []File

@@ -121,7 +121,7 @@ func (f *Facts) readForeign(root *os.Root) {
 		// Thruster listens on 80 unless told otherwise, and starts Rails on a
 		// port of its own.
 		m.Port, m.PortReason = DefaultPort, "Thruster listens on HTTP_PORT"
-		m.PortVars = []string{"HTTP_PORT"}
+		m.PortVars, m.ReadsPort = []string{"HTTP_PORT"}, true
 	} else if option := commandPort.FindStringSubmatch(d.Command); option != nil {
 		if n, err := strconv.Atoi(option[1]); err == nil && n <= 65535 {
 			m.Port, m.PortReason = n, fmt.Sprintf("the Dockerfile's command has %q", option[0])

@@ -29,10 +29,23 @@ type Plan struct {
 // File is a file to write.
 type File struct {
 	Path    string // slash-separated, relative to the repository
-	Content []byte
-	// Addition is for a present file that flysql init did not write: it is kept.
-	// nil: the file is written whole or not at all.
-	Addition *Addition
+	Content []byte // nil: there is nothing to write whole
+	// Edit brings a present file to what it must be. nil: the file is written
+	// whole or not at all.
+	Edit Editor
+	// Own are other contents that init writes, in another mode: a file with one of
+	// them is init's own, and is written whole.
+	Own [][]byte
+	// Marked: a present file without init's mark is the user's, and kept.
+	Marked bool
+	// Adds: such a file is edited even when it is to be overwritten.
+	Adds bool
+}
+
+// Editor changes a file where it must be, and nowhere else. It returns what it was
+// given where nothing must be.
+type Editor interface {
+	to(data []byte) ([]byte, error)
 }
 
 // Step is a command and what it is for.
@@ -41,21 +54,22 @@ type Step struct{ Command, Why string }
 // Plan makes the files from complete answers. It is an *AnswerError where they
 // cannot be used.
 func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
+	a.Main, a.Workers = splitMains(a.Main, a.Workers)
 	m, err := f.program(a)
 	if err != nil {
 		return nil, err
 	}
 	asRoot := f.Foreign != nil && f.Docker.User == ""
-	if err := errors.Join(a.validate(asRoot), f.checkMigrations(a), f.checkCommand(a)); err != nil {
+	if err := errors.Join(a.validate(asRoot), f.checkMigrations(a), f.checkCommand(a), f.checkWorkers(a)); err != nil {
 		return nil, &AnswerError{Err: err}
 	}
 	if len(f.OutsideReplaces) > 0 && !f.HasVendor { // vendor/ has their code
 		return nil, fmt.Errorf("go.mod replaces %s with a directory outside this repository, which an image build cannot see: move it inside, or require a published version", strings.Join(f.OutsideReplaces, ", "))
 	}
-	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: next(a),
+	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: f.steps(a),
 		RegionKnown: f.Fly != nil && f.Fly.Region == a.Region}
 
-	toml, err := renderFlyTOML(a, m)
+	toml, err := f.renderFlyTOML(a, m)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +81,15 @@ func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Files = []File{toml, docker, ignore}
+	p.Files = []File{toml, docker}
+	if a.Mode == LiteFS {
+		litefs, err := f.renderLiteFS(a)
+		if err != nil {
+			return nil, err
+		}
+		p.Files = append(p.Files, litefs)
+	}
+	p.Files = append(p.Files, ignore)
 	if f.delivery(fl) == bySource {
 		source, err := fl.copied()
 		if err != nil {
@@ -123,7 +145,7 @@ func (f *Facts) found(a Answers, m Main) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if f.Foreign == nil {
-		add("program     %s, of module %s", m.Package(), f.Module)
+		list = append(list, "program     "+strings.Join(append([]string{m.Package()}, a.Workers...), ", ")+", of module "+f.Module)
 	} else {
 		kind := ""
 		if m.Framework != "" {
@@ -140,8 +162,13 @@ func (f *Facts) found(a Answers, m Main) []string {
 	default:
 		add("cgo         no: no SQLite driver that needs it was seen")
 	}
+	if a.Mode == LiteFS {
+		add("mode        litefs: the primary in %s%s", a.Region, replicas(a))
+	}
 	add("database    %s", m.describeDatabase(a))
 	switch {
+	case a.Mode == LiteFS:
+		add("port        %d, behind LiteFS's proxy on %d", a.Port, a.Proxy)
 	case f.Fly != nil && a.Port == f.Fly.Port && a.Port != m.Port:
 		add("port        %d: fly.toml has it", a.Port)
 	case a.Port == m.Port && m.PortReason != "":
@@ -161,15 +188,16 @@ func (f *Facts) found(a Answers, m Main) []string {
 func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
-	list = append(list, f.Fly.notes(a, m)...)
-	list = append(list, besideNotes(f.Beside, a.DB)...)
+	list = append(list, f.modeNotes(a)...)
+	list = append(list, f.flyNotes(a, m)...)
+	list = append(list, f.groupNotes(a, m)...)
 	list = append(list, m.Database.notes(a, m)...)
 	if m.Migrates != "" && a.Migrations != NoMigrations {
 		add("the app migrates by itself (%s), and flysql-entrypoint does it before: one of them is enough. The entrypoint takes a snapshot first and undoes what fails; --migrations none leaves it to the app", m.Migrates)
 	} else if m.Migrates != "" {
 		add("the app migrates by itself (%s)", m.Migrates)
 	}
-	list = append(list, f.others(m)...)
+	list = append(list, f.others(a, m)...)
 	list = append(list, m.Notes...)
 	if f.Foreign != nil && m.PortReason == "" && a.Port == m.Port {
 		add("the Dockerfile exposes no port: %d is assumed, and set as PORT; --port changes it", a.Port)
@@ -178,6 +206,9 @@ func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 	}
 	if m.Loopback && a.Port == m.Port {
 		add("the app seems to listen on localhost only (%s), where Fly's proxy cannot reach it: listen on \":%d\"", m.PortReason, a.Port)
+	}
+	if f.Foreign == nil && f.GoVersion == "" {
+		add("go.mod has no go line, at which fly launch panics, and by which the go command takes the language of Go 1.16: go mod edit -go=%s adds it", fl.release())
 	}
 	if f.Requires && !f.HasGoSum && !f.HasVendor {
 		add("there is no go.sum, without which the image cannot be built: run go mod tidy before fly deploy")
@@ -192,14 +223,4 @@ func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 		add("%s holds flysql's source, from which the image builds flysql-entrypoint: commit it", sourceDir)
 	}
 	return list
-}
-
-// next are the commands of a first deployment. One machine, because a second
-// would have a second, empty database.
-func next(a Answers) []Step {
-	return []Step{
-		{"fly apps create " + a.App, "once; if the name is taken: flysql init --app OTHER --force"},
-		{"fly deploy --ha=false", "one machine; the first deploy makes its volume"},
-		{"fly logs", "the boot, step by step"},
-	}
 }

@@ -150,7 +150,7 @@ func TestFlyTOMLRandom(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%+v: %v", a, err)
 		}
-		want := flyConfig(a, f.Mains[0])
+		want := f.flyConfig(a, f.Mains[0])
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(flyconf.Config{})); diff != "" {
 			t.Fatalf("%+v: (-want +got):\n%s", a, diff)
 		}

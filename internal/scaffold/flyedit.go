@@ -1,0 +1,400 @@
+package scaffold
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/flysql/flysql/flyconf"
+)
+
+// FlyEdit is what a fly.toml must say. Whatever else is in the file is its owner's:
+// sizes, concurrency, regions, other services, comments, order and layout.
+type FlyEdit struct {
+	Answers  Answers
+	Main     Main
+	Whole    []byte            // the file as init would write it, from which values are taken
+	Comments flyconf.Comments  // why, above what is new
+	Stale    flyconf.Comments  // those of the other mode, which say what is no longer so
+	Env      map[string]string // that must be
+	Groups   map[string]string // process groups; nil: none
+	Web      string            // the group with the volume; empty: the only one
+}
+
+func (f *Facts) flyEdit(a Answers, m Main, whole []byte) *FlyEdit {
+	return &FlyEdit{
+		Answers: a, Main: m, Whole: whole,
+		Comments: f.flyComments(a, m), Stale: f.flyComments(f.otherMode(a, m), m),
+		Env: f.env(a, m), Groups: f.groups(a), Web: f.web(a, m),
+	}
+}
+
+// flyEditor is one edit on its way.
+type flyEditor struct {
+	*FlyEdit
+	doc, whole *flyconf.Document
+	config     *flyconf.Config // as the file was
+	err        error           // the first one; nothing is done after it
+}
+
+// to returns the file with what must be right.
+func (e *FlyEdit) to(data []byte) ([]byte, error) {
+	before := data
+	data = e.recomment(data)
+	doc, err := flyconf.ParseDocument("fly.toml", data)
+	if err != nil {
+		return nil, shown(err, data)
+	}
+	config, err := doc.Config()
+	if config == nil {
+		return nil, shown(err, data)
+	}
+	if config.App != "" && config.App != e.Answers.App {
+		return nil, fmt.Errorf("fly.toml is that of the app %q, not of %q: --app %s keeps it, --force writes one for %s, with volumes of its own", config.App, e.Answers.App, config.App, e.Answers.App)
+	}
+	whole, err := flyconf.ParseDocument("fly.toml", e.Whole)
+	if err != nil {
+		return nil, err
+	}
+	editor := &flyEditor{FlyEdit: e, doc: doc, whole: whole, config: config}
+	editor.top()
+	editor.deploy()
+	editor.env()
+	editor.processes()
+	editor.mounts()
+	editor.services()
+	if editor.err != nil {
+		return nil, editor.err
+	}
+	return doc.Bytes(), e.valid(before, doc.Bytes())
+}
+
+// valid refuses a file that flyctl would refuse, or read as something else than it
+// looks like: what is wrong with it is not for init to guess.
+// The places are those of the file before the edit.
+func (*FlyEdit) valid(before, after []byte) error {
+	left := flyErrors(after)
+	if len(left) == 0 {
+		return nil
+	}
+	var list []error
+	for _, p := range flyErrors(before) {
+		if slices.ContainsFunc(left, func(l *flyconf.Problem) bool { return l.Key == p.Key && l.Message == p.Message }) {
+			list = append(list, p)
+		}
+	}
+	if len(list) == 0 {
+		before = after
+		for _, p := range left {
+			list = append(list, p)
+		}
+	}
+	return fmt.Errorf("%w\nmend fly.toml first, or overwrite it with --force", shown(errors.Join(list...), before))
+}
+
+// flyErrors are the errors of a fly.toml that can be read.
+func flyErrors(data []byte) []*flyconf.Problem {
+	config, err := flyconf.Parse("fly.toml", data)
+	if config == nil {
+		return flyconf.Problems(err)
+	}
+	return slices.DeleteFunc(config.Problems(), func(p *flyconf.Problem) bool { return p.Severity != flyconf.SeverityError })
+}
+
+// set gives a key a value. What is new gets the comment that says why.
+func (e *flyEditor) set(key string, value any) {
+	if e.err != nil {
+		return
+	}
+	there := e.doc.Has(key)
+	if e.err = e.doc.Set(key, value); e.err != nil || there {
+		return
+	}
+	if note := e.Comments[unindexed.ReplaceAllString(key, "")]; note != "" {
+		e.err = e.doc.Comment(key, note)
+	}
+}
+
+var unindexed = regexp.MustCompile(`\[\d+\]`)
+
+// take gives a key the value that init would write.
+func (e *flyEditor) take(key string) { e.takeFrom(key, key) }
+
+func (e *flyEditor) takeFrom(key, from string) {
+	if value, ok := e.whole.Get(from); ok {
+		e.set(key, value)
+	}
+}
+
+func (e *flyEditor) remove(key string) {
+	if e.err == nil {
+		e.err = e.doc.Remove(key)
+	}
+}
+
+func (e *flyEditor) top() {
+	for _, key := range []string{"app", "primary_region"} {
+		e.take(key)
+	}
+	if e.config.KillSignal == "" {
+		e.take("kill_signal")
+	}
+	if timeout := e.config.KillTimeout; timeout == 0 || e.Answers.Mode == LiteFS && timeout < litefsGrace+10*time.Second {
+		e.take("kill_timeout")
+	}
+}
+
+// deploy takes out what cannot be used with a volume.
+func (e *flyEditor) deploy() {
+	d := e.config.Deploy
+	if d == nil {
+		return
+	}
+	if d.Strategy == "canary" || d.Strategy == "bluegreen" {
+		e.take("deploy.strategy")
+	}
+	if !migratingCommand.MatchString(d.ReleaseCommand) {
+		return
+	}
+	for _, key := range []string{"release_command", "release_command_timeout", "release_command_vm"} {
+		e.remove("deploy." + key)
+	}
+	if rest, ok := e.doc.Get("deploy"); ok && e.err == nil {
+		if table, ok := rest.(map[string]any); ok && len(table) == 0 {
+			e.remove("deploy")
+		}
+	}
+}
+
+// env has the variables name the database and the port. What stands around the
+// path, such as ?_fk=1, is the app's choice.
+func (e *flyEditor) env() {
+	variable := e.Main.Database.variable()
+	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
+		key, value := flyconf.PathOf("env", name), e.Env[name]
+		have, there := e.config.Env[name]
+		switch {
+		case name == variable:
+			e.database(name, value)
+		case name == "PORT" && !there && !e.Main.ReadsPort && e.Main.PortReason != "":
+			// It does not care.
+		case name == "FLYSQL_GRACE" && there, have == value && there:
+		default:
+			e.set(key, value)
+		}
+	}
+	for _, name := range []string{"FLYSQL_DB", databaseURL} {
+		if name != variable && pathOf(e.config.Env[name]) != "" {
+			e.database(name, e.Answers.DB)
+		}
+	}
+	if e.Answers.Mode == Volume && e.config.Env["FLYSQL_GRACE"] == seconds(litefsGrace) {
+		e.remove("env.FLYSQL_GRACE")
+	}
+}
+
+// database has a variable name the database.
+func (e *flyEditor) database(name, value string) {
+	have := e.config.Env[name]
+	db := pathOf(have)
+	switch {
+	case db == e.Answers.DB:
+		return
+	case db != "" && strings.Count(have, db) == 1:
+		value = strings.Replace(have, db, e.Answers.DB, 1)
+	}
+	e.set(flyconf.PathOf("env", name), value)
+}
+
+func (e *flyEditor) processes() {
+	if len(e.Groups) > 0 && len(e.config.Processes) == 0 {
+		e.take("processes")
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.config.Processes)) {
+		if e.config.Processes[name] != e.Groups[name] {
+			e.set(flyconf.PathOf("processes", name), e.Groups[name])
+		}
+	}
+}
+
+// mounts has the volume of the group that needs it, and of no group that there is
+// not. Its name and its place stay.
+func (e *flyEditor) mounts() {
+	at, serving := -1, 0
+	for i, m := range e.config.Mounts {
+		if e.Web == "" && len(m.Processes) == 0 || slices.Contains(m.Processes, e.Web) || e.Web != "" && len(m.Processes) == 0 && e.config.DefaultGroup() == e.Web {
+			at = i
+			serving++
+		}
+	}
+	switch {
+	case serving > 1:
+		e.err = errors.Join(e.err, fmt.Errorf("fly.toml has %d mounts for the same machines, which can have one volume: remove the others", serving))
+		return
+	case at < 0 && len(e.config.Mounts) == 1 && len(e.config.Processes) == 0:
+		at = 0 // it is for a group that there is not
+	}
+	if at < 0 {
+		e.take(fmt.Sprintf("mounts[%d]", len(e.config.Mounts)))
+		if n := len(e.config.Mounts); n > 0 {
+			e.takeFrom(fmt.Sprintf("mounts[%d]", n), "mounts[0]")
+		}
+		return
+	}
+	m, key := e.config.Mounts[at], fmt.Sprintf("mounts[%d].", at)
+	switch {
+	case e.Web == "" && len(m.Processes) > 0:
+		e.remove(key + "processes")
+	case e.Web != "" && !slices.Contains(m.Processes, e.Web):
+		e.set(key+"processes", append([]string{e.Web}, m.Processes...))
+	}
+	for _, name := range []string{"source", "destination"} {
+		e.takeFrom(key+name, "mounts[0]."+name)
+	}
+	if m.InitialSizeGB != e.Answers.SizeGB {
+		e.takeFrom(key+"initial_size", "mounts[0].initial_size")
+	}
+	e.extend(m, key)
+}
+
+// extend has the volume grow, or not: a part of the three keys does nothing.
+func (e *flyEditor) extend(m flyconf.Mount, key string) {
+	parts := []struct {
+		name string
+		have int
+	}{
+		{"auto_extend_size_threshold", m.AutoExtendThresholdPercent},
+		{"auto_extend_size_increment", m.AutoExtendIncrementGB},
+		{"auto_extend_size_limit", m.AutoExtendLimitGB},
+	}
+	set := 0
+	for _, part := range parts {
+		if part.have != 0 {
+			set++
+		}
+	}
+	for _, part := range parts {
+		if part.have == 0 && set > 0 {
+			e.takeFrom(key+part.name, "mounts[0]."+part.name)
+		}
+	}
+}
+
+// services has requests reach what listens, and in LiteFS mode never a machine that
+// slept through writes.
+func (e *flyEditor) services() {
+	service, list := e.config.HTTPService, e.config.Services
+	if service == nil && len(list) == 0 {
+		e.take("http_service")
+		return
+	}
+	if service != nil {
+		e.service("http_service", service.Processes, service.AutoStop, service.AutoStart)
+		e.checks()
+	}
+	for i, s := range list {
+		if service == nil && s.InternalPort == list[0].InternalPort {
+			e.service(fmt.Sprintf("services[%d]", i), s.Processes, s.AutoStop, s.AutoStart)
+		}
+	}
+	if service == nil {
+		e.serviceChecks(list[0].HTTPChecks)
+	}
+}
+
+// serviceChecks has LiteFS's own health asked where there is LiteFS.
+func (e *flyEditor) serviceChecks(checks []flyconf.ServiceHTTPCheck) {
+	litefs := slices.IndexFunc(checks, func(c flyconf.ServiceHTTPCheck) bool { return c.Path == litefsHealth })
+	switch {
+	case e.Answers.Mode == LiteFS && litefs < 0:
+		e.takeFrom(fmt.Sprintf("services[0].http_checks[%d]", len(checks)), "http_service.checks[0]")
+	case e.Answers.Mode != LiteFS && litefs >= 0:
+		e.remove(fmt.Sprintf("services[0].http_checks[%d]", litefs))
+	}
+}
+
+// service mends one that the app answers.
+func (e *flyEditor) service(key string, processes []string, stop string, start *bool) {
+	e.set(key+".internal_port", e.Answers.listens())
+	if e.Web != "" && len(processes) == 0 {
+		e.set(key+".processes", []string{e.Web})
+	}
+	if e.Answers.Mode != LiteFS {
+		return
+	}
+	if stop != "off" {
+		e.takeFrom(key+".auto_stop_machines", "http_service.auto_stop_machines")
+	}
+	if start == nil || *start {
+		e.takeFrom(key+".auto_start_machines", "http_service.auto_start_machines")
+	}
+}
+
+// checks has LiteFS's own health asked where there is LiteFS, and an app that
+// redirects http asked as the proxy would.
+func (e *flyEditor) checks() {
+	checks := e.config.HTTPService.Checks
+	litefs := slices.IndexFunc(checks, func(c flyconf.HTTPCheck) bool { return c.Path == litefsHealth })
+	for i, c := range checks {
+		if i == litefs && e.Answers.Mode != LiteFS {
+			continue
+		}
+		forwarded := false
+		for name := range c.Headers {
+			forwarded = forwarded || strings.EqualFold(name, "X-Forwarded-Proto")
+		}
+		if !forwarded && e.config.HTTPService.ForceHTTPS && c.Protocol != "https" {
+			e.set(fmt.Sprintf("http_service.checks[%d].headers.X-Forwarded-Proto", i), "https")
+		}
+	}
+	switch {
+	case e.Answers.Mode == LiteFS && litefs < 0:
+		e.takeFrom(fmt.Sprintf("http_service.checks[%d]", len(checks)), "http_service.checks[0]")
+	case e.Answers.Mode != LiteFS && litefs >= 0: // there is nobody to answer it
+		e.remove(fmt.Sprintf("http_service.checks[%d]", litefs))
+	}
+}
+
+// recomment replaces comments of init's own that the other mode has otherwise. They
+// are taken line by line as init writes them; any other is the user's.
+func (e *FlyEdit) recomment(data []byte) []byte {
+	lines := strings.SplitAfter(string(data), "\n")
+	for _, key := range slices.Sorted(maps.Keys(e.Stale)) {
+		if key == "" || e.Stale[key] == e.Comments[key] {
+			continue
+		}
+		lines = replaceComment(lines, e.Stale[key], e.Comments[key])
+	}
+	return []byte(strings.Join(lines, ""))
+}
+
+// replaceComment replaces the first block of lines that is a comment of init's.
+func replaceComment(lines []string, old, now string) []string {
+	stale := strings.Split(old, "\n")
+	for i := range lines {
+		if i+len(stale) > len(lines) {
+			break
+		}
+		matches := true
+		for j, text := range stale {
+			matches = matches && strings.TrimSpace(lines[i+j]) == "# "+text
+		}
+		if !matches {
+			continue
+		}
+		indent := lines[i][:strings.IndexByte(lines[i], '#')]
+		end := lineEnd(lines[i])
+		var block []string
+		if now != "" {
+			for text := range strings.SplitSeq(now, "\n") {
+				block = append(block, indent+"# "+text+end)
+			}
+		}
+		return slices.Concat(lines[:i:i], block, lines[i+len(stale):])
+	}
+	return lines
+}

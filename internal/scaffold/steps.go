@@ -1,0 +1,110 @@
+package scaffold
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+)
+
+// steps are the commands that come next, in an order in which no row is lost and
+// no empty database is served.
+func (f *Facts) steps(a Answers) []Step {
+	switch {
+	case a.From == Volume && a.Mode == LiteFS:
+		return f.toLiteFS(a)
+	case a.From == LiteFS && a.Mode == Volume:
+		return toVolume(a)
+	case a.Mode == LiteFS:
+		return firstLiteFS(a)
+	}
+	return []Step{
+		{"fly apps create " + a.App, "once; if the name is taken: flysql init --app OTHER --force"},
+		// One machine, because a second would have a second, empty database.
+		{"fly deploy --ha=false", "one machine; the first deploy makes its volume"},
+		{"fly logs", "the boot, step by step"},
+	}
+}
+
+// firstLiteFS deploys the primary alone: replicas come when there is something to
+// copy, and never compete for the first lease.
+func firstLiteFS(a Answers) []Step {
+	steps := []Step{
+		{"fly apps create " + a.App, "once; if the name is taken: flysql init --app OTHER --force"},
+		{"fly consul attach", "once; sets FLY_CONSUL_URL, by which the machines agree on the primary"},
+		{"fly deploy --ha=false", "the primary alone, in " + a.Region + "; the first deploy makes its volume"},
+		{"fly logs", "wait until the app has started there"},
+	}
+	return append(steps, scaleOut(a)...)
+}
+
+// scaleOut adds the replicas, one region after the other.
+func scaleOut(a Answers) []Step {
+	var steps []Step
+	for _, region := range a.Regions {
+		steps = append(steps,
+			Step{fmt.Sprintf("fly volumes create %s --region %s --size %d", a.volume(), region, a.SizeGB), "a volume for the replica in " + region},
+			Step{"fly scale count 1 --region " + region, "the replica; it copies the database, then starts the app"})
+	}
+	if len(steps) > 0 {
+		steps = append(steps, Step{"fly checks list", "all passing: the replicas have caught up"})
+	}
+	return steps
+}
+
+// holding is a fly.toml that keeps the app from being started, for as long as the
+// database is not yet there. Nothing listens then, and no request is answered.
+const holding = "fly.hold.toml"
+
+// hold makes it: the program that stands in for the app does nothing.
+func (f *Facts) hold() Step {
+	if f.Fly != nil && f.Fly.Processes[f.Fly.Web] != "" {
+		return Step{"cp fly.toml " + holding, fmt.Sprintf("then set %s = \"sleep infinity\" in its [processes]: LiteFS runs by it, and the app does not", f.Fly.Web)}
+	}
+	return Step{`{ cat fly.toml; printf '\n[experimental]\n  cmd = ["sleep", "infinity"]\n'; } > ` + holding,
+		"by it LiteFS runs and the app does not; where yours has [experimental], put cmd there"}
+}
+
+// toLiteFS moves the database of a volume into LiteFS. LiteFS's first boot makes an
+// empty database, so the app must not be started before the import has replaced
+// that; and litefs import reads the database's file alone, so what is in the WAL
+// must be in it before.
+func (f *Facts) toLiteFS(a Answers) []Step {
+	db := path.Base(a.DB)
+	old := cmp.Or(a.Was, path.Join(a.mount(), db))
+	var steps []Step
+	if a.Was == "" {
+		steps = append(steps, Step{fmt.Sprintf("fly ssh console -C %q", "ls -l "+a.mount()), "which file is the database? below, it is taken to be " + old})
+	}
+	steps = append(steps, []Step{
+		{"fly volumes list", "note the volume's id; there is one machine now, and stays one until the end"},
+		{"fly volumes snapshots create ID", "the backup: go on when fly volumes snapshots list ID shows it"},
+		{"fly consul attach", "sets FLY_CONSUL_URL, by which the machines agree on the primary"},
+		f.hold(),
+		{"fly deploy --ha=false --strategy immediate --config " + holding, "stops the app: from here on nothing is written or served. LiteFS starts, with an empty database"},
+		{`fly ssh console -C "sh -c 'apt-get update && apt-get install -y sqlite3'"`, "on this machine only, until the next deploy; apk add sqlite on Alpine"},
+		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'"`, old), "rows that are still in the WAL go into the file; must print 0|0|0"},
+		{fmt.Sprintf(`fly ssh console -C "litefs import -name %s %s"`, db, old), "replaces the empty database; the old file stays as it is"},
+		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA integrity_check; SELECT count(*) FROM sqlite_schema'"`, a.DB), "must print ok; count the rows of a table that you know, too"},
+		{"fly deploy --ha=false", "the app starts, on LiteFS; remove " + holding},
+		{fmt.Sprintf(`fly ssh console -C "mv %s %s.before-litefs"`, old, old), "keep it until you are sure; it must not be taken for the database again"},
+	}...)
+	return append(steps, scaleOut(a)...)
+}
+
+// toVolume moves the database out of LiteFS. The export comes after the last write
+// and before the image without LiteFS.
+func toVolume(a Answers) []Step {
+	db := path.Base(cmp.Or(a.Was, a.DB))
+	return []Step{
+		{"fly scale count 1 --region " + a.Region, "the primary region alone"},
+		{"fly scale count 0 --region REGION", "for each other region: the replicas go, their volumes stay until you destroy them"},
+		{"fly volumes list", "note the id of the volume in " + a.Region},
+		{"fly volumes snapshots create ID", "the backup: go on when fly volumes snapshots list ID shows it"},
+		{"fly machine list", "note the id of the machine that is left"},
+		{`fly machine update ID --command "sleep infinity" --skip-health-checks`, "stops the app: from here on nothing is written or served. LiteFS goes on"},
+		{fmt.Sprintf(`fly ssh console -C "sh -c 'test ! -e %s && test ! -e %s-wal && litefs export -name %s %s'"`, a.DB, a.DB, db, a.DB), "prints Export of database; where it prints nothing, a file of that name is there already: move it and its -wal away first"},
+		{"fly deploy --ha=false", "the app starts, on the volume"},
+		{"fly ssh console -C \"ls -l " + a.mount() + "\"", "look at the app; " + litefsData(a) + " can go when you are sure"},
+		{"fly consul detach", "it is no longer needed"},
+	}
+}
