@@ -115,6 +115,20 @@ func (e fuzzEdit) do(d *Document) error {
 func (e fuzzEdit) check(t *testing.T, data []byte, d *Document) {
 	t.Helper()
 	once := d.Bytes()
+	place := e.checkValues(t, data, d)
+	e.checkComments(t, data, once, place)
+	if _, index := place.steps[len(place.steps)-1].(int); e.op == 2 && index {
+		return // another element has its index now
+	}
+	if err := e.do(d); err != nil || string(d.Bytes()) != string(once) {
+		t.Fatalf("%v again (%v) changed\n%q\nto\n%q", e, err, once, d.Bytes())
+	}
+}
+
+// checkValues wants the value as asked and all others as they were.
+func (e fuzzEdit) checkValues(t *testing.T, data []byte, d *Document) *tomlPlace {
+	t.Helper()
+	once := d.Bytes()
 	before, after := decodeTOML(t, data), decodeTOML(t, once)
 	steps, err := parsePath(e.path)
 	if err != nil {
@@ -125,7 +139,7 @@ func (e fuzzEdit) check(t *testing.T, data []byte, d *Document) {
 		t.Fatal(err)
 	}
 	place := old.find(steps)
-	touched := leavesPath(place.steps)
+	touched, now := leavesPath(place.steps), leaves(after)
 	if e.op != 3 {
 		for path, want := range leaves(before) {
 			if strings.HasPrefix(path, touched) || strings.HasPrefix(touched, path) {
@@ -134,9 +148,9 @@ func (e fuzzEdit) check(t *testing.T, data []byte, d *Document) {
 			if i := strings.LastIndexByte(touched, '['); e.op == 2 && i > 0 && strings.HasPrefix(path, touched[:i]) {
 				continue // behind an element that is gone
 			}
-			got, ok := leaves(after)[path]
+			got, ok := now[path]
 			if list := strings.LastIndexByte(touched, '['); !ok && list > 0 && strings.HasPrefix(path, touched[:list]) {
-				got, ok = leaves(after)[touched[:list]+"[0]"+path[list:]] // one table has become a list
+				got, ok = now[touched[:list]+"[0]"+path[list:]] // one table has become a list
 			}
 			if !ok || !samePlain(got, want) {
 				t.Fatalf("%v changed %s from %v to %v:\n%q\n%q", e, path, want, got, data, once)
@@ -157,13 +171,7 @@ func (e fuzzEdit) check(t *testing.T, data []byte, d *Document) {
 			t.Fatalf("%v made it %v (%v):\n%q\n%q", e, got, err, data, once)
 		}
 	}
-	e.checkComments(t, data, once, place)
-	if _, index := steps[len(steps)-1].(int); e.op == 2 && index {
-		return // another element has its index now
-	}
-	if err := e.do(d); err != nil || string(d.Bytes()) != string(once) {
-		t.Fatalf("%v again (%v) changed\n%q\nto\n%q", e, err, once, d.Bytes())
-	}
+	return place
 }
 
 // checkComments wants all comments kept, but those of what is removed or replaced.
