@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -59,17 +58,7 @@ var tomlFuzzPaths = []string{
 // leaves all other values and all comments, and made again changes no byte; one
 // that is refused changes nothing.
 func FuzzDocument(f *testing.F) {
-	texts := nastyTOML
-	for _, file := range corpus(f) {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		if formOf(file) == formTOML {
-			texts = append(texts, string(data))
-		}
-	}
-	for i, text := range texts {
+	for i, text := range documentTexts(f) {
 		for j := range 20 {
 			f.Add([]byte(text), uint8(i+j), uint16(7*i+13*j), uint8(j))
 		}
