@@ -271,7 +271,7 @@ func TestDocumentEverywhere(t *testing.T) {
 		}
 		for i, path := range append(slices.Sorted(maps.Keys(tomlPaths(d.tree.root))), tomlFuzzPaths...) {
 			for op := range 4 {
-				e := fuzzEdit{op: op, path: path, value: tomlFuzzValues[(5*i+op)%len(tomlFuzzValues)]}
+				e := fuzzEdit{op: op, path: path, value: tomlFuzzValues[(5*i+op)%len(tomlFuzzValues)], comment: "one\n\ntwo "}
 				edited := &Document{name: d.name, tree: d.tree}
 				err := e.do(edited)
 				switch {
