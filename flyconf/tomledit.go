@@ -102,7 +102,7 @@ func (d *Document) find(path string) (*tomlPlace, bool) {
 //
 // mounts[1] beside a single [mounts] makes that [[mounts]], as TOML wants it.
 func (d *Document) Set(path string, value any) error {
-	fail := func(err error) error { return fmt.Errorf("set %s in %s: %w", path, d.name, err) }
+	fail := func(err error) error { return fmt.Errorf("set %s in %s: %w", printable(path), d.name, err) }
 	steps, err := parsePath(path)
 	if err != nil {
 		return fail(err)
@@ -168,7 +168,7 @@ func (p *tomlPlace) asWritten(want any) any {
 // with its lines and the comments between and behind them. Comments above it stay.
 // What is not there is no error.
 func (d *Document) Remove(path string) error {
-	fail := func(err error) error { return fmt.Errorf("remove %s from %s: %w", path, d.name, err) }
+	fail := func(err error) error { return fmt.Errorf("remove %s from %s: %w", printable(path), d.name, err) }
 	steps, err := parsePath(path)
 	if err != nil {
 		return fail(err)
@@ -209,7 +209,7 @@ func (d *Document) Remove(path string) error {
 // or of a table's header; text has no "#". It changes nothing where that comment
 // stands there already.
 func (d *Document) Comment(path, text string) error {
-	fail := func(err error) error { return fmt.Errorf("comment %s in %s: %w", path, d.name, err) }
+	fail := func(err error) error { return fmt.Errorf("comment %s in %s: %w", printable(path), d.name, err) }
 	p, ok := d.find(path)
 	if !ok {
 		return fail(errors.New("it is not in the file"))

@@ -164,5 +164,5 @@ func pathOfSteps(steps []any) string {
 	if len(plain) == 0 {
 		return "the file"
 	}
-	return PathOf(plain...)
+	return printable(PathOf(plain...))
 }

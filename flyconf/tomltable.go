@@ -213,40 +213,50 @@ func (e *tomlEdit) add(n *tomlNode, names []string, values map[string]any, model
 
 // addKeys puts keys into a table, behind those that it has.
 func (e *tomlEdit) addKeys(n *tomlNode, names []string, values map[string]any) {
-	var beside []*tomlLine
-	prefix, indent, at, header := "", "", 0, ""
+	at := e.keyPlace(n)
+	var lines []string
+	if at.header != "" {
+		lines = append(lines, at.header)
+	}
+	for _, name := range names {
+		lines = e.flatten(lines, at.indent, e.dottedPrefix(n)+quoteKey(name), values[name], n.dotted, at.beside)
+	}
+	apart := at.apart && e.style.apart
+	e.insert(at.offset, apart && at.header != "", apart, lines...)
+}
+
+// tomlKeyPlace is where new keys of a table go.
+type tomlKeyPlace struct {
+	offset int
+	indent string
+	header string      // that the table needs first
+	beside []*tomlLine // the keys whose layout they take
+	apart  bool        // a table follows
+}
+
+func (e *tomlEdit) keyPlace(n *tomlNode) tomlKeyPlace {
+	behind := func(line *tomlLine, indent string, beside []*tomlLine) tomlKeyPlace {
+		return tomlKeyPlace{offset: e.lineEnd(line.end), indent: e.indent(line.start) + indent, beside: beside}
+	}
 	switch {
 	case n.dotted:
 		line, _ := n.dottedLine()
-		prefix, indent, at = e.dottedPrefix(n), e.indent(line.start), e.lineEnd(line.end)
-		beside = []*tomlLine{line}
+		return behind(line, "", []*tomlLine{line})
 	case len(n.lines) > 0:
-		last := n.lines[len(n.lines)-1]
-		beside, indent, at = n.lines, e.indent(last.start), e.lineEnd(last.end)
+		return behind(n.lines[len(n.lines)-1], "", n.lines)
 	case n.line != nil:
-		indent, at = e.indent(n.line.start)+e.style.keys, e.lineEnd(n.line.end)
+		return behind(n.line, e.style.keys, nil)
 	case len(e.tree.lines) == 0:
-		at = len(e.buf)
+		return tomlKeyPlace{offset: len(e.buf)}
 	case n.parent == nil:
-		at = e.blockStart(e.tree.lines[0])
-	default:
-		first := n.firstLine()
-		indent, at = e.indent(first.start), e.blockStart(first)
-		if len(first.keys) > 1 {
-			indent = strings.TrimSuffix(indent, e.style.tables)
-		}
-		header = indent + "[" + e.pathText(n) + "]"
-		indent += e.style.keys
+		return tomlKeyPlace{offset: e.blockStart(e.tree.lines[0]), apart: true}
 	}
-	var lines []string
-	if header != "" {
-		lines = append(lines, header)
+	first := n.firstLine() // of a table in it
+	indent := strings.TrimSuffix(e.indent(first.start), e.style.tables)
+	return tomlKeyPlace{
+		offset: e.blockStart(first), apart: true,
+		indent: indent + e.style.keys, header: indent + "[" + e.pathText(n) + "]",
 	}
-	for _, name := range names {
-		lines = e.flatten(lines, indent, prefix+quoteKey(name), values[name], n.dotted, beside)
-	}
-	apart := e.style.apart && len(beside) == 0 && n.line == nil && len(e.tree.lines) > 0
-	e.insert(at, apart && header != "", apart, lines...)
 }
 
 // flatten writes a key and its value as lines, one for each dotted key.
