@@ -270,8 +270,8 @@ func TestDocumentEverywhere(t *testing.T) {
 			continue
 		}
 		for i, path := range append(slices.Sorted(maps.Keys(tomlPaths(d.tree.root))), tomlFuzzPaths...) {
-			for op := range 4 {
-				e := fuzzEdit{op: op, path: path, value: tomlFuzzValues[(5*i+op)%len(tomlFuzzValues)], comment: "one\n\ntwo "}
+			for _, op := range []int{0, 2 + i%2} {
+				e := fuzzEdit{op: op, path: path, value: tomlFuzzValues[i%len(tomlFuzzValues)], comment: "one\n\ntwo "}
 				edited := &Document{name: d.name, tree: d.tree}
 				err := e.do(edited)
 				switch {
@@ -284,8 +284,8 @@ func TestDocumentEverywhere(t *testing.T) {
 			}
 		}
 	}
-	if count < 5000 {
-		t.Errorf("%d edits were made, want at least 5000", count)
+	if count < 3000 {
+		t.Errorf("%d edits were made, want at least 3000", count)
 	}
 }
 
@@ -300,13 +300,13 @@ func largeTOML() map[string][2]string {
 	}
 	comments := strings.Repeat("# a line of comment that is here only to be long\n", 15_000)
 	return map[string][2]string{
-		"keys":          {many(4_900, "key_%d = \"a value\" # and a comment\n") + comments, "key_7"},
-		"tables":        {many(3_000, "[table_%d]\n  key = 1 # c\n\n") + comments, "table_7.key"},
-		"elements":      {many(2_400, "[[services]] # %d\n  [[services.ports]]\n  port = 1\n") + comments, "services[7].ports[0].port"},
+		"keys":          {many(2_500, "key_%d = \"a value\" # and a comment\n") + comments, "key_7"},
+		"tables":        {many(1_500, "[table_%d]\n  key = 1 # c\n\n") + comments, "table_7.key"},
+		"elements":      {many(1_500, "[[services]] # %d\n  [[services.ports]]\n  port = 1\n") + comments, "services[7].ports[0].port"},
 		"list":          {"a = [\n" + many(9_900, "  \"item %d\", # c\n") + comments + "]\n", "a[7]"},
 		"tables inside": {"a = [\n" + many(3_200, "  {x = %d, y = 'b'}, # c\n") + comments + "]\n", "a[7].x"},
 		"one line":      {"a = [" + many(9_900, "\"item %d\", ") + "] # " + strings.Repeat("x", 800_000) + "\n", "a[7]"},
-		"one table":     {"a = {" + many(4_900, "k%d = 1, ") + "}\n", "a.k7"},
+		"one table":     {"a = {" + many(2_500, "k%d = 1, ") + "}\n", "a.k7"},
 		"comments":      {comments + "a = 1\n", "a"},
 		"string":        {"a = \"\"\"" + strings.Repeat("\n# x", 200_000) + "\"\"\"\n", "a"},
 		"blank":         {"a = 1\n" + strings.Repeat("\n", 1_000_000) + "[b]\nc = 1\n", "b.c"},

@@ -14,9 +14,10 @@ import (
 // by several goroutines.
 //
 // Keys are given by their path, as Problem.Key has it: "app",
-// "http_service.checks[0].path", `env."a.b"`; PathOf writes one. As in flyctl, a
-// path in the model's words finds the other names of a key, and mounts[0] finds
-// [mounts], [mount] and [[mounts]] alike.
+// "http_service.checks[0].path"; a name with a dot or bracket in it stands in
+// quotes here, `env."a.b"`. PathOf writes one. As in flyctl, a path in the model's
+// words finds the other names of a key, and mounts[0] finds [mounts], [mount] and
+// [[mounts]] alike.
 //
 // Every edit is checked by reading its result: it changes nothing where the file
 // says the same already, and is refused with an error, and not made, where
