@@ -22,6 +22,8 @@ type App struct {
 
 	Problems []*flyconf.Problem // of reading the files
 	sources  map[string][]byte  // what was read, by name
+	read     reader             // for scripts that the image starts; nil reads none
+	memo     memo
 }
 
 // TextFile is a file as it is.
@@ -62,7 +64,7 @@ var (
 
 // load reads all files.
 func load(read reader, facts *scaffold.Facts) *App {
-	a := &App{Facts: facts, sources: map[string][]byte{}}
+	a := &App{Facts: facts, sources: map[string][]byte{}, read: read}
 	if f := a.first(read, flyNames); f != nil {
 		config, err := flyconf.Parse(f.Name, f.Data)
 		if config == nil {
@@ -93,16 +95,22 @@ func (a *App) loadDocker(read reader) {
 		a.Problems = append(a.Problems, flyconf.Problems(err)...)
 		return
 	}
-	stage, args := d.Final(), map[string]string(nil)
+	stage := d.Final()
 	if a.Fly != nil && a.Fly.Build != nil {
-		args = a.Fly.Build.Args
 		for _, s := range d.Stages() {
 			if target := a.Fly.Build.BuildTarget; target != "" && strings.EqualFold(s.Name, target) {
 				stage = s
 			}
 		}
 	}
-	a.Docker = &DockerFile{*f, d, stage.Image(args)}
+	a.Docker = &DockerFile{*f, d, stage.Image(a.buildArgs())}
+}
+
+func (a *App) buildArgs() map[string]string {
+	if a.Fly == nil || a.Fly.Build == nil {
+		return nil
+	}
+	return a.Fly.Build.Args
 }
 
 // buildFile is a file of [build], or its default. What is outside the repository
