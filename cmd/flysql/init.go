@@ -105,7 +105,7 @@ On a terminal, init asks; --yes takes the flags and the defaults instead.`,
 	for _, flag := range []string{"app", "db", "size", "port", "command"} {
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
-	must(cmd.RegisterFlagCompletionFunc("region", cobra.FixedCompletions(regions, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("region", cobra.FixedCompletions(regions(), cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]cobra.Completion{"volume\tone machine with a volume"}, cobra.ShellCompDirectiveNoFileComp)))
 	for _, flag := range []string{"main", "migrations"} {
 		must(cmd.MarkFlagDirname(flag))

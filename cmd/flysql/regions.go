@@ -1,12 +1,17 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/flysql/flysql/flyconf"
+)
 
 // regions are Fly's, for completion only: init takes any three letters, since the
-// list changes. As of October 2025, when Fly closed about half of its regions; fly
-// platform regions has the present ones.
-var regions = []cobra.Completion{
-	"ams\tAmsterdam", "arn\tStockholm", "bom\tMumbai", "cdg\tParis", "dfw\tDallas", "ewr\tSecaucus, New Jersey",
-	"fra\tFrankfurt", "gru\tSao Paulo", "iad\tAshburn, Virginia", "jnb\tJohannesburg", "lax\tLos Angeles",
-	"lhr\tLondon", "nrt\tTokyo", "ord\tChicago", "sin\tSingapore", "sjc\tSan Jose", "syd\tSydney", "yyz\tToronto",
+// list changes.
+func regions() []cobra.Completion {
+	var out []cobra.Completion
+	for _, r := range flyconf.KnownRegions() {
+		out = append(out, r.Code+"\t"+r.City)
+	}
+	return out
 }

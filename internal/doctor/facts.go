@@ -32,6 +32,7 @@ type memo struct {
 	boot   *boot
 	groups []group
 	builds map[string]string // the package's directory, by the name of the program
+	liteFS *flyconf.LiteFS
 }
 
 // maxGroups bounds the process groups that are looked at, far above any app's.

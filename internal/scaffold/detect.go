@@ -147,6 +147,7 @@ func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 	m.Driver = driver(packages)
 	m.Database.Path = m.Driver != "" && m.Driver != flysqlModule+"/appdb"
 	m.Migrates = selfMigration(packages)
+	m.PortPlace, m.ToHTTPS = portPlace(packages), redirects(packages)
 	m.Health = "/"
 	for _, route := range []string{"/healthz", "/health", "/up"} {
 		if slices.ContainsFunc(packages, func(p *goPackage) bool { return p.health[route] }) {

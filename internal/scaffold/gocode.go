@@ -24,10 +24,12 @@ type goPackage struct {
 
 	readsPort string   // why it listens on PORT; empty where it does not mention it
 	listens   []string // addresses passed to something that listens
+	listenAt  []string // and where they stand
 	addresses []string // other strings that look like one
 	health    map[string]bool
 
 	database dbCode
+	toHTTPS  string   // where it redirects http to https, "main.go:12"
 	embeds   []string // where SQL files are embedded, "db.go:7"
 	migrates []string // where a migration library is told to migrate
 }
@@ -100,6 +102,7 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 	}
 	f := &goFile{goPackage: pkg, name: name, set: set, gins: map[string]bool{}}
 	f.readEmbeds(file)
+	f.readRedirect(file)
 	ast.Inspect(file, f.inspect)
 	ast.Inspect(file, f.inspectDatabase)
 }
@@ -142,7 +145,7 @@ func (p *goFile) inspect(node ast.Node) bool {
 func (p *goFile) listensOn(expr ast.Expr) {
 	if lit, ok := expr.(*ast.BasicLit); ok {
 		if s := text(lit); address.MatchString(s) {
-			p.listens = append(p.listens, s)
+			p.listens, p.listenAt = append(p.listens, s), append(p.listenAt, p.place(lit))
 		}
 	}
 }
@@ -212,13 +215,13 @@ func (p *goFile) listensByFlag(call *ast.CallExpr) {
 		case !named:
 			named = addressFlag.MatchString(text(lit))
 		case lit.Kind == token.INT && address.MatchString(":"+lit.Value):
-			p.listens = append(p.listens, ":"+lit.Value)
+			p.listens, p.listenAt = append(p.listens, ":"+lit.Value), append(p.listenAt, p.place(lit))
 			return
 		case address.MatchString(text(lit)):
-			p.listens = append(p.listens, text(lit))
+			p.listens, p.listenAt = append(p.listens, text(lit)), append(p.listenAt, p.place(lit))
 			return
 		case address.MatchString(":" + text(lit)):
-			p.listens = append(p.listens, ":"+text(lit))
+			p.listens, p.listenAt = append(p.listens, ":"+text(lit)), append(p.listenAt, p.place(lit))
 			return
 		}
 	}

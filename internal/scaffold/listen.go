@@ -1,0 +1,69 @@
+package scaffold
+
+import (
+	"go/ast"
+	"strconv"
+	"strings"
+)
+
+// portPlace is where the one address stands that the code gives to what listens;
+// empty where there is none, or PORT decides.
+func portPlace(packages []*goPackage) string {
+	port, place := "", ""
+	for _, p := range packages {
+		if p.readsPort != "" {
+			return ""
+		}
+		for i, s := range p.listens {
+			switch m := address.FindStringSubmatch(s); {
+			case place == "":
+				port, place = m[2], p.listenAt[i]
+			case m[2] != port:
+				return ""
+			}
+		}
+	}
+	if n, err := strconv.Atoi(port); err != nil || n > 65535 {
+		return ""
+	}
+	return place
+}
+
+// redirects is where an app redirects http to https by itself; empty where it does
+// not.
+func redirects(packages []*goPackage) string {
+	for _, p := range packages {
+		if p.toHTTPS != "" {
+			return p.toHTTPS
+		}
+	}
+	return ""
+}
+
+// readRedirect looks for a function that compares X-Forwarded-Proto and redirects.
+func (p *goFile) readRedirect(file *ast.File) {
+	for _, decl := range file.Decls {
+		fn, ok := decl.(*ast.FuncDecl)
+		if !ok || fn.Body == nil || p.toHTTPS != "" {
+			continue
+		}
+		header, compared, redirected := "", false, false
+		ast.Inspect(fn.Body, func(node ast.Node) bool {
+			switch n := node.(type) {
+			case *ast.BasicLit:
+				s := text(n)
+				if strings.EqualFold(s, "X-Forwarded-Proto") && header == "" {
+					header = p.place(n)
+				}
+				compared = compared || s == "https" || s == "http"
+			case *ast.CallExpr:
+				_, name := called(n)
+				redirected = redirected || name == "Redirect" || name == "RedirectHandler"
+			}
+			return true
+		})
+		if header != "" && compared && redirected {
+			p.toHTTPS = header
+		}
+	}
+}
