@@ -246,22 +246,6 @@ func yamlChild(n *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// opensDatabase tells whether a group's machines open the database, as far as can
-// be seen: its program does, or its command names the file or its volume.
-func (c *checker) opensDatabase(g group) (why string, ok bool) {
-	if m := c.program(g); m != nil && c.Facts.Foreign == nil && m.Driver != "" {
-		return m.Package() + " opens SQLite (" + m.Driver + ")", true
-	}
-	for _, d := range c.databases() {
-		for _, cmd := range c.commands(g) {
-			if cmd.key == "processes."+g.name && containsPath(cmd.text, d.path) {
-				return "its command names " + d.path, true
-			}
-		}
-	}
-	return "", false
-}
-
 // containsPath tells whether a text has a path as a whole.
 func containsPath(text, name string) bool {
 	for rest := text; ; {
