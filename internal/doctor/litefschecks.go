@@ -17,7 +17,7 @@ func checkLiteFSStop(c *checker) {
 			continue
 		}
 		key := s.key + ".auto_stop_machines"
-		c.report(c.inFly(key), "is %q: a machine that was stopped and comes back can take the lease with an old database", s.autoStop).
+		c.report(c.inFly(key), "auto_stop_machines is %q: a machine that was stopped and comes back can take the lease with an old database", s.autoStop).
 			hint("write auto_stop_machines = \"off\"").
 			also(c.inLiteFS("lease.type"), "the lease goes from machine to machine").
 			mend(setFly(key, "off"))
@@ -31,8 +31,8 @@ func checkPromote(c *checker) {
 		!config.Lease.Candidate && config.Resolved("lease.candidate") {
 		return
 	}
-	c.report(c.inLiteFS("lease.promote"), "is true: each machine that starts takes the lease, also while others have rows that it lacks").
-		hint("write promote: false, and hand the lease over with litefs run -promote, or by stopping the primary, once the machines are caught up")
+	c.report(c.inLiteFS("lease.promote"), "promote is true: each machine that starts takes the lease, also while others have rows that it lacks").
+		hint("write promote: false: a candidate that finds no primary becomes it all the same")
 }
 
 // checkDataDir: FLY403, as far as flyconf cannot see it.
@@ -42,9 +42,9 @@ func checkDataDir(c *checker) {
 		return
 	}
 	dir := path.Clean(config.Data.Dir)
-	said := fmt.Sprintf("%q", dir)
+	said := fmt.Sprintf("data.dir, %q,", dir)
 	if !config.Has("data.dir") {
-		said = "data.dir is not set, so it is " + said + ", which"
+		said = fmt.Sprintf("data.dir, which is not set and so %q,", dir)
 	}
 	for _, g := range c.liteFSGroups() {
 		if g.mount < 0 {
@@ -56,7 +56,7 @@ func checkDataDir(c *checker) {
 		}
 		mount := c.Fly.Mounts[g.mount]
 		if to := path.Clean(mount.Destination); path.IsAbs(to) && to != "/" && !below(dir, to) {
-			c.report(c.inLiteFS("data.dir"), "%s is not on the volume, which is at %q: the databases are lost with the machine", said, to).
+			c.report(c.inLiteFS("data.dir"), "%s is not on the volume at %q: the databases are lost with the machine", said, to).
 				hint(fmt.Sprintf("write data.dir: %q", path.Join(to, "litefs"))).
 				also(c.inFly("mounts["+itoa(g.mount)+"].destination"), "the volume")
 			return
@@ -100,7 +100,7 @@ func checkVariables(c *checker) {
 				c.report(at, "PRIMARY_REGION is empty, since %s has no primary_region", c.Fly.Name).hint("add primary_region")
 			}
 		case v.Compared && regionName.MatchString(v.Name):
-			c.report(at, "compares with a variable that is called %s, which is empty, and not with the region", v.Name).
+			c.report(at, "the comparison is with a variable called %s, which is empty, and not with the region", v.Name).
 				hint(fmt.Sprintf("put the region in quotes: '%s'", v.Name))
 		case strings.HasPrefix(v.Name, "FLY_") && !secretName.MatchString(v.Name):
 			f := c.report(at, "Fly sets no variable %s: it will be empty", v.Name)
@@ -124,15 +124,10 @@ func (c *checker) noPrimaryRegion() bool {
 
 // nearName is the variable of Fly's that a wrong name was meant for, by its words.
 func nearName(name string) string {
-	for wrong, right := range map[string]string{
+	return map[string]string{
 		"FLY_PRIMARY_REGION": "PRIMARY_REGION", "FLY_APP": "FLY_APP_NAME", "FLY_MACHINE": "FLY_MACHINE_ID", "FLY_HOSTNAME": "FLY_MACHINE_ID",
 		"FLY_INSTANCE_ID": "FLY_MACHINE_ID", "FLY_VM_ID": "FLY_MACHINE_ID", "FLY_IP": "FLY_PRIVATE_IP",
-	} {
-		if name == wrong {
-			return right
-		}
-	}
-	return ""
+	}[name]
 }
 
 // setElsewhere tells whether a variable may be set by what is not read: a secret, a
@@ -163,10 +158,10 @@ func checkCandidate(c *checker) {
 			hint("add primary_region to " + c.Fly.Name)
 	case !config.Resolved("lease.candidate") || config.Lease.Candidate:
 	case !strings.Contains(text, "$"):
-		c.report(at, "is false, so no machine may become the primary").
+		c.report(at, "candidate is false, so no machine may become the primary").
 			hint("write candidate: " + candidateByRegion).mend(setLiteFS("lease.candidate", candidateByRegion))
 	case !c.comparesWithNothing("lease.candidate"): // else FLY406 says so
-		f := c.report(at, "is false in the primary region, %q", c.Fly.PrimaryRegion).
+		f := c.report(at, "candidate is false in the primary region, %q", c.Fly.PrimaryRegion).
 			hint("write candidate: "+candidateByRegion).
 			also(c.inFly("primary_region"), "the primary region")
 		if regionOnly.MatchString(text) {
@@ -203,12 +198,12 @@ func checkHostname(c *checker) {
 	if !ok || text == "" || machineName.MatchString(text) {
 		return
 	}
-	why := "is the same on all machines, so the primary cannot be told from the others"
+	why := "hostname is the same on all machines, so the primary cannot be told from the others"
 	if anyVariable.MatchString(text) {
 		if config.Proxy.Target == "" {
 			return // only the app uses it, in a way that is its own
 		}
-		why = "is not the machine's ID, by which Fly's proxy finds the primary"
+		why = "hostname is not the machine's ID, by which Fly's proxy finds the primary"
 	}
 	c.report(c.inLiteFS("lease.hostname"), "%s", why).
 		hint("write hostname: \"${FLY_MACHINE_ID}\", or leave it out").
@@ -284,11 +279,11 @@ func checkLitestream(c *checker) {
 	if config == nil || config.Lease.Type != "consul" {
 		return
 	}
-	cmd, ok := c.litestreamCommand()
+	cmd, at, ok := c.litestreamCommand()
 	if !ok || c.copiesOthersOnly(cmd) {
 		return
 	}
-	c.report(c.inCommand(cmd), "Litestream runs on every machine, and the lease moves between them: it keeps one that is demoted from following, and two primaries in turn write one backup").
+	c.report(at, "Litestream runs on every machine, and the lease moves between them: it keeps one that is demoted from following, and two primaries in turn write one backup").
 		hint("use a static lease, or back up with litefs export instead of Litestream").
 		also(c.inLiteFS("lease.type"), "the lease that moves")
 }

@@ -47,7 +47,7 @@ func (a *App) machineVariable(name string) (string, bool) {
 		}
 	}
 	v, ok := a.variable(name)
-	return v.value, ok && v.known
+	return v.value, ok && v.known && !secretName.MatchString(name) // a message may show what it is part of
 }
 
 // written is a value of litefs.yml as it is written, with its variables.
@@ -89,7 +89,7 @@ func (c *checker) mustNotStop(s service) bool {
 }
 
 // allCommands lists what a group's machines run: what LiteFS starts is among it
-// wherever LiteFS runs, and each line of an entrypoint script.
+// wherever LiteFS runs.
 func (a *App) allCommands(g group) []command {
 	list := a.commands(g)
 	if a.LiteFS != nil && a.runsLiteFS() && !a.boot().litefs {
@@ -105,26 +105,29 @@ func (a *App) allCommands(g group) []command {
 	return list
 }
 
-// litestreamCommand is the command that has Litestream run beside the app.
-func (a *App) litestreamCommand() (command, bool) {
-	for _, g := range a.groups() {
-		for _, cmd := range a.allCommands(g) {
+// litestreamCommand is the command that has Litestream run beside the app, and where
+// it stands.
+func (c *checker) litestreamCommand() (command, Place, bool) {
+	for _, g := range c.groups() {
+		for _, cmd := range c.allCommands(g) {
 			if replicates(cmd.words) {
-				return cmd, true
+				return cmd, c.inCommand(cmd), true
 			}
 		}
 	}
-	b := a.boot()
+	b := c.boot()
 	if b.script == nil {
-		return command{}, false
+		return command{}, Place{}, false
 	}
+	number := 0
 	for line := range strings.Lines(string(b.script.Data)) {
+		number++
 		line = strings.TrimSpace(line)
-		if !strings.HasPrefix(line, "#") && replicates(strings.Fields(line)) {
-			return b.command, true
+		if words := strings.Fields(line); !strings.HasPrefix(line, "#") && replicates(words) {
+			return command{text: line, words: words}, c.at(b.script.Name, number, 1, ""), true
 		}
 	}
-	return command{}, false
+	return command{}, Place{}, false
 }
 
 // replicates looks for litestream replicate among words, one of which may be a

@@ -100,7 +100,7 @@ func checkInternalPort(c *checker) {
 			case !ok:
 				continue
 			case l.port != s.port:
-				c.report(c.inFly(key), "is %d, but %s: Fly's proxy reaches nobody", s.port, l.why).
+				c.report(c.inFly(key), "internal_port is %d, but %s: Fly's proxy reaches nobody", s.port, l.why).
 					hint(fmt.Sprintf("write internal_port = %d", l.port)).
 					also(l.at, "what the app listens on").
 					mend(setFly(key, l.port))
@@ -152,7 +152,7 @@ func (c *checker) checkBeforeProxy(listen, target int) {
 			what = "which is the app's own port, and LiteFS's proxy listens on %d: writes on a replica fail, for nothing sends them to the primary"
 		}
 		key := s.key + ".internal_port"
-		c.report(c.inFly(key), "is %d, "+what, s.port, listen).
+		c.report(c.inFly(key), "internal_port is %d, "+what, s.port, listen).
 			hint(fmt.Sprintf("write internal_port = %d", listen)).
 			also(c.inLiteFS("proxy.addr"), "where LiteFS's proxy listens").
 			mend(setFly(key, listen))
@@ -170,7 +170,7 @@ func (c *checker) checkBehindProxy(listen, target int) {
 		if !ok || l.port == target {
 			continue
 		}
-		f := c.report(c.inLiteFS("proxy.target"), "has the port %d, but %s: LiteFS's proxy reaches nobody", target, l.why).
+		f := c.report(c.inLiteFS("proxy.target"), "proxy.target has the port %d, but %s: LiteFS's proxy reaches nobody", target, l.why).
 			also(l.at, "what the app listens on")
 		switch {
 		case l.variable != "":
@@ -199,7 +199,7 @@ func checkPublicPort(c *checker) {
 			continue
 		}
 		key := s.key + ".internal_port"
-		f := c.report(c.inFly(key), "is %d, where LiteFS takes imports, exports and promotions from anybody", s.port)
+		f := c.report(c.inFly(key), "internal_port is %d, where LiteFS takes imports, exports and promotions from anybody", s.port)
 		if config != nil {
 			f.also(c.inLiteFS("http.addr"), "LiteFS's API")
 		}

@@ -19,7 +19,7 @@ func checkAutoStart(c *checker) {
 			continue
 		}
 		key := s.key + ".auto_start_machines"
-		c.report(c.inFly(key), "is false, and auto_stop_machines is %q: a machine that was stopped for want of requests stays so", s.autoStop).
+		c.report(c.inFly(key), "auto_start_machines is false, and auto_stop_machines is %q: a machine that was stopped for want of requests stays so", s.autoStop).
 			hint("write auto_start_machines = true, or auto_stop_machines = \"off\"").
 			also(c.inFly(s.key+".auto_stop_machines"), "idle machines are stopped here").
 			mend(setFly(key, true))
@@ -50,14 +50,14 @@ func checkSuspend(c *checker) {
 		at := c.inFly(s.key + ".auto_stop_machines")
 		const hint = "write auto_stop_machines = \"stop\", which is what happens anyway"
 		if n := c.Fly.SwapSizeMB; n != nil && *n > 0 {
-			c.report(at, "is \"suspend\", and the machines have swap: they are stopped instead").
+			c.report(at, "auto_stop_machines is \"suspend\", and the machines have swap: they are stopped instead").
 				hint(hint+", or remove swap_size_mb").
 				also(c.inFly("swap_size_mb"), "the swap")
 			continue
 		}
 		for _, name := range s.groups {
 			if mb, key := c.machineMB(name); mb > suspendMB {
-				c.report(at, "is \"suspend\", and the machines have %d MB of memory, more than the %d MB that Fly suspends: they are stopped instead", mb, suspendMB).
+				c.report(at, "auto_stop_machines is \"suspend\", and the machines have %d MB of memory, more than the %d MB that Fly suspends: they are stopped instead", mb, suspendMB).
 					hint(hint+", or give the machines less").
 					also(c.inFly(key), "their memory")
 				break
@@ -223,8 +223,8 @@ type replicating struct {
 }
 
 func (c *checker) replicator() (replicating, bool) {
-	if cmd, ok := c.litestreamCommand(); ok {
-		return replicating{"Litestream may need longer to write the last changes to the backup", c.inCommand(cmd), "Litestream is started here"}, true
+	if _, at, ok := c.litestreamCommand(); ok {
+		return replicating{"Litestream may need longer to write the last changes to the backup", at, "Litestream is started here"}, true
 	}
 	if c.runsLiteFS() {
 		r := replicating{why: "LiteFS waits for the app to end, then gives the lease back and unmounts, for which that may be too short"}
