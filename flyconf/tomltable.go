@@ -1,0 +1,273 @@
+package flyconf
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// set makes what a place leads to want.
+func (e *tomlEdit) set(p *tomlPlace, want any) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	if i := p.outer(); i >= 0 {
+		n := p.nodes[i]
+		text, err := e.inlineAt(n, plainAt(e.tree.values, p.steps[:i]), p.steps[i:], p.models[i], want)
+		if err != nil {
+			return err
+		}
+		e.replaceValue(n, text)
+		return nil
+	}
+	n, have := p.node(), plainAt(e.tree.values, p.steps[:len(p.nodes)-1])
+	if p.found() {
+		return e.setNode(n, have, want, p.model())
+	}
+	rest := p.rest()
+	inner := plainWith(nil, rest[1:], want)
+	if name, ok := rest[0].(string); ok {
+		return e.add(n, []string{name}, map[string]any{name: inner}, p.model())
+	}
+	if n.kind == tomlTable { // one table that is to be the first of a list
+		if err := e.toList(n); err != nil {
+			return err
+		}
+		return e.addElement(n, inner, p.model().element())
+	}
+	return e.addElement(n.list[len(n.list)-1], inner, p.model().element())
+}
+
+// setNode makes what the file has want.
+func (e *tomlEdit) setNode(n *tomlNode, have, want any, model modelSpot) error {
+	if samePlain(have, want) {
+		return nil
+	}
+	table, isTable := want.(map[string]any)
+	list, _ := want.([]any)
+	isList := hasTables(want) && !isTable
+	switch {
+	case n.inline():
+		text, err := e.valueText(n, have, want, model)
+		if err != nil {
+			return err
+		}
+		e.replaceValue(n, text)
+		return nil
+	case n.kind == tomlTables && isList:
+		return e.setElements(n, have.([]any), list, model.element())
+	case n.kind == tomlTable && isTable && (n.line != nil || n.parent == nil || len(table) > 0):
+		return e.setTable(n, have.(map[string]any), table, model)
+	case n.kind == tomlTable && isList && n.line != nil:
+		if err := e.toList(n); err != nil {
+			return err
+		}
+		if err := e.setTable(n, have.(map[string]any), list[0].(map[string]any), model.element()); err != nil {
+			return err
+		}
+		for _, item := range list[1:] {
+			if err := e.addElement(n, item, model.element()); err != nil {
+				return err
+			}
+		}
+		return nil
+	case n.kind == tomlTables && isTable:
+		first := n.list[0]
+		for _, other := range n.list[1:] {
+			e.cut(other)
+		}
+		e.replace(tomlSpan{first.line.start, first.line.end}, e.text(first.line.start+1, first.line.end-1))
+		return e.setTable(first, have.([]any)[0].(map[string]any), table, model)
+	case n.parent == nil || n.key == "" && n.parent.kind == tomlTables:
+		return errors.New("is a table: it takes keys, not " + describe(want))
+	}
+	e.cut(n)
+	return e.add(n.parent, []string{n.key}, map[string]any{n.key: want}, modelSpot{})
+}
+
+// setTable makes a table hold want.
+func (e *tomlEdit) setTable(n *tomlNode, have, want map[string]any, model modelSpot) error {
+	for _, child := range n.list {
+		next, _ := model.key(child.key)
+		if w, ok := want[child.key]; !ok {
+			e.cut(child)
+		} else if err := e.setNode(child, have[child.key], w, next); err != nil {
+			return err
+		}
+	}
+	var added []string
+	for _, name := range namesInOrder(want, model) {
+		if n.names[name] == nil {
+			added = append(added, name)
+		}
+	}
+	return e.add(n, added, want, model)
+}
+
+// setElements makes an array of tables hold want.
+func (e *tomlEdit) setElements(n *tomlNode, have, want []any, model modelSpot) error {
+	last := n.list[0]
+	for _, pair := range align(have, want) {
+		var err error
+		switch {
+		case pair.new < 0:
+			e.cut(n.list[pair.old])
+		case pair.old < 0:
+			err = e.addElement(last, want[pair.new], model)
+		default:
+			last = n.list[pair.old]
+			table := want[pair.new].(map[string]any)
+			err = e.setTable(last, have[pair.old].(map[string]any), table, model)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toList makes the header of a table that of an array of tables.
+func (e *tomlEdit) toList(n *tomlNode) error {
+	if n.line == nil {
+		return errors.New("the table is written without a header of its own, so it cannot have a second beside it: give each element a header [[...]] by hand")
+	}
+	for _, line := range n.allLines(nil) {
+		if line.index < n.line.index {
+			return errors.New("a table in it stands above its header: move it below by hand")
+		}
+	}
+	e.replace(tomlSpan{n.line.start, n.line.end}, "["+e.text(n.line.start, n.line.end)+"]")
+	return nil
+}
+
+// addElement puts an element of an array of tables behind another one.
+func (e *tomlEdit) addElement(behind *tomlNode, v any, model modelSpot) error {
+	table, ok := v.(map[string]any)
+	if !ok {
+		return errors.New("is a list of tables: its elements are no other values")
+	}
+	path, indent, keys := e.pathText(behind), e.indent(behind.line.start), e.style.keys
+	if len(behind.lines) > 0 {
+		e.style.keys = deeper(indent, e.indent(behind.lines[0].start))
+	}
+	lines := e.sectionTable("[["+path+"]]", path, indent, table, model)
+	e.style.keys = keys
+	e.insertTable(e.after(behind.lastLine()), lines)
+	return nil
+}
+
+// add puts new keys and tables into a table.
+func (e *tomlEdit) add(n *tomlNode, names []string, values map[string]any, model modelSpot) error {
+	var keys, tables []string
+	for _, name := range names {
+		if hasTables(values[name]) && !n.dotted {
+			tables = append(tables, name)
+		} else {
+			keys = append(keys, name)
+		}
+	}
+	if len(keys) > 0 {
+		e.addKeys(n, keys, values)
+	}
+	at, path := len(e.buf), ""
+	if n.parent != nil && len(tables) > 0 {
+		at, path = e.after(n.lastLine()), e.pathText(n)+"."
+	}
+	for _, name := range tables {
+		next, _ := model.key(name)
+		e.insertTable(at, e.section(path+quoteKey(name), e.tableIndent(n), values[name], next))
+	}
+	return nil
+}
+
+// addKeys puts keys into a table, behind those that it has.
+func (e *tomlEdit) addKeys(n *tomlNode, names []string, values map[string]any) {
+	var beside []*tomlLine
+	prefix, indent, at, header := "", "", 0, ""
+	switch {
+	case n.dotted:
+		line, _ := n.dottedLine()
+		prefix, indent, at = e.dottedPrefix(n), e.indent(line.start), e.lineEnd(line.end)
+		beside = []*tomlLine{line}
+	case len(n.lines) > 0:
+		last := n.lines[len(n.lines)-1]
+		beside, indent, at = n.lines, e.indent(last.start), e.lineEnd(last.end)
+	case n.line != nil:
+		indent, at = e.indent(n.line.start)+e.style.keys, e.lineEnd(n.line.end)
+	case len(e.tree.lines) == 0:
+		at = len(e.buf)
+	case n.parent == nil:
+		at = e.blockStart(e.tree.lines[0])
+	default:
+		first := n.firstLine()
+		indent, at = e.indent(first.start), e.blockStart(first)
+		if len(first.keys) > 1 {
+			indent = strings.TrimSuffix(indent, e.style.tables)
+		}
+		header = indent + "[" + e.pathText(n) + "]"
+		indent += e.style.keys
+	}
+	var lines []string
+	if header != "" {
+		lines = append(lines, header)
+	}
+	for _, name := range names {
+		lines = e.flatten(lines, indent, prefix+quoteKey(name), values[name], n.dotted, beside)
+	}
+	apart := e.style.apart && len(beside) == 0 && n.line == nil && len(e.tree.lines) > 0
+	e.insert(at, apart && header != "", apart, lines...)
+}
+
+// flatten writes a key and its value as lines, one for each dotted key.
+func (e *tomlEdit) flatten(lines []string, indent, key string, v any, dotted bool, beside []*tomlLine) []string {
+	table, ok := v.(map[string]any)
+	if !ok || !dotted || len(table) == 0 {
+		return append(lines, indent+e.keyText(key, rawText(v), beside))
+	}
+	for _, name := range namesInOrder(table, modelSpot{}) {
+		lines = e.flatten(lines, indent, key+"."+quoteKey(name), table[name], true, beside)
+	}
+	return lines
+}
+
+func (e *tomlEdit) insertTable(at int, lines []string) {
+	e.insert(at, e.style.apart, e.style.apart, lines...)
+}
+
+// tableIndent is how far the header of a new table in n is indented.
+func (e *tomlEdit) tableIndent(n *tomlNode) string {
+	for _, child := range slices.Backward(n.list) {
+		if child.kind == tomlTables {
+			child = child.list[0]
+		}
+		if child.kind == tomlTable && child.line != nil {
+			return e.indent(child.line.start)
+		}
+	}
+	if n.parent == nil || n.line == nil {
+		return ""
+	}
+	return e.indent(n.line.start) + e.style.tables
+}
+
+// pathText is the path of a table as headers write it.
+func (e *tomlEdit) pathText(n *tomlNode) string {
+	switch {
+	case n.line != nil:
+		return e.text(n.line.keys[0].start, n.line.keys[len(n.line.keys)-1].end)
+	case n.parent == nil || n.parent.parent == nil:
+		return quoteKey(n.key)
+	}
+	return e.pathText(n.parent) + "." + quoteKey(n.key)
+}
+
+// firstLine and lastLine are the first and last that a node has in the file.
+func (n *tomlNode) firstLine() *tomlLine {
+	return slices.MinFunc(n.allLines(nil), byIndex)
+}
+
+func (n *tomlNode) lastLine() *tomlLine {
+	return slices.MaxFunc(n.allLines(nil), byIndex)
+}
+
+func byIndex(a, b *tomlLine) int { return a.index - b.index }
