@@ -32,6 +32,8 @@ type memo struct {
 	boot   *boot
 	groups []group
 	builds map[string]string // the package's directory, by the name of the program
+
+	document *flyconf.Document
 }
 
 // maxGroups bounds the process groups that are looked at, far above any app's.
