@@ -141,7 +141,7 @@ func (c *checker) problem(p *flyconf.Problem) {
 	if p.Severity == flyconf.SeverityWarning {
 		f.Severity = Warning
 	}
-	if repair := repairOf(p); repair != nil {
+	if repair := c.repairOf(p); repair != nil {
 		f.mend(repair)
 	}
 }

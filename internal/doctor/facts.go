@@ -33,6 +33,8 @@ type memo struct {
 	groups []group
 	builds map[string]string // the package's directory, by the name of the program
 	liteFS *flyconf.LiteFS
+
+	document *flyconf.Document
 }
 
 // maxGroups bounds the process groups that are looked at, far above any app's.

@@ -20,7 +20,7 @@ func checkLiteFSStop(c *checker) {
 		c.report(c.inFly(key), "auto_stop_machines is %q: a machine that was stopped and comes back can take the lease with an old database", s.autoStop).
 			hint("write auto_stop_machines = \"off\"").
 			also(c.inLiteFS("lease.type"), "the lease goes from machine to machine").
-			mend(setFly(key, "off"))
+			mend(c.setFly(key, "off"))
 	}
 }
 
@@ -224,7 +224,7 @@ func checkSubdirectory(c *checker) {
 		f := c.report(d.at, "%s is %s, in a sub-directory of %s, LiteFS's fuse.dir, where there can be none", d.from, d.path, fuse).
 			hint("use "+root).also(c.inLiteFS("fuse.dir"), "LiteFS's directory")
 		if name, ok := strings.CutPrefix(d.key, "env."); ok && strings.Count(c.Fly.Env[name], d.path) == 1 {
-			f.mend(setFly(d.key, strings.Replace(c.Fly.Env[name], d.path, root, 1)))
+			f.mend(c.setFly(d.key, strings.Replace(c.Fly.Env[name], d.path, root, 1)))
 		}
 	}
 }
@@ -242,13 +242,7 @@ func checkCloud(c *checker) {
 		hint("remove it, and back up in another way, such as snapshots or litefs export; where it is a secret too: fly secrets unset " + name)
 	switch {
 	case v.docker.Name == "":
-		f.mend(func(files *Files) error {
-			d, err := files.Fly()
-			if err != nil {
-				return err
-			}
-			return d.Remove("env." + name)
-		})
+		f.mend(c.editFly(func(d *flyconf.Document) error { return d.Remove("env." + name) }))
 	case len(v.docker.Words()) == 1:
 		f.mend(removeENV(name))
 	}

@@ -103,7 +103,7 @@ func checkInternalPort(c *checker) {
 				c.report(c.inFly(key), "internal_port is %d, but %s: Fly's proxy reaches nobody", s.port, l.why).
 					hint(fmt.Sprintf("write internal_port = %d", l.port)).
 					also(l.at, "what the app listens on").
-					mend(setFly(key, l.port))
+					mend(c.setFly(key, l.port))
 			case l.loopback:
 				c.report(l.at, "the app listens on localhost, where Fly's proxy cannot reach it").
 					hint(fmt.Sprintf("listen on \":%d\", which is all addresses", l.port)).
@@ -155,7 +155,7 @@ func (c *checker) checkBeforeProxy(listen, target int) {
 		c.report(c.inFly(key), "internal_port is %d, "+what, s.port, listen).
 			hint(fmt.Sprintf("write internal_port = %d", listen)).
 			also(c.inLiteFS("proxy.addr"), "where LiteFS's proxy listens").
-			mend(setFly(key, listen))
+			mend(c.setFly(key, listen))
 	}
 }
 
@@ -174,7 +174,7 @@ func (c *checker) checkBehindProxy(listen, target int) {
 			also(l.at, "what the app listens on")
 		switch {
 		case l.variable != "":
-			f.hint(fmt.Sprintf("write PORT = \"%d\" in [env]", target)).mend(setFly(l.variable, itoa(target)))
+			f.hint(fmt.Sprintf("write PORT = \"%d\" in [env]", target)).mend(c.setFly(l.variable, itoa(target)))
 		case l.port == listen:
 			f.hint(fmt.Sprintf("have the app listen on %d: LiteFS's own proxy has %d", target, listen))
 		default:
@@ -209,7 +209,7 @@ func checkPublicPort(c *checker) {
 		}
 		switch {
 		case s.key == "http_service" && listen != 0 && listen != api:
-			f.hint(fmt.Sprintf("write internal_port = %d, which is LiteFS's proxy", listen)).mend(setFly(key, listen))
+			f.hint(fmt.Sprintf("write internal_port = %d, which is LiteFS's proxy", listen)).mend(c.setFly(key, listen))
 		case s.key == "http_service":
 			f.hint("write the app's own port")
 		default:

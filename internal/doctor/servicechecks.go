@@ -22,18 +22,26 @@ func checkAutoStart(c *checker) {
 		c.report(c.inFly(key), "auto_start_machines is false, and auto_stop_machines is %q: a machine that was stopped for want of requests stays so", s.autoStop).
 			hint("write auto_start_machines = true, or auto_stop_machines = \"off\"").
 			also(c.inFly(s.key+".auto_stop_machines"), "idle machines are stopped here").
-			mend(setFly(key, true))
+			mend(c.setFly(key, true))
 	}
 }
 
-// setFly is the repair that sets a key of fly.toml.
-func setFly(key string, value any) func(*Files) error {
+// setFly is the repair that sets a key of fly.toml; nil where the file cannot be
+// edited.
+func (c *checker) setFly(key string, value any) func(*Files) error {
+	return c.editFly(func(d *flyconf.Document) error { return d.Set(key, value) })
+}
+
+func (c *checker) editFly(edit flyEdit) func(*Files) error {
+	if c.document() == nil {
+		return nil
+	}
 	return func(f *Files) error {
 		d, err := f.Fly()
 		if err != nil {
 			return err
 		}
-		return d.Set(key, value)
+		return edit(d)
 	}
 }
 
@@ -80,7 +88,7 @@ func checkRedirect(c *checker) {
 			hint("add the header that Fly's proxy adds to requests: X-Forwarded-Proto = \"https\" in ["+withoutIndex(check.key)+".headers]").
 			also(r.at, r.why)
 		if r.header {
-			f.mend(setFly(check.key+".headers.X-Forwarded-Proto", "https"))
+			f.mend(c.setFly(check.key+".headers.X-Forwarded-Proto", "https"))
 		}
 	}
 }
@@ -206,7 +214,7 @@ func checkKillTimeout(c *checker) {
 	}
 	if r, ok := c.replicator(); ok && have < goodKillTimeout {
 		f := c.report(c.inFly("kill_timeout"), "kill_timeout %s: %s", said, r.why).
-			hint("write kill_timeout = \"30s\"").mend(setFly("kill_timeout", "30s"))
+			hint("write kill_timeout = \"30s\"").mend(c.setFly("kill_timeout", "30s"))
 		if r.at.File != "" {
 			f.also(r.at, r.where)
 		}
