@@ -30,6 +30,9 @@ var (
 	// passingVariable are those of databases that may well be lost.
 	passingVariable = regexp.MustCompile(`(^|_)(CACHE|TMP|TEMP|TEST|SESSIONS?|SHADOW|GEOIP2?|GEO|MAXMIND)(_|$)`)
 
+	// bareName are variables that may well hold no more than a file's name.
+	bareName = regexp.MustCompile(`_(FILE|FILENAME|DB|DATABASE)$`)
+
 	databaseFile = regexp.MustCompile(`\.(db|sqlite|sqlite3|db3)$`)
 	literalPath  = regexp.MustCompile(`^[^\s:@?*$%={}()|<>]+$`)
 )
@@ -72,6 +75,9 @@ func (c *checker) databases() []database {
 func (c *checker) variableDatabase(v variable) (database, bool) {
 	if !v.known || !c.isDatabaseVariable(v.name) || v.name == "FLYSQL_DB" && !c.boot().flysql {
 		return database{}, false
+	}
+	if bareName.MatchString(v.name) && !strings.ContainsAny(v.value, "/:") && !c.readsVariable(v.name) {
+		return database{}, false // the directory is elsewhere
 	}
 	name, ok := c.databasePath(v.value, v.name == "FLYSQL_DB")
 	if !ok {
@@ -264,8 +270,12 @@ func containsPath(text, name string) bool {
 // fuseDir is LiteFS's directory, where the app sees its databases; empty where it
 // is not known.
 func (a *App) fuseDir() string {
-	if a.LiteFS == nil || !a.LiteFS.Config.Resolved("fuse.dir") || !path.IsAbs(a.LiteFS.Config.FUSE.Dir) {
+	config := a.liteFS()
+	if config == nil && a.LiteFS != nil {
+		config = a.LiteFS.Config
+	}
+	if config == nil || !config.Resolved("fuse.dir") || !path.IsAbs(config.FUSE.Dir) {
 		return ""
 	}
-	return path.Clean(a.LiteFS.Config.FUSE.Dir)
+	return path.Clean(config.FUSE.Dir)
 }

@@ -118,8 +118,10 @@ func checkVariables(c *checker) {
 	}
 }
 
+// noPrimaryRegion tells whether PRIMARY_REGION is set nowhere.
 func (c *checker) noPrimaryRegion() bool {
-	return c.Fly != nil && c.Fly.PrimaryRegion == "" && !c.Fly.Has("primary_region")
+	_, set := c.variable("PRIMARY_REGION")
+	return c.Fly != nil && c.Fly.PrimaryRegion == "" && !c.Fly.Has("primary_region") && !set
 }
 
 // nearName is the variable of Fly's that a wrong name was meant for, by its words.

@@ -41,7 +41,9 @@ func (a *App) machineVariable(name string) (string, bool) {
 	if a.Fly != nil {
 		switch name {
 		case "FLY_REGION", "PRIMARY_REGION":
-			return a.Fly.PrimaryRegion, a.Fly.PrimaryRegion != ""
+			if a.Fly.PrimaryRegion != "" || name == "FLY_REGION" {
+				return a.Fly.PrimaryRegion, a.Fly.PrimaryRegion != ""
+			}
 		case "FLY_APP_NAME":
 			return a.Fly.App, a.Fly.App != ""
 		}
