@@ -100,6 +100,11 @@ func ignored(patterns []ignorePattern, name string) bool {
 	return out
 }
 
+// included tells whether a line, !name, says that the file itself is to be there.
+func included(patterns []ignorePattern, name string) bool {
+	return slices.ContainsFunc(patterns, func(p ignorePattern) bool { return p.include && p.match.MatchString(name) })
+}
+
 // databasePatterns keep local databases from an image.
 var databasePatterns = []string{
 	"**/*.db", "**/*.db-wal", "**/*.db-shm", "**/*.db-journal",
@@ -122,7 +127,7 @@ func checkIgnored(c *checker) {
 		return
 	}
 	for _, name := range c.localDatabases() {
-		if ignored(patterns, name) {
+		if ignored(patterns, name) || included(patterns, name) {
 			continue
 		}
 		l := &lander{finder: finder{app: c.App, stages: c.Docker.Stages(), images: map[int]*flyconf.Image{}, steps: 500}}
@@ -156,8 +161,18 @@ func (c *checker) mendIgnored(f *Finding, name string) {
 			text += "\n" + p
 		}
 	}
-	if patterns, ok := readIgnore([]byte(text)); !ok || !ignored(patterns, name) {
-		return // a line says that it is meant to be there
+	patterns, ok := readIgnore([]byte(text))
+	if !ok || !ignored(patterns, name) {
+		return // it has another ending
+	}
+	for _, s := range c.Docker.Stages() {
+		for _, copied := range s.Image(c.buildArgs()).Copies {
+			for _, source := range copied.Sources {
+				if copied.From == "" && ignored(patterns, path.Clean(strings.TrimPrefix(source.Value, "/"))) {
+					return // another line copies one by its name
+				}
+			}
+		}
 	}
 	f.mend(func(files *Files) error {
 		files.AddIgnore(ignoreReason, databasePatterns...)
@@ -192,7 +207,7 @@ func (c *checker) localDatabases() []string {
 		}
 	}
 	for _, d := range c.databases() {
-		if base := path.Base(d.path); d.strong && databaseFile.MatchString(base) {
+		if base := path.Base(d.path); d.strong && databaseFile.MatchString(base) && !c.isShipped(d) {
 			add(base)
 		}
 	}

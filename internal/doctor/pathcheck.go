@@ -103,15 +103,14 @@ func volumeFor(name string) string {
 // mendPlace moves the database that fly.toml names to the only volume. What was in
 // the old place is gone with every deploy anyway.
 func (c *checker) mendPlace(f *Finding, list []database, d database, to string) {
-	same := 0
-	for _, o := range list {
-		if o.path == d.path || o.path == to {
-			same++
-		}
-	}
 	value := c.Fly.Env[d.from]
-	if same != 1 || len(c.Fly.Mounts) != 1 || d.key != "env."+d.from || d.boot || strings.Count(value, d.path) != 1 || list[0].path != d.path || len(list) != 1 {
+	if len(c.Fly.Mounts) != 1 || d.key != "env."+d.from || strings.Count(value, d.path) != 1 || c.Litestream != nil {
 		return
+	}
+	for _, o := range list {
+		if o.boot || o.from != d.from && (o.path == d.path || o.path == to) {
+			return // what names it too would have to move with it
+		}
 	}
 	f.mend(func(files *Files) error {
 		fly, err := files.Fly()

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 // TestRules checks the repositories of testdata/rules. Each archive has files, and
 // in "want" what is found in them.
 func TestRules(t *testing.T) {
-	for _, file := range ruleArchives(t) {
+	for _, file := range ruleFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			archive, err := txtar.ParseFile(file)
 			if err != nil {
@@ -40,7 +40,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-func ruleArchives(t *testing.T) []string {
+func ruleFiles(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/rules/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -127,7 +127,7 @@ func TestFix(t *testing.T) {
 			}
 		})
 	}
-	for _, file := range ruleArchives(t) {
+	for _, file := range ruleFiles(t) {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -46,9 +46,9 @@ func (c *checker) checkDriver() {
 	if mod == nil || c.Facts == nil {
 		return
 	}
-	parsed, err := modfile.ParseLax("go.mod", mod.Data, nil)
+	parsed, err := modfile.Parse("go.mod", mod.Data, nil)
 	if err != nil {
-		return
+		return // FLY001 is about it
 	}
 	for _, driver := range sqliteDrivers {
 		if slices.ContainsFunc(parsed.Replace, func(r *modfile.Replace) bool { return r.Old.Path == driver.module }) || !c.imports(driver.imports) {

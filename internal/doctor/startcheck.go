@@ -154,7 +154,7 @@ func checkScripts(c *checker) {
 		if at := c.inCommand(cmd); at.File != "" {
 			f.also(at, "starts the script")
 		}
-		f.hint("write exec " + text)
+		f.hint(fmt.Sprintf("put exec before %q", lastPart(text)))
 	}
 	b := c.boot()
 	look(b.script, b.command)
@@ -225,18 +225,23 @@ var notCommands = []string{
 	"if", "for", "while", "case", "until", "else", "elif", "then", "do", "{", "(", "local", "shift", "unset", "mkdir", "chown", "chmod", "rm", "cp",
 }
 
+// lastPart is the last of the commands of a line.
+func lastPart(line string) string {
+	for _, sep := range []string{"&&", ";"} {
+		if i := strings.LastIndex(line, sep); i >= 0 {
+			line = line[i+len(sep):]
+		}
+	}
+	return strings.TrimSpace(line)
+}
+
 // leavesChild tells whether the last line of a script starts a program in the
 // foreground.
 func leavesChild(script, last string) bool {
 	if strings.HasSuffix(last, "&") || strings.ContainsAny(last, "<>|`") || execs.MatchString(last) {
 		return false
 	}
-	for _, sep := range []string{"&&", ";"} {
-		if i := strings.LastIndex(last, sep); i >= 0 {
-			last = strings.TrimSpace(last[i+len(sep):])
-		}
-	}
-	word := shellWord.FindString(last)
+	word := shellWord.FindString(lastPart(last))
 	if word == "" || slices.Contains(notCommands, path.Base(word)) || strings.Contains(word, "=") || slices.Contains([]string{"exec", "wait", "exit"}, word) {
 		return false
 	}
