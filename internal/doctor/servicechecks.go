@@ -232,10 +232,10 @@ type replicating struct {
 
 func (c *checker) replicator() (replicating, bool) {
 	if _, at, ok := c.litestreamCommand(); ok {
-		return replicating{"Litestream may need longer to write the last changes to the backup", at, "Litestream is started here"}, true
+		return replicating{"it may be too short for Litestream to write the last changes to the backup", at, "Litestream is started here"}, true
 	}
 	if c.runsLiteFS() {
-		r := replicating{why: "LiteFS waits for the app to end, then gives the lease back and unmounts, for which that may be too short"}
+		r := replicating{why: "it may be too short for the app to end and LiteFS to give its lease back"}
 		if c.LiteFS != nil {
 			r.at, r.where = c.inFile(&c.LiteFS.TextFile), "LiteFS"
 		}
@@ -258,8 +258,9 @@ func (c *checker) checkGrace(have time.Duration, said string) {
 		return
 	}
 	supervise, ok := c.variable("FLYSQL_SUPERVISE")
-	if !slices.Contains(c.boot().words, "--supervise") && !(ok && supervise.known && truth(supervise.value)) {
-		return
+	stays := ok && supervise.known && truth(supervise.value) || slices.Contains(c.boot().words, "--supervise") || c.runsLiteFS()
+	if !stays {
+		return // the app is alone, and Fly is its only clock
 	}
 	c.report(c.inFly("kill_timeout"), "kill_timeout %s, no longer than the %v that flysql-entrypoint gives the app: Fly stops the machine first", said, grace).
 		hint("make it longer than FLYSQL_GRACE").
