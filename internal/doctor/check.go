@@ -167,10 +167,18 @@ func (c *checker) inLiteFS(key string) Place {
 	return c.at(c.LiteFS.Name, line, col, key)
 }
 
-// inDocker is where an instruction of the Dockerfile begins.
+// inDocker is where an instruction of the Dockerfile begins. What variables hold is
+// not shown: they may be secrets.
 func (c *checker) inDocker(in flyconf.Instruction) Place {
 	line, col := in.Position()
-	return c.at(c.Docker.Name, line, col, "")
+	p := c.at(c.Docker.Name, line, col, "")
+	if in.Name == "ENV" || in.Name == "ARG" {
+		p.Excerpt = ""
+		if strings.Contains(in.Args, "=") { // else a space ends the name
+			p.Excerpt = c.at(c.Docker.Name, line, col, "env."+in.Name).Excerpt
+		}
+	}
+	return p
 }
 
 // inCode is a place that scaffold names: "internal/db/db.go:12".

@@ -58,8 +58,8 @@ func FuzzCheck(f *testing.F) {
 	}
 	dir := f.TempDir()
 	facts := &scaffold.Facts{Mains: []scaffold.Main{
-		{Dir: ".", Binary: "shop", Driver: "modernc.org/sqlite", Database: scaffold.Database{Var: "DB_PATH"}, Port: 8080},
-		{Dir: "cmd/worker", Binary: "worker", Driver: "github.com/mattn/go-sqlite3", Database: scaffold.Database{Literal: "data/app.db", LiteralPlace: "cmd/worker/main.go:9", Flag: "db"}},
+		{Dir: ".", Binary: "shop", Driver: "modernc.org/sqlite", Database: scaffold.Database{Var: "DB_PATH"}, Port: 8080, PortReason: "the app reads PORT", ToHTTPS: "main.go:3"},
+		{Dir: "cmd/worker", Binary: "worker", Driver: "github.com/mattn/go-sqlite3", Database: scaffold.Database{Literal: "data/app.db", LiteralPlace: "cmd/worker/main.go:9", Flag: "db"}, Port: 3000, PortPlace: "cmd/worker/main.go:12", Loopback: true},
 	}}
 	f.Fuzz(func(t *testing.T, kind byte, fly, docker, litefs, litestream, ignore, script, mod string) {
 		files := map[string]string{

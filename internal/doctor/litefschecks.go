@@ -238,9 +238,7 @@ func checkCloud(c *checker) {
 	if !ok {
 		return
 	}
-	at := c.inVariable(v)
-	at.Excerpt = "" // it is a secret
-	f := c.report(at, "%s is for LiteFS Cloud, which ended in October 2024: nothing is backed up", name).
+	f := c.report(c.inVariable(v), "%s is for LiteFS Cloud, which ended in October 2024: nothing is backed up", name).
 		hint("remove it, and back up in another way, such as snapshots or litefs export; where it is a secret too: fly secrets unset " + name)
 	switch {
 	case v.docker.Name == "":
