@@ -267,8 +267,8 @@ func removeENV(name string) func(*Files) error {
 	}
 }
 
-// checkLitestream: FLY413.
-func checkLitestream(c *checker) {
+// checkMovingLease: FLY413.
+func checkMovingLease(c *checker) {
 	config := c.liteFS()
 	if config == nil || config.Lease.Type != "consul" {
 		return

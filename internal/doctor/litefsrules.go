@@ -77,6 +77,6 @@ var litefsRules = []Rule{
 		ID: "FLY413", Severity: Error,
 		Title: "Litestream beside a lease that moves",
 		Why:   "Litestream keeps a node from following when it is demoted, and two primaries in turn write one backup.",
-		check: checkLitestream,
+		check: checkMovingLease,
 	},
 }
