@@ -237,11 +237,12 @@ func port(packages []*goPackage) (port int, reason string, loopback bool) {
 	}
 	for _, list := range [][]string{listens, addresses} {
 		ports := map[int]string{}
+		loopback = len(list) > 0
 		for _, s := range list {
 			m := address.FindStringSubmatch(s)
 			if n, err := strconv.Atoi(m[2]); err == nil && n <= 65535 {
 				ports[n] = s
-				loopback = loopback || m[1] == "localhost" || m[1] == "[::1]" || strings.HasPrefix(m[1], "127.")
+				loopback = loopback && (m[1] == "localhost" || m[1] == "[::1]" || strings.HasPrefix(m[1], "127."))
 			}
 		}
 		if len(ports) != 1 {

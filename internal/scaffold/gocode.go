@@ -24,7 +24,8 @@ type goPackage struct {
 
 	readsPort string   // why it listens on PORT; empty where it does not mention it
 	listens   []string // addresses passed to something that listens
-	listenAt  []string // and where they stand
+	listenAt  []listenPlace
+	elsewhere bool     // something listens on what is no literal
 	addresses []string // other strings that look like one
 	health    map[string]bool
 
@@ -120,12 +121,15 @@ func (p *goFile) inspect(node ast.Node) bool {
 			}
 		}
 		p.listensByFlag(n)
+		p.noteElsewhere(n)
 		if recv, name := called(n); name == "Run" && len(n.Args) == 0 && p.gins[recv] {
 			p.readsPort = "gin's Run() reads PORT"
 		}
 	case *ast.KeyValueExpr:
 		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Addr" {
 			p.listensOn(n.Value)
+			_, literal := n.Value.(*ast.BasicLit)
+			p.elsewhere = p.elsewhere || !literal
 		}
 	case *ast.BasicLit:
 		s := text(n)
@@ -145,7 +149,7 @@ func (p *goFile) inspect(node ast.Node) bool {
 func (p *goFile) listensOn(expr ast.Expr) {
 	if lit, ok := expr.(*ast.BasicLit); ok {
 		if s := text(lit); address.MatchString(s) {
-			p.listens, p.listenAt = append(p.listens, s), append(p.listenAt, p.place(lit))
+			p.listens, p.listenAt = append(p.listens, s), append(p.listenAt, listenPlace{p.place(lit), false})
 		}
 	}
 }
@@ -215,13 +219,13 @@ func (p *goFile) listensByFlag(call *ast.CallExpr) {
 		case !named:
 			named = addressFlag.MatchString(text(lit))
 		case lit.Kind == token.INT && address.MatchString(":"+lit.Value):
-			p.listens, p.listenAt = append(p.listens, ":"+lit.Value), append(p.listenAt, p.place(lit))
+			p.listens, p.listenAt = append(p.listens, ":"+lit.Value), append(p.listenAt, listenPlace{p.place(lit), true})
 			return
 		case address.MatchString(text(lit)):
-			p.listens, p.listenAt = append(p.listens, text(lit)), append(p.listenAt, p.place(lit))
+			p.listens, p.listenAt = append(p.listens, text(lit)), append(p.listenAt, listenPlace{p.place(lit), true})
 			return
 		case address.MatchString(":" + text(lit)):
-			p.listens, p.listenAt = append(p.listens, ":"+text(lit)), append(p.listenAt, p.place(lit))
+			p.listens, p.listenAt = append(p.listens, ":"+text(lit)), append(p.listenAt, listenPlace{p.place(lit), true})
 			return
 		}
 	}

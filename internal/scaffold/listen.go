@@ -2,22 +2,46 @@ package scaffold
 
 import (
 	"go/ast"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// listenPlace is where an address stands that is listened on.
+type listenPlace struct {
+	at   string // "main.go:12"
+	flag bool   // as the default of a flag
+}
+
+// noteElsewhere remembers that something listens on what is no literal: a literal
+// elsewhere may be another port then, as pprof's.
+func (p *goFile) noteElsewhere(call *ast.CallExpr) {
+	if !strings.HasPrefix(lastName(call.Fun), "Listen") || len(call.Args) == 0 {
+		return
+	}
+	for _, arg := range call.Args {
+		if lit, ok := arg.(*ast.BasicLit); ok && address.MatchString(text(lit)) {
+			return
+		}
+	}
+	p.elsewhere = true
+}
 
 // portPlace is where the one address stands that the code gives to what listens;
 // empty where there is none, or PORT decides.
 func portPlace(packages []*goPackage) string {
 	port, place := "", ""
+	elsewhere := slices.ContainsFunc(packages, func(p *goPackage) bool { return p.elsewhere })
 	for _, p := range packages {
 		if p.readsPort != "" {
 			return ""
 		}
 		for i, s := range p.listens {
 			switch m := address.FindStringSubmatch(s); {
+			case elsewhere && !p.listenAt[i].flag:
+				return ""
 			case place == "":
-				port, place = m[2], p.listenAt[i]
+				port, place = m[2], p.listenAt[i].at
 			case m[2] != port:
 				return ""
 			}
