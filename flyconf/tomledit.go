@@ -112,7 +112,7 @@ func (d *Document) Set(path string, value any) error {
 		return fail(err)
 	}
 	p := d.tree.find(steps)
-	if err := p.takes(steps, want); err != nil {
+	if err := errors.Join(p.check(), p.takes(steps, want)); err != nil {
 		return fail(err)
 	}
 	if p.found() {
@@ -138,7 +138,7 @@ func (p *tomlPlace) takes(path []any, want any) error {
 	}
 	asked, _ := path[len(path)-1].(string)
 	used, _ := p.steps[len(p.steps)-1].(string)
-	if _, text := want.(string); p.found() && text && asked != used && p.model().f.is("mb") {
+	if _, text := want.(string); p.found() && text && asked != used && used != p.model().f.name && p.model().f.is("mb") {
 		return fmt.Errorf("the file says %s, which takes a number of megabytes: set that, or remove it first", used)
 	}
 	return nil
@@ -176,6 +176,9 @@ func (d *Document) Remove(path string) error {
 	p := d.tree.find(steps)
 	if !p.found() {
 		return nil
+	}
+	if p.twice != nil {
+		return fail(p.twice)
 	}
 	for p.steps[len(p.steps)-1] == (onlyTable{}) {
 		p.steps, p.nodes = p.steps[:len(p.steps)-1], p.nodes[:len(p.nodes)-1]
