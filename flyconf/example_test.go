@@ -82,3 +82,14 @@ func ExampleConfig_Validate() {
 	// app: "My Shop" is not an app name: use lowercase letters, digits and dashes, and no dash at either end
 	// kill_signal: "TERM" is not one of SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGKILL, SIGSTOP
 }
+
+func ExampleKnownRegions() {
+	for _, r := range flyconf.KnownRegions()[:2] {
+		fmt.Println(r.Code, r.City)
+	}
+	fmt.Println("Miami closed:", flyconf.RegionClosed("mia"))
+	// Output:
+	// ams Amsterdam
+	// arn Stockholm
+	// Miami closed: true
+}

@@ -66,8 +66,8 @@ const (
 //	3 | primary_region = ord
 //	  |                  ^
 //
-// It is empty where the problem has no place in data. Values of [env] and of
-// headers, which may be secrets, are left out; long lines are cut. Excerpt ends
+// It is empty where the problem has no place in data. Values of [env], of
+// headers and of URLs in litefs.yml, which may be secrets, are left out; long lines are cut. Excerpt ends
 // with a newline.
 func (p *Problem) Excerpt(data []byte) string {
 	if p.Line < 1 {
@@ -79,10 +79,9 @@ func (p *Problem) Excerpt(data []byte) string {
 	}
 	before := line[:min(max(p.Col-1, 0), len(line))]
 	after := line[len(before):]
-	if secretKey(p.Key) {
-		if i := strings.IndexAny(after, "=:"); i >= 0 {
-			after = after[:i+1] + " ..."
-		}
+	if i := strings.IndexAny(line, "=:"); i >= 0 && secretKey(p.Key) {
+		// All values of the line: an inline table has several.
+		before, after = line[:min(len(before), i+1)], line[min(len(before), i+1):i+1]+" ..."
 	}
 	left, right := []rune(printable(expandTabs(before))), []rune(printable(expandTabs(after)))
 	lead := ""
@@ -101,7 +100,8 @@ func (p *Problem) Excerpt(data []byte) string {
 
 // secretKey reports whether the value of key is nobody's to show.
 func secretKey(key string) bool {
-	return strings.HasPrefix(key, "env.") || strings.Contains(key, ".headers.") || strings.HasPrefix(key, "build.args.")
+	return strings.HasPrefix(key, "env.") || strings.Contains(key, ".headers.") || strings.HasPrefix(key, "build.args.") ||
+		slices.Contains([]string{"lease.consul.url", "lease.advertise-url", "backup.url", "backup.auth-token"}, key)
 }
 
 func lineOf(text string, number int) (string, bool) {

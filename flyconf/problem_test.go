@@ -25,6 +25,8 @@ func TestExcerpt(t *testing.T) {
 		{"escape sequences", "x\x1b[31m\xff\n", Problem{Line: 1, Col: 1}, "1 | x?[31m?\n  | ^\n"},
 		{"two digits", strings.Repeat("\n", 9) + "a", Problem{Line: 10, Col: 1}, "10 | a\n   | ^\n"},
 		{"a secret", "[env]\n  TOKEN = 'hunter2'\n", Problem{Line: 2, Col: 3, Key: "env.TOKEN"}, "2 |   TOKEN = ...\n  |   ^\n"},
+		{"a secret beside it", "env = {A = 'hunter2', B = 1}\n", Problem{Line: 1, Col: 24, Key: "env.B"}, "1 | env = ...\n  |      ^\n"},
+		{"a secret in a URL", "  url: http://hunter2@$X\n", Problem{Line: 1, Col: 23, Key: "lease.consul.url"}, "1 |   url: ...\n  |       ^\n"},
 		{"a long line", long, Problem{Line: 1, Col: 81},
 			"1 | ..." + strings.Repeat("x", 50) + "HERE" + strings.Repeat("y", 46) + "...\n  |    " + strings.Repeat(" ", 50) + "^\n"},
 	}

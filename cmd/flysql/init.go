@@ -110,7 +110,7 @@ On a terminal, init asks; --yes takes the flags and the defaults instead.`,
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
 	for _, flag := range []string{"region", "regions"} {
-		must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(regions, cobra.ShellCompDirectiveNoFileComp)))
+		must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(regions(), cobra.ShellCompDirectiveNoFileComp)))
 	}
 	must(cmd.RegisterFlagCompletionFunc("mode", cobra.FixedCompletions([]cobra.Completion{"volume\tone machine with a volume", "litefs\tmachines in several regions"}, cobra.ShellCompDirectiveNoFileComp)))
 	for _, flag := range []string{"main", "migrations"} {

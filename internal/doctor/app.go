@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/flysql/flysql/flyconf"
@@ -22,6 +23,8 @@ type App struct {
 
 	Problems []*flyconf.Problem // of reading the files
 	sources  map[string][]byte  // what was read, by name
+	read     reader             // for scripts that the image starts; nil reads none
+	memo     memo
 }
 
 // TextFile is a file as it is.
@@ -62,7 +65,7 @@ var (
 
 // load reads all files.
 func load(read reader, facts *scaffold.Facts) *App {
-	a := &App{Facts: facts, sources: map[string][]byte{}}
+	a := &App{Facts: facts, sources: map[string][]byte{}, read: read}
 	if f := a.first(read, flyNames); f != nil {
 		config, err := flyconf.Parse(f.Name, f.Data)
 		if config == nil {
@@ -93,16 +96,22 @@ func (a *App) loadDocker(read reader) {
 		a.Problems = append(a.Problems, flyconf.Problems(err)...)
 		return
 	}
-	stage, args := d.Final(), map[string]string(nil)
+	stage := d.Final()
 	if a.Fly != nil && a.Fly.Build != nil {
-		args = a.Fly.Build.Args
 		for _, s := range d.Stages() {
 			if target := a.Fly.Build.BuildTarget; target != "" && strings.EqualFold(s.Name, target) {
 				stage = s
 			}
 		}
 	}
-	a.Docker = &DockerFile{*f, d, stage.Image(args)}
+	a.Docker = &DockerFile{*f, d, stage.Image(a.buildArgs())}
+}
+
+func (a *App) buildArgs() map[string]string {
+	if a.Fly == nil || a.Fly.Build == nil {
+		return nil
+	}
+	return a.Fly.Build.Args
 }
 
 // buildFile is a file of [build], or its default. What is outside the repository
@@ -126,7 +135,11 @@ func (a *App) buildFile(key, fallback string) string {
 // loadLiteFS reads litefs.yml. Of its variables only the region is known, and that
 // not here: values that use them are not judged.
 func (a *App) loadLiteFS(read reader) {
-	f := a.first(read, a.copiedFirst("litefs.yml", litefsNames))
+	base, names := "litefs.yml", litefsNames
+	if name := a.configFlag("litefs"); name != "" && path.Base(name) != base {
+		base, names = path.Base(name), nil // another file would be taken for this one
+	}
+	f := a.first(read, a.copiedFirst(base, names))
 	if f == nil {
 		return
 	}
@@ -144,15 +157,37 @@ func (a *App) copiedFirst(base string, names []string) []string {
 	if a.Docker == nil {
 		return names
 	}
-	var out []string
+	var out, renamed []string
 	for _, c := range a.Docker.Image.Copies {
 		for _, s := range c.Sources {
-			if c.From == "" && s.Known && path.Base(s.Value) == base {
-				out = append(out, path.Clean(strings.TrimPrefix(s.Value, "/")))
+			name := path.Clean(strings.TrimPrefix(s.Value, "/"))
+			switch {
+			case c.From != "" || !s.Known:
+			case path.Base(s.Value) == base:
+				out = append(out, name)
+			case len(c.Sources) == 1 && path.Base(c.Destination.Value) == base:
+				renamed = append(renamed, name)
 			}
 		}
 	}
-	return append(out, names...)
+	return slices.Concat(renamed, out, names)
+}
+
+// configFlag is the file that a tool is started with, by its -config; empty where it
+// takes its own default.
+func (a *App) configFlag(tool string) string {
+	commands := []command{a.boot().command}
+	for _, g := range a.groups() {
+		commands = append(commands, g.command)
+	}
+	for _, cmd := range commands {
+		if i := slices.IndexFunc(cmd.words, func(w string) bool { return path.Base(w) == tool }); i >= 0 {
+			if value, ok := flagValue(cmd.words[i:], "config"); ok {
+				return value
+			}
+		}
+	}
+	return ""
 }
 
 // first reads the first of the files that is there.

@@ -145,7 +145,7 @@ func (c *checker) problem(p *flyconf.Problem) {
 	if p.Severity == flyconf.SeverityWarning {
 		f.Severity = Warning
 	}
-	if repair := repairOf(p); repair != nil {
+	if repair := c.repairOf(p); repair != nil {
 		f.mend(repair)
 	}
 }
@@ -171,10 +171,18 @@ func (c *checker) inLiteFS(key string) Place {
 	return c.at(c.LiteFS.Name, line, col, key)
 }
 
-// inDocker is where an instruction of the Dockerfile begins.
+// inDocker is where an instruction of the Dockerfile begins. What variables hold is
+// not shown: they may be secrets.
 func (c *checker) inDocker(in flyconf.Instruction) Place {
 	line, col := in.Position()
-	return c.at(c.Docker.Name, line, col, "")
+	p := c.at(c.Docker.Name, line, col, "")
+	if in.Name == "ENV" || in.Name == "ARG" {
+		p.Excerpt = ""
+		if strings.Contains(in.Args, "=") { // else a space ends the name
+			p.Excerpt = c.at(c.Docker.Name, line, col, "env."+in.Name).Excerpt
+		}
+	}
+	return p
 }
 
 // inCode is a place that scaffold names: "internal/db/db.go:12".

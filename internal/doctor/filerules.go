@@ -36,5 +36,6 @@ var fileRules = []Rule{
 		ID: "FLY007", Severity: Warning,
 		Title: "go.mod has no go line",
 		Why:   "flyctl panics on it when it looks at the app, and the Go command assumes Go 1.16.",
+		check: checkGoLine,
 	},
 }

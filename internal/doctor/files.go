@@ -115,3 +115,45 @@ func (f *Files) changed() map[string][]byte {
 	}
 	return out
 }
+
+// filesText is what the files hold at a time.
+type filesText struct{ fly, docker, litefs, ignore []byte }
+
+func (f *Files) text() filesText {
+	var t filesText
+	if f.fly != nil {
+		t.fly = f.fly.Bytes()
+	}
+	if f.docker != nil {
+		t.docker = f.docker.Bytes()
+	}
+	if f.litefs != nil {
+		t.litefs = f.litefs.Bytes()
+	}
+	t.ignore = f.ignore
+	return t
+}
+
+// restore takes back what was done since. A file that was opened since then is
+// opened anew when it is asked for.
+func (f *Files) restore(t filesText) {
+	if t.fly == nil || f.fly != nil && string(f.fly.Bytes()) != string(t.fly) {
+		f.fly = nil
+		if t.fly != nil {
+			f.fly, _ = flyconf.ParseDocument(f.app.Fly.Name, t.fly) // it was one before
+		}
+	}
+	if t.docker == nil || f.docker != nil && string(f.docker.Bytes()) != string(t.docker) {
+		f.docker = nil
+		if t.docker != nil {
+			f.docker, _ = flyconf.ParseDockerfile(f.app.Docker.Name, t.docker)
+		}
+	}
+	if t.litefs == nil || f.litefs != nil && string(f.litefs.Bytes()) != string(t.litefs) {
+		f.litefs = nil
+		if t.litefs != nil {
+			f.litefs, _ = flyconf.ParseLiteFSDocument(f.app.LiteFS.Name, t.litefs)
+		}
+	}
+	f.ignore = t.ignore
+}

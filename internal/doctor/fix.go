@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/scaffold"
 )
 
@@ -17,19 +16,24 @@ type Fixes struct {
 }
 
 // Fix mends what has one right answer, in memory. Repairs can show more that can
-// be mended, so it goes on until nothing changes.
+// be mended, so it goes on until nothing changes, or until it has mended more than
+// anybody's files need.
 func (r *Report) Fix() (*Fixes, error) {
-	const rounds = 5
+	const rounds, most = 5, 200
 	fixes := &Fixes{After: r}
 	content := map[string][]byte{}
 	for range rounds {
 		files := &Files{app: fixes.After.app}
 		fixes.Refused = nil
+		made := 0
 		for _, f := range fixes.After.Findings {
-			if f.repair == nil {
+			if f.repair == nil || made == most {
 				continue
 			}
+			made++
+			before := files.text()
 			if err := f.repair(files); err != nil {
+				files.restore(before) // whole or not at all
 				fixes.Refused = append(fixes.Refused, fmt.Errorf("%s: %s: %w", f.Place, f.Rule.ID, err))
 			}
 		}
@@ -61,10 +65,4 @@ func (r *Report) Fix() (*Fixes, error) {
 	}
 	fixes.Changes = changes
 	return fixes, nil
-}
-
-// repairOf is how a problem that flyconf found is mended; nil where there is no one
-// right answer.
-func repairOf(p *flyconf.Problem) func(*Files) error {
-	return nil
 }

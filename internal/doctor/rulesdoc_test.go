@@ -23,7 +23,7 @@ var (
 	exampleBlock = regexp.MustCompile("(?ms)^(Bad|Good):\n\n```txtar\n(.*?)^```$")
 )
 
-func readSections(t *testing.T) []section {
+func readSections(t testing.TB) []section {
 	t.Helper()
 	data, err := os.ReadFile("../../docs/rules.md")
 	if err != nil {

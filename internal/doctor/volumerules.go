@@ -36,16 +36,19 @@ var volumeRules = []Rule{
 		ID: "FLY209", Severity: Error,
 		Title: "more than one machine, and nothing that copies the database",
 		Why:   "Each machine has a volume of its own: the second one has a second, empty database, and requests reach one or the other.",
+		check: checkMachines,
 	},
 	{
 		ID: "FLY210", Severity: Warning,
 		Title: "one volume, and nobody thought of copies",
 		Why:   "A volume is on one host. When that fails, what is left is Fly's daily snapshot, kept for 5 days unless told otherwise.",
+		check: checkCopies,
 	},
 	{
 		ID: "FLY211", Severity: Error,
 		Title: "a process group uses the database without a volume",
 		Why:   "It has a machine of its own, whose database is another one, on a disk that vanishes.",
+		check: checkGroupVolumes,
 	},
 	{
 		ID: "FLY212", Severity: Error,
@@ -56,6 +59,7 @@ var volumeRules = []Rule{
 		ID: "FLY213", Severity: Warning,
 		Title: "a volume that has no room to grow",
 		Why:   "With a limit at or below its size, the volume never grows.",
+		check: checkGrowth,
 	},
 	{
 		ID: "FLY214", Severity: Error,
@@ -66,11 +70,13 @@ var volumeRules = []Rule{
 		ID: "FLY215", Severity: Warning,
 		Title: "no snapshots and no backup",
 		Why:   "With scheduled_snapshots = false, and nothing else that copies the database, one broken disk is the end of it.",
+		check: checkSnapshots,
 	},
 	{
 		ID: "FLY216", Severity: Note,
 		Title: "snapshot settings reach new volumes only",
 		Why:   "fly deploy sets them when it makes a volume; those that exist keep what they have.",
+		check: checkNewVolumes,
 	},
 	{
 		ID: "FLY217", Severity: Error,

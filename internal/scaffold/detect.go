@@ -157,6 +157,7 @@ func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 		m.Notes = append(m.Notes, fts5Note(code.fts5))
 	}
 	m.Migrates = selfMigration(packages)
+	m.PortPlace, m.ToHTTPS = portPlace(packages, code), redirects(packages)
 	m.Health = "/"
 	for _, route := range []string{"/healthz", "/health", "/up"} {
 		if slices.ContainsFunc(packages, func(p *goPackage) bool { return p.health[route] }) {

@@ -149,7 +149,7 @@ use (
 					m.Health = "/"
 				}
 			}
-			if diff := cmp.Diff(&tt.want, got, cmpopts.IgnoreFields(Facts{}, "Dir", "Tools"), cmpopts.IgnoreFields(Main{}, "Driver"), cmpopts.IgnoreFields(Database{}, "Path")); diff != "" {
+			if diff := cmp.Diff(&tt.want, got, cmpopts.IgnoreFields(Facts{}, "Dir", "Tools"), cmpopts.IgnoreFields(Main{}, "Driver", "PortPlace"), cmpopts.IgnoreFields(Database{}, "Path")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -169,6 +169,7 @@ func TestDetectPort(t *testing.T) {
 		{"the one that listens", `x(":6060"); y(":6061"); http.ListenAndServe(":3000", nil)`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
 		{"loopback", `http.ListenAndServe("127.0.0.1:3000", nil)`, Main{Port: 3000, PortReason: `the code has "127.0.0.1:3000"`, Loopback: true}},
 		{"localhost", `http.ListenAndServe("localhost:3000", nil)`, Main{Port: 3000, PortReason: `the code has "localhost:3000"`, Loopback: true}},
+		{"localhost or not", `http.ListenAndServe(":3000", nil); http.ListenAndServe("localhost:3000", nil)`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
 		{"two", `http.ListenAndServe(":3000", nil); http.ListenAndServe("localhost:3001", nil)`, Main{Port: 8080}},
 		{"none", ``, Main{Port: 8080}},
 		{"flag", `flag.String("addr", ":3000", "where to listen")`, Main{Port: 3000, PortReason: `the code has ":3000"`}},
@@ -201,7 +202,7 @@ func TestDetectPort(t *testing.T) {
 			if tt.want.PortReason != "" {
 				tt.want.PortReason += ", main.go:2"
 			}
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Main{}, "Dir", "Binary", "Health")); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(Main{}, "Dir", "Binary", "Health", "PortPlace")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

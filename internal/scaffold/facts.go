@@ -70,6 +70,11 @@ type Main struct {
 	ReadsPort  bool   // PORT, or one of PortVars, decides what it listens on
 	Loopback   bool   // it listens on localhost only, where Fly's proxy cannot reach it
 
+	// PortPlace is where the code gives the port to what listens, "main.go:12";
+	// empty where Port comes from elsewhere, or is a guess by other strings.
+	PortPlace string
+	ToHTTPS   string // where it redirects http to https by X-Forwarded-Proto, "main.go:12"; empty where it does not
+
 	Health string // the path that answers whether it is well; "/" where there is no better
 
 	// Migrations are the directories that may hold its SQL migrations. More than

@@ -24,9 +24,11 @@ type goPackage struct {
 	imports map[string]bool
 	health  map[string]bool
 
-	code     goCode
-	embeds   []string // where SQL files are embedded, "db.go:7"
-	migrates []string // where a migration library is told to migrate
+	code      goCode
+	elsewhere bool     // something listens on what is no literal
+	toHTTPS   string   // where it redirects http to https, "main.go:12"
+	embeds    []string // where SQL files are embedded, "db.go:7"
+	migrates  []string // where a migration library is told to migrate
 }
 
 // goFile is a file while it is read into its package.
@@ -96,6 +98,7 @@ func readGo(root *os.Root, ctx *build.Context, name string, packages map[string]
 	}
 	f := &goFile{goPackage: pkg, name: name, files: set, gins: map[string]bool{}, structs: map[*ast.StructType]string{}}
 	f.readEmbeds(file)
+	f.readRedirect(file)
 	ast.Inspect(file, f.inspect)
 	ast.Inspect(file, f.inspectDatabase)
 }
@@ -118,6 +121,7 @@ func (p *goFile) inspect(node ast.Node) bool {
 		return false
 	}
 	p.inspectPort(node)
+	p.noteElsewhere(node)
 	if lit, ok := node.(*ast.BasicLit); ok {
 		if m := healthRoute.FindStringSubmatch(text(lit)); m != nil {
 			p.health[m[1]] = true

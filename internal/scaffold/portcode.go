@@ -191,7 +191,7 @@ func (c *goCode) port() listening {
 
 // onePort takes a port over where all of the list have the same.
 func onePort(list []located, l *listening) {
-	port, reason, loopback := 0, "", false
+	port, reason, loopback := 0, "", true
 	for _, at := range list {
 		m := address.FindStringSubmatch(at.text)
 		n, err := strconv.Atoi(m[2])
@@ -204,7 +204,7 @@ func onePort(list []located, l *listening) {
 		if port == 0 {
 			port, reason = n, fmt.Sprintf("the code has %q, %s", at.text, at.place)
 		}
-		loopback = loopback || m[1] == "localhost" || m[1] == "[::1]" || strings.HasPrefix(m[1], "127.")
+		loopback = loopback && (m[1] == "localhost" || m[1] == "[::1]" || strings.HasPrefix(m[1], "127."))
 	}
 	if port != 0 {
 		l.port, l.reason, l.loopback = port, reason, loopback
