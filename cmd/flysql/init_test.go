@@ -67,6 +67,11 @@ func TestInitJSON(t *testing.T) {
 		},
 		"written": false,
 		"next":    []any{"fly apps create shop", "fly deploy --ha=false", "fly logs"},
+		"steps": []any{
+			map[string]any{"command": "fly apps create shop", "why": "once; if the name is taken: flysql init --app OTHER --force"},
+			map[string]any{"command": "fly deploy --ha=false", "why": "one machine; the first deploy makes its volume"},
+			map[string]any{"command": "fly logs", "why": "the boot, step by step"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

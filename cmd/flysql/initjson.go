@@ -27,6 +27,12 @@ type initJSON struct {
 	Notes      []string       `json:"notes"`
 	Written    bool           `json:"written"`
 	Next       []string       `json:"next"`
+	Steps      []initStepJSON `json:"steps"` // next, with what each is for
+}
+
+type initStepJSON struct {
+	Command string `json:"command"`
+	Why     string `json:"why"`
 }
 
 type initFileJSON struct {
@@ -45,7 +51,7 @@ func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, 
 		Mode: string(a.Mode), ModeBefore: string(a.From), ProxyPort: a.Proxy,
 		Regions: append([]string{}, a.Regions...), Workers: append([]string{}, a.Workers...), Main: a.Main, Command: a.Command, Port: a.Port, Migrations: a.Migrations,
 		Files: []initFileJSON{}, Notes: append([]string{}, plan.Notes...),
-		Written: written, Next: []string{},
+		Written: written, Next: []string{}, Steps: []initStepJSON{},
 	}
 	if a.Migrations == scaffold.NoMigrations {
 		out.Migrations = ""
@@ -63,6 +69,7 @@ func writeInitJSON(w io.Writer, plan *scaffold.Plan, changes *scaffold.Changes, 
 	}
 	for _, s := range plan.Next {
 		out.Next = append(out.Next, s.Command)
+		out.Steps = append(out.Steps, initStepJSON{s.Command, s.Why})
 	}
 	return encodeJSON(w, out)
 }

@@ -14,6 +14,7 @@ import (
 // Addition is what init would add to a Dockerfile that it did not write. The file
 // stays the user's: the addition is shown, and made only when that is asked for.
 type Addition struct {
+	Name       string   // of the file
 	Stage      []string // lines of a stage that builds flysql-entrypoint
 	Copy       []string // COPY lines of the last stage
 	Packages   []string // of the distribution, which the last stage must have
@@ -40,7 +41,7 @@ const bootComment = "# flysql-entrypoint boots the app: it checks the volume, ru
 // to returns the Dockerfile with the addition. Where all is there, that is the
 // file itself. It is an error where the file cannot be read or added to.
 func (a *Addition) to(data []byte) ([]byte, error) {
-	file, err := flyconf.ParseDockerfile("Dockerfile", data)
+	file, err := flyconf.ParseDockerfile(a.Name, data)
 	if err != nil {
 		return nil, shown(err, data)
 	}
@@ -53,7 +54,7 @@ func (a *Addition) to(data []byte) ([]byte, error) {
 		err = a.boot(file)
 	}
 	if err != nil {
-		return nil, err
+		return nil, shown(err, file.Bytes())
 	}
 	return file.Bytes(), nil
 }
@@ -98,7 +99,7 @@ func (a *Addition) boot(file *flyconf.Dockerfile) error {
 		lines += "# It starts as root, gives the volume's files to FLYSQL_USER, and runs the app as\n# that user.\nUSER root\n"
 		env = append(env, "FLYSQL_USER="+user)
 	}
-	install, err := installLine(image, a.Packages)
+	install, err := a.install(image)
 	if err != nil {
 		return err
 	}
@@ -192,11 +193,11 @@ func freeStage(file *flyconf.Dockerfile, want string) string {
 	return name
 }
 
-// installLine is a RUN that installs what the image lacks of the packages; empty
-// where it has them all.
-func installLine(image *flyconf.Image, packages []string) (string, error) {
+// install is a RUN that installs what the image lacks of the packages; empty where
+// it has them all.
+func (a *Addition) install(image *flyconf.Image) (string, error) {
 	var missing []string
-	for _, name := range packages {
+	for _, name := range a.Packages {
 		if !slices.ContainsFunc(image.Packages, func(s flyconf.Setting) bool { return s.Value == name }) {
 			missing = append(missing, name)
 		}
@@ -207,7 +208,10 @@ func installLine(image *flyconf.Image, packages []string) (string, error) {
 	list := strings.Join(missing, " ")
 	switch base := image.Base.Value; {
 	case base == "scratch" || strings.Contains(base, "distroless"):
-		return "", fmt.Errorf("Dockerfile:%d: the image is made from %s, which cannot have %s: build its last stage on a distribution, such as debian:bookworm-slim", image.Base.Instruction.Line, base, list)
+		return "", &flyconf.Problem{
+			File: a.Name, Line: image.Base.Instruction.Line, Col: 1, Key: "FROM",
+			Message: fmt.Sprintf("%s cannot have %s: build the last stage on a distribution, such as debian:bookworm-slim", base, list),
+		}
 	case strings.Contains(base, "alpine"):
 		return "RUN apk add --no-cache " + list + "\n", nil
 	}
@@ -268,7 +272,7 @@ func (a *Addition) mendRest(file *flyconf.Dockerfile, lines, env []string) error
 			env = append(env, "FLYSQL_USER="+user)
 		}
 	}
-	install, err := installLine(image, a.Packages)
+	install, err := a.install(image)
 	if err != nil {
 		return err
 	}

@@ -184,11 +184,18 @@ func CheckSizeGB(n int) error {
 
 // checkDB says why the database cannot lie where the answers have it.
 func (a Answers) checkDB() error {
-	err := checkDB(a.DB, a.dir())
-	if err != nil && a.Mode == LiteFS && path.IsAbs(a.DB) && !within(a.DB, a.dir()) {
+	if a.Mode != LiteFS {
+		return checkDB(a.DB, a.dir())
+	}
+	if path.IsAbs(a.DB) && !within(a.DB, a.dir()) {
 		return fmt.Errorf("%q is not in LiteFS's directory, %s: what is written elsewhere is not copied to the other machines; use %s/%s", a.DB, a.dir(), a.dir(), path.Base(a.DB))
 	}
-	return err
+	for _, suffix := range []string{"-pos", "-lock"} {
+		if strings.HasSuffix(a.DB, suffix) {
+			return fmt.Errorf("%q: LiteFS names its own files with %s; choose another ending, such as .db", a.DB, suffix)
+		}
+	}
+	return checkDB(a.DB, a.dir())
 }
 
 // checkDB says why a database cannot lie at db: it must be on the volume, and

@@ -39,7 +39,7 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	// What is wrong with the Dockerfile matters only where there is nothing else
 	// to go by; Compare looks at it too.
 	var dockerErr error
-	f.Docker, dockerErr = readDocker(root)
+	f.Docker, dockerErr = readDocker(root, f.dockerPath())
 	requires, err := f.readModule(root)
 	if errors.Is(err, errNoModule) && dockerErr != nil {
 		return nil, dockerErr

@@ -28,24 +28,24 @@ type Docker struct {
 }
 
 // readDocker looks at the Dockerfile, if there is one.
-func readDocker(root *os.Root) (*Docker, error) {
-	data, err := readSmall(root, "Dockerfile")
+func readDocker(root *os.Root, name string) (*Docker, error) {
+	data, err := readSmall(root, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case errors.Is(err, errTooLarge), errors.Is(err, errBinary):
-		return nil, fmt.Errorf("the Dockerfile %w", err)
+		return nil, fmt.Errorf("the Dockerfile, %s, %w", name, err)
 	case err != nil:
-		return nil, fmt.Errorf("read the Dockerfile: %w", err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	file, err := flyconf.ParseDockerfile("Dockerfile", data)
+	file, err := flyconf.ParseDockerfile(name, data)
 	if err != nil {
 		return nil, shown(err, data)
 	}
 	image := file.Final().Image(nil)
 	d := &Docker{Written: byInit(data), Ready: ready(image), User: appUser(image)}
 	d.Command = commandOf(image)
-	d.Port, d.Place = exposed(file)
+	d.Port, d.Place = exposed(file, name)
 	return d, nil
 }
 
@@ -86,7 +86,7 @@ func commandOf(image *flyconf.Image) string {
 }
 
 // exposed is the one port that the last stage exposes.
-func exposed(file *flyconf.Dockerfile) (port int, place string) {
+func exposed(file *flyconf.Dockerfile, name string) (port int, place string) {
 	image := file.Final().Image(nil)
 	if len(image.Ports) != 1 || !image.Ports[0].Known {
 		return 0, ""
@@ -96,7 +96,7 @@ func exposed(file *flyconf.Dockerfile) (port int, place string) {
 	if err != nil || n < 1 || n > 65535 || protocol != "" && protocol != "tcp" {
 		return 0, ""
 	}
-	return n, fmt.Sprintf("Dockerfile:%d", image.Ports[0].Instruction.Line)
+	return n, fmt.Sprintf("%s:%d", name, image.Ports[0].Instruction.Line)
 }
 
 // ready tells whether an image starts by flysql-entrypoint.

@@ -51,7 +51,7 @@ func TestAdditionToDockerfile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.add.Stage = []string{"FROM x AS " + stageName}
+			tt.add.Name, tt.add.Stage = "Dockerfile", []string{"FROM x AS " + stageName}
 			got := added(t, &tt.add, tt.in)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -86,11 +86,12 @@ func TestAdditionRefused(t *testing.T) {
 		{"an instruction that is none", "FROM a\nRUNN x\n", "Dockerfile:2:1: ", Addition{}},
 		{"all problems, each with its line", "FROM a\nRUNN x\nCOPY y\n", "3 | COPY y\n  | ^", Addition{}},
 		{"a heredoc without an end", "FROM a\nRUN <<EOF\nx\n", "Dockerfile:2:", Addition{}},
-		{"nothing to install with", "FROM scratch\nCMD [\"x\"]\n", "Dockerfile:1: the image is made from scratch, which cannot have fuse3", Addition{Packages: []string{"fuse3"}}},
+		{"nothing to install with", "FROM scratch\nCMD [\"x\"]\n", "Dockerfile:1:1: FROM: scratch cannot have fuse3", Addition{Packages: []string{"fuse3"}}},
 		{"init's own, undone", "# Written by flysql init; yours to edit.\nFROM a\n", "is no longer as flysql init wrote it", Addition{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			tt.add.Name = "Dockerfile"
 			out, err := tt.add.to([]byte(tt.in))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %q, %v; want the error %s", out, err, tt.want)

@@ -121,7 +121,7 @@ func (f *Facts) dockerFile(a Answers, m Main, fl Flysql) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	file := File{Path: "Dockerfile", Edit: addition, Marked: true, Adds: f.Foreign != nil}
+	file := File{Path: f.dockerPath(), Edit: addition, Marked: true, Adds: f.Foreign != nil}
 	if f.Foreign != nil {
 		return file, nil
 	}
@@ -134,6 +134,14 @@ func (f *Facts) dockerFile(a Answers, m Main, fl Flysql) (File, error) {
 	}
 	file.Own = append(file.Own, other)
 	return file, nil
+}
+
+// dockerPath is where the Dockerfile lies: where fly.toml says so, or in the root.
+func (f *Facts) dockerPath() string {
+	if f.Fly != nil && f.Fly.Dockerfile != "" {
+		return f.Fly.Dockerfile
+	}
+	return "Dockerfile"
 }
 
 // otherMode are the answers as they were, or would be, in the other mode.
@@ -156,7 +164,7 @@ func (f *Facts) addition(a Answers, m Main, fl Flysql) (*Addition, error) {
 	}
 	d := dockerfile{GoImage: "golang:" + newerRelease(f.GoVersion, oldest) + "-bookworm"}
 	build := "RUN " + d.BuildEnv(false) + "go build " + d.BuildFlags() + " -o bin/flysql-entrypoint "
-	add := &Addition{Command: a.command()}
+	add := &Addition{Name: f.dockerPath(), Command: a.command()}
 	if f.Foreign == nil {
 		add.Default = []string{m.Binary}
 	}

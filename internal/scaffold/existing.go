@@ -22,6 +22,8 @@ type Existing struct {
 	SizeGB              int
 	Port                int
 	Env                 map[string]string
+	Dockerfile          string            // the one that is built, where it is another than Dockerfile
+	Image               string            // an image that is deployed, where none is built
 	Release             string            // a release_command that looks like a migration
 	Processes           map[string]string // its process groups; nil where it has none
 	Web                 string            // the group that takes requests; empty where it has none
@@ -92,6 +94,12 @@ func parseFly(data []byte) *Existing {
 			}
 		}
 	}
+	if b := config.Build; b != nil {
+		e.Image = b.Image
+		if b.Dockerfile != "" {
+			e.Dockerfile = path.Clean(b.Dockerfile)
+		}
+	}
 	if d := config.Deploy; d != nil && migratingCommand.MatchString(d.ReleaseCommand) {
 		e.Release = d.ReleaseCommand
 	}
@@ -107,6 +115,9 @@ func answersIn(config *flyconf.Config) error {
 		if p.Severity == flyconf.SeverityError && unanswered.MatchString(p.Key) && !missing {
 			list = append(list, p)
 		}
+	}
+	if b := config.Build; b != nil && b.Dockerfile != "" && (!plainPath.MatchString(b.Dockerfile) || !inside(b.Dockerfile)) {
+		list = append(list, fmt.Errorf("fly.toml builds %q: flysql init takes a file in this repository, named with letters, digits, dots, dashes and underscores", b.Dockerfile))
 	}
 	for _, m := range config.Mounts {
 		if m.Destination != "" && !plainMount.MatchString(path.Clean(m.Destination)) {

@@ -215,8 +215,8 @@ func (e *flyEditor) processes() {
 		e.take("processes")
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.config.Processes)) {
-		if e.config.Processes[name] != e.Groups[name] {
-			e.set(flyconf.PathOf("processes", name), e.Groups[name])
+		if command, ok := e.Groups[name]; ok && command != e.config.Processes[name] {
+			e.set(flyconf.PathOf("processes", name), command)
 		}
 	}
 }
@@ -239,10 +239,7 @@ func (e *flyEditor) mounts() {
 		at = 0 // it is for a group that there is not
 	}
 	if at < 0 {
-		e.take(fmt.Sprintf("mounts[%d]", len(e.config.Mounts)))
-		if n := len(e.config.Mounts); n > 0 {
-			e.takeFrom(fmt.Sprintf("mounts[%d]", n), "mounts[0]")
-		}
+		e.takeFrom(fmt.Sprintf("mounts[%d]", len(e.config.Mounts)), "mounts[0]")
 		return
 	}
 	m, key := e.config.Mounts[at], fmt.Sprintf("mounts[%d].", at)
@@ -293,13 +290,16 @@ func (e *flyEditor) services() {
 		return
 	}
 	if service != nil {
-		e.service("http_service", service.Processes, service.AutoStop, service.AutoStart)
+		e.service("http_service", service.Processes)
+		e.awake("http_service", service.AutoStop, service.AutoStart)
 		e.checks()
 	}
 	for i, s := range list {
+		key := fmt.Sprintf("services[%d]", i)
 		if service == nil && s.InternalPort == list[0].InternalPort {
-			e.service(fmt.Sprintf("services[%d]", i), s.Processes, s.AutoStop, s.AutoStart)
+			e.service(key, s.Processes)
 		}
+		e.awake(key, s.AutoStop, s.AutoStart)
 	}
 	if service == nil {
 		e.serviceChecks(list[0].HTTPChecks)
@@ -318,11 +318,16 @@ func (e *flyEditor) serviceChecks(checks []flyconf.ServiceHTTPCheck) {
 }
 
 // service mends one that the app answers.
-func (e *flyEditor) service(key string, processes []string, stop string, start *bool) {
+func (e *flyEditor) service(key string, processes []string) {
 	e.set(key+".internal_port", e.Answers.listens())
 	if e.Web != "" && len(processes) == 0 {
 		e.set(key+".processes", []string{e.Web})
 	}
+}
+
+// awake keeps the proxy from stopping and starting machines of LiteFS, for any
+// service.
+func (e *flyEditor) awake(key, stop string, start *bool) {
 	if e.Answers.Mode != LiteFS {
 		return
 	}

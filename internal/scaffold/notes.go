@@ -56,6 +56,9 @@ func (f *Facts) flyNotes(a Answers, m Main) []string {
 	if e.Err != nil {
 		return append(list, "nothing of the present fly.toml could be taken over: "+e.Err.Error())
 	}
+	if e.Image != "" {
+		add("fly.toml deploys the image %s, and nothing is built: remove build.image, or build that image by the Dockerfile here, since it must start by flysql-entrypoint", e.Image)
+	}
 	if e.Release != "" {
 		then := "flysql-entrypoint migrates at boot, on the machine that has the volume"
 		switch {
