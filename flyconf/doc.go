@@ -1,10 +1,11 @@
 // Package flyconf reads, checks and writes the files that tell Fly.io how to run
 // an app: fly.toml, the Dockerfile, and LiteFS's litefs.yml.
 //
-// ParseDockerfile gives a Dockerfile's stages and instructions, and edits single
-// instructions, leaving every other byte. ParseLiteFS gives a litefs.yml as LiteFS
-// understands it, and ParseLiteFSDocument edits one, comments kept. Of fly.toml,
-// this package has no editor yet: Render writes it anew.
+// Parse gives a fly.toml as flyctl understands it, ParseDocument edits one,
+// comments, order and layout kept, and Render writes one anew. ParseDockerfile
+// gives a Dockerfile's stages and instructions, and edits single instructions,
+// leaving every other byte. ParseLiteFS gives a litefs.yml as LiteFS understands
+// it, and ParseLiteFSDocument edits one, comments kept.
 //
 // It is not a client of Fly's API and never touches the network, and it does not
 // look at the app: what belongs into the file is its caller's to decide.
@@ -32,6 +33,19 @@
 //	for _, p := range cfg.Problems() {
 //		fmt.Printf("%s: %v\n%s", p.Severity, p, p.Excerpt(text))
 //	}
+//
+// A Document is the file's own text. Edits of it change only the lines that must
+// change, in whatever form they are written, and none where the file says the same
+// already:
+//
+//	doc, err := flyconf.ParseDocument("fly.toml", text)
+//	if err != nil {
+//		return err
+//	}
+//	if err := doc.Set("mounts[0].initial_size", "3GB"); err != nil {
+//		return err
+//	}
+//	text = doc.Bytes()
 //
 // What is accepted follows flyctl's own reading of the file
 // (https://fly.io/docs/reference/configuration/), with one exception: values that

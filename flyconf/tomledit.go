@@ -102,7 +102,7 @@ func (d *Document) find(path string) (*tomlPlace, bool) {
 //
 // mounts[1] beside a single [mounts] makes that [[mounts]], as TOML wants it.
 func (d *Document) Set(path string, value any) error {
-	fail := func(err error) error { return fmt.Errorf("set %s in %s: %w", path, d.name, err) }
+	fail := func(err error) error { return fmt.Errorf("set %s in %s: %w", printable(path), d.name, err) }
 	steps, err := parsePath(path)
 	if err != nil {
 		return fail(err)
@@ -112,7 +112,7 @@ func (d *Document) Set(path string, value any) error {
 		return fail(err)
 	}
 	p := d.tree.find(steps)
-	if err := p.takes(steps, want); err != nil {
+	if err := errors.Join(p.check(), p.takes(steps, want)); err != nil {
 		return fail(err)
 	}
 	if p.found() {
@@ -138,7 +138,7 @@ func (p *tomlPlace) takes(path []any, want any) error {
 	}
 	asked, _ := path[len(path)-1].(string)
 	used, _ := p.steps[len(p.steps)-1].(string)
-	if _, text := want.(string); p.found() && text && asked != used && p.model().f.is("mb") {
+	if _, text := want.(string); p.found() && text && asked != used && used != p.model().f.name && p.model().f.is("mb") {
 		return fmt.Errorf("the file says %s, which takes a number of megabytes: set that, or remove it first", used)
 	}
 	return nil
@@ -168,7 +168,7 @@ func (p *tomlPlace) asWritten(want any) any {
 // with its lines and the comments between and behind them. Comments above it stay.
 // What is not there is no error.
 func (d *Document) Remove(path string) error {
-	fail := func(err error) error { return fmt.Errorf("remove %s from %s: %w", path, d.name, err) }
+	fail := func(err error) error { return fmt.Errorf("remove %s from %s: %w", printable(path), d.name, err) }
 	steps, err := parsePath(path)
 	if err != nil {
 		return fail(err)
@@ -176,6 +176,9 @@ func (d *Document) Remove(path string) error {
 	p := d.tree.find(steps)
 	if !p.found() {
 		return nil
+	}
+	if p.twice != nil {
+		return fail(p.twice)
 	}
 	for p.steps[len(p.steps)-1] == (onlyTable{}) {
 		p.steps, p.nodes = p.steps[:len(p.steps)-1], p.nodes[:len(p.nodes)-1]
@@ -206,7 +209,7 @@ func (d *Document) Remove(path string) error {
 // or of a table's header; text has no "#". It changes nothing where that comment
 // stands there already.
 func (d *Document) Comment(path, text string) error {
-	fail := func(err error) error { return fmt.Errorf("comment %s in %s: %w", path, d.name, err) }
+	fail := func(err error) error { return fmt.Errorf("comment %s in %s: %w", printable(path), d.name, err) }
 	p, ok := d.find(path)
 	if !ok {
 		return fail(errors.New("it is not in the file"))

@@ -68,6 +68,7 @@ type tomlPlace struct {
 	steps  []any // string, int or onlyTable, in the file's words
 	nodes  []*tomlNode
 	models []modelSpot // for all steps
+	twice  error       // the file has two names of one key on the way
 }
 
 func (p *tomlPlace) found() bool      { return len(p.nodes) == len(p.steps)+1 }
@@ -90,8 +91,12 @@ func (t *tomlTree) find(path []any) *tomlPlace {
 			next, names := model.key(s)
 			p.models = append(p.models, next)
 			for _, name := range append([]string{s}, names...) {
-				if child == nil && !lost && n.names[name] != nil {
+				switch {
+				case lost || n.names[name] == nil || n.names[name] == child:
+				case child == nil:
 					child, step = n.names[name], name
+				default:
+					p.twice = fmt.Errorf("the file has both %s and %s, which flyctl reads as the same: keep one of them by hand", child.key, name)
 				}
 			}
 		case int:
@@ -114,8 +119,8 @@ func (t *tomlTree) find(path []any) *tomlPlace {
 
 // check reports why nothing can be put where a path leads to.
 func (p *tomlPlace) check() error {
-	if p.found() {
-		return nil
+	if p.twice != nil || p.found() {
+		return p.twice
 	}
 	n, model, at := p.node(), p.model(), len(p.nodes)-1
 	here := pathOfSteps(p.steps[:at])
@@ -131,11 +136,11 @@ func (p *tomlPlace) check() error {
 		switch {
 		case n.isTable() && model.single() && s == 1, n.isList() && s == len(n.list):
 		case n.isTable() && model.single():
-			return fmt.Errorf("%s has one element: add [1] first", here)
+			return fmt.Errorf("%s has no element [1]: add that first", here)
 		case n.isTable() && model.tables():
 			return fmt.Errorf("%s is a table where flyctl wants a list: set %s to a list first", here, here)
 		case n.isList():
-			return fmt.Errorf("%s has %d elements: add [%d] first", here, len(n.list), len(n.list))
+			return fmt.Errorf("%s has no element [%d]: add that first", here, len(n.list))
 		default:
 			return fmt.Errorf("%s is not a list", here)
 		}
@@ -159,5 +164,5 @@ func pathOfSteps(steps []any) string {
 	if len(plain) == 0 {
 		return "the file"
 	}
-	return PathOf(plain...)
+	return printable(PathOf(plain...))
 }

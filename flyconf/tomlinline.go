@@ -178,36 +178,3 @@ func (e *tomlEdit) tableText(n *tomlNode, have, want map[string]any, model model
 	}
 	return e.compose(n, slots)
 }
-
-// tomlPair is an element of an old list and one of a new list that it becomes; -1
-// where there is none.
-type tomlPair struct{ old, new int }
-
-// align pairs the elements of lists: the same at the start and the end, and what
-// is between in order.
-func align(have, want []any) []tomlPair {
-	var pairs []tomlPair
-	start := 0
-	for start < min(len(have), len(want)) && samePlain(have[start], want[start]) {
-		pairs = append(pairs, tomlPair{start, start})
-		start++
-	}
-	end := 0
-	for end < min(len(have), len(want))-start && samePlain(have[len(have)-1-end], want[len(want)-1-end]) {
-		end++
-	}
-	for i := start; i < max(len(have), len(want))-end; i++ {
-		pair := tomlPair{i, i}
-		if i >= len(have)-end {
-			pair.old = -1
-		}
-		if i >= len(want)-end {
-			pair.new = -1
-		}
-		pairs = append(pairs, pair)
-	}
-	for i := end; i > 0; i-- {
-		pairs = append(pairs, tomlPair{len(have) - i, len(want) - i})
-	}
-	return pairs
-}

@@ -108,9 +108,11 @@ func (n *tomlNode) allLines(lines []*tomlLine) []*tomlLine {
 	return lines
 }
 
-// apply makes the splices.
+// apply makes the splices. Lines that are new go before what is replaced behind them.
 func (e *tomlEdit) apply() ([]byte, error) {
-	slices.SortStableFunc(e.splices, func(a, b tomlSplice) int { return cmp.Compare(a.start, b.start) })
+	slices.SortStableFunc(e.splices, func(a, b tomlSplice) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(min(1, a.end-a.start), min(1, b.end-b.start)))
+	})
 	w := &tomlSplicer{edit: e}
 	for _, s := range e.splices {
 		if s.start < w.pos && s.end > s.start && !s.cut {

@@ -11,12 +11,14 @@ import (
 type tomlStyle struct {
 	keys   string // how far keys are indented below their header
 	tables string // how far a table is indented below the one around it
-	apart  bool   // blank lines stand between tables
+	apart  bool   // blank lines stand before tables
+	inner  bool   // and before tables in tables
 }
 
 func newTOMLStyle(e *tomlEdit) tomlStyle {
 	s := tomlStyle{keys: "  ", tables: "  ", apart: true}
-	keys, tables, headers, spaced := false, false, 0, 0
+	keys, tables := false, false
+	var outer, inner [2]int // headers without and with a blank line above them
 	for i, line := range e.tree.lines {
 		if !line.header {
 			if above := headerAbove(e.tree.lines, i); above != nil && !keys {
@@ -24,11 +26,14 @@ func newTOMLStyle(e *tomlEdit) tomlStyle {
 			}
 			continue
 		}
-		if i > 0 {
-			headers++
-			if at := e.blockStart(line); at > 0 && e.blank(e.lineStart(at-1)) {
-				spaced++
-			}
+		count := &outer
+		if len(line.keys) > 1 {
+			count = &inner
+		}
+		if at := e.blockStart(line); at > 0 && e.blank(e.lineStart(at-1)) {
+			count[1]++
+		} else if i > 0 {
+			count[0]++
 		}
 		if len(line.keys) > 1 && !tables {
 			indent := e.indent(line.start)
@@ -38,8 +43,17 @@ func newTOMLStyle(e *tomlEdit) tomlStyle {
 	if keys && !tables {
 		s.tables = s.keys
 	}
-	s.apart = headers == 0 || spaced > 0
+	s.apart = outer[1] > 0 || outer[0] == 0
+	s.inner = inner[1] > 0 || inner[0] == 0 && s.apart
 	return s
+}
+
+// between reports whether a blank line belongs before the table of a path.
+func (s tomlStyle) between(path string) bool {
+	if depthOf(path) > 0 {
+		return s.inner
+	}
+	return s.apart
 }
 
 // headerAbove is the header just above a key, or nil.

@@ -8,9 +8,6 @@ import (
 
 // set makes what a place leads to want.
 func (e *tomlEdit) set(p *tomlPlace, want any) error {
-	if err := p.check(); err != nil {
-		return err
-	}
 	if i := p.outer(); i >= 0 {
 		n := p.nodes[i]
 		text, err := e.inlineAt(n, plainAt(e.tree.values, p.steps[:i]), p.steps[i:], p.models[i], want)
@@ -22,7 +19,11 @@ func (e *tomlEdit) set(p *tomlPlace, want any) error {
 	}
 	n, have := p.node(), plainAt(e.tree.values, p.steps[:len(p.nodes)-1])
 	if p.found() {
-		return e.setNode(n, have, want, p.model())
+		anew, err := e.setNode(n, have, want, p.model())
+		if err == nil && anew {
+			err = e.add(n.parent, []string{n.key}, map[string]any{n.key: want}, p.models[len(p.models)-2])
+		}
+		return err
 	}
 	rest := p.rest()
 	inner := plainWith(nil, rest[1:], want)
@@ -38,82 +39,97 @@ func (e *tomlEdit) set(p *tomlPlace, want any) error {
 	return e.addElement(n.list[len(n.list)-1], inner, p.model().element())
 }
 
-// setNode makes what the file has want.
-func (e *tomlEdit) setNode(n *tomlNode, have, want any, model modelSpot) error {
+// setNode makes what the file has want. anew says that it took it out, to be added
+// as something else.
+func (e *tomlEdit) setNode(n *tomlNode, have, want any, model modelSpot) (anew bool, err error) {
 	if samePlain(have, want) {
-		return nil
+		return false, nil
 	}
 	table, isTable := want.(map[string]any)
-	list, _ := want.([]any)
 	isList := hasTables(want) && !isTable
+	header := n.line != nil || n.parent == nil
 	switch {
 	case n.inline():
 		text, err := e.valueText(n, have, want, model)
 		if err != nil {
-			return err
+			return false, err
 		}
 		e.replaceValue(n, text)
-		return nil
+		return false, nil
+	case n.kind == tomlTable && isTable && (header || len(table) > 0):
+		return false, e.setTable(n, have.(map[string]any), table, model)
+	case n.parent.kind == tomlTables:
+		return false, errors.New("is a table of a list: it takes a table, not " + describe(want))
 	case n.kind == tomlTables && isList:
-		return e.setElements(n, have.([]any), list, model.element())
-	case n.kind == tomlTable && isTable && (n.line != nil || n.parent == nil || len(table) > 0):
-		return e.setTable(n, have.(map[string]any), table, model)
-	case n.kind == tomlTable && isList && n.line != nil:
-		if err := e.toList(n); err != nil {
-			return err
-		}
-		if err := e.setTable(n, have.(map[string]any), list[0].(map[string]any), model.element()); err != nil {
-			return err
-		}
-		for _, item := range list[1:] {
-			if err := e.addElement(n, item, model.element()); err != nil {
-				return err
-			}
-		}
-		return nil
+		return false, e.setElements(n, have.([]any), want.([]any), model.element())
+	case n.kind == tomlTable && isList && header:
+		return false, e.tableToList(n, have.(map[string]any), want.([]any), model.element())
 	case n.kind == tomlTables && isTable:
-		first := n.list[0]
-		for _, other := range n.list[1:] {
-			e.cut(other)
-		}
-		e.replace(tomlSpan{first.line.start, first.line.end}, e.text(first.line.start+1, first.line.end-1))
-		return e.setTable(first, have.([]any)[0].(map[string]any), table, model)
-	case n.parent == nil || n.key == "" && n.parent.kind == tomlTables:
-		return errors.New("is a table: it takes keys, not " + describe(want))
+		return false, e.listToTable(n, have.([]any), table, model)
 	}
 	e.cut(n)
-	return e.add(n.parent, []string{n.key}, map[string]any{n.key: want}, modelSpot{})
+	return true, nil
+}
+
+// tableToList makes the header of a table that of a list's first element.
+func (e *tomlEdit) tableToList(n *tomlNode, have map[string]any, want []any, model modelSpot) error {
+	if err := e.toList(n); err != nil {
+		return err
+	}
+	if err := e.setTable(n, have, want[0].(map[string]any), model); err != nil {
+		return err
+	}
+	for _, item := range want[1:] {
+		if err := e.addElement(n, item, model); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listToTable makes the header of a list's first element that of the one table.
+func (e *tomlEdit) listToTable(n *tomlNode, have []any, want map[string]any, model modelSpot) error {
+	first := n.list[0]
+	for _, other := range n.list[1:] {
+		e.cut(other)
+	}
+	header := tomlSpan{first.line.start, first.line.end}
+	e.replace(header, e.text(header.start+1, header.end-1))
+	return e.setTable(first, have[0].(map[string]any), want, model)
 }
 
 // setTable makes a table hold want.
 func (e *tomlEdit) setTable(n *tomlNode, have, want map[string]any, model modelSpot) error {
+	added := map[string]bool{}
 	for _, child := range n.list {
-		next, _ := model.key(child.key)
-		if w, ok := want[child.key]; !ok {
+		w, wanted := want[child.key]
+		if !wanted {
 			e.cut(child)
-		} else if err := e.setNode(child, have[child.key], w, next); err != nil {
+			continue
+		}
+		next, _ := model.key(child.key)
+		anew, err := e.setNode(child, have[child.key], w, next)
+		if err != nil {
 			return err
 		}
+		added[child.key] = anew
 	}
-	var added []string
-	for _, name := range namesInOrder(want, model) {
-		if n.names[name] == nil {
-			added = append(added, name)
-		}
-	}
-	return e.add(n, added, want, model)
+	names := slices.DeleteFunc(namesInOrder(want, model), func(name string) bool {
+		return n.names[name] != nil && !added[name]
+	})
+	return e.add(n, names, want, model)
 }
 
 // setElements makes an array of tables hold want.
 func (e *tomlEdit) setElements(n *tomlNode, have, want []any, model modelSpot) error {
-	last := n.list[0]
+	var last *tomlNode // the element before; nil for the first
 	for _, pair := range align(have, want) {
 		var err error
 		switch {
 		case pair.new < 0:
 			e.cut(n.list[pair.old])
 		case pair.old < 0:
-			err = e.addElement(last, want[pair.new], model)
+			err = e.addBeside(n, last, want[pair.new], model)
 		default:
 			last = n.list[pair.old]
 			table := want[pair.new].(map[string]any)
@@ -142,17 +158,31 @@ func (e *tomlEdit) toList(n *tomlNode) error {
 
 // addElement puts an element of an array of tables behind another one.
 func (e *tomlEdit) addElement(behind *tomlNode, v any, model modelSpot) error {
+	return e.addBeside(nil, behind, v, model)
+}
+
+// addBeside puts an element of an array of tables behind another one, or before
+// all of n.
+func (e *tomlEdit) addBeside(n, behind *tomlNode, v any, model modelSpot) error {
 	table, ok := v.(map[string]any)
 	if !ok {
 		return errors.New("is a list of tables: its elements are no other values")
 	}
-	path, indent, keys := e.pathText(behind), e.indent(behind.line.start), e.style.keys
-	if len(behind.lines) > 0 {
-		e.style.keys = deeper(indent, e.indent(behind.lines[0].start))
+	like := behind
+	if like == nil {
+		like = n.list[0]
+	}
+	path, indent, keys := e.pathText(like), e.indent(like.line.start), e.style.keys
+	if len(like.lines) > 0 {
+		e.style.keys = deeper(indent, e.indent(like.lines[0].start))
 	}
 	lines := e.sectionTable("[["+path+"]]", path, indent, table, model)
 	e.style.keys = keys
-	e.insertTable(e.after(behind.lastLine()), lines)
+	at := e.blockStart(like.line)
+	if behind != nil {
+		at = e.after(behind.lastLine())
+	}
+	e.insertTable(at, path, lines)
 	return nil
 }
 
@@ -175,47 +205,58 @@ func (e *tomlEdit) add(n *tomlNode, names []string, values map[string]any, model
 	}
 	for _, name := range tables {
 		next, _ := model.key(name)
-		e.insertTable(at, e.section(path+quoteKey(name), e.tableIndent(n), values[name], next))
+		inner := path + quoteKey(name)
+		e.insertTable(at, inner, e.section(inner, e.tableIndent(n), values[name], next))
 	}
 	return nil
 }
 
 // addKeys puts keys into a table, behind those that it has.
 func (e *tomlEdit) addKeys(n *tomlNode, names []string, values map[string]any) {
-	var beside []*tomlLine
-	prefix, indent, at, header := "", "", 0, ""
+	at := e.keyPlace(n)
+	var lines []string
+	if at.header != "" {
+		lines = append(lines, at.header)
+	}
+	for _, name := range names {
+		lines = e.flatten(lines, at.indent, e.dottedPrefix(n)+quoteKey(name), values[name], n.dotted, at.beside)
+	}
+	apart := at.apart && e.style.apart
+	e.insert(at.offset, apart && at.header != "", apart, lines...)
+}
+
+// tomlKeyPlace is where new keys of a table go.
+type tomlKeyPlace struct {
+	offset int
+	indent string
+	header string      // that the table needs first
+	beside []*tomlLine // the keys whose layout they take
+	apart  bool        // a table follows
+}
+
+func (e *tomlEdit) keyPlace(n *tomlNode) tomlKeyPlace {
+	behind := func(line *tomlLine, indent string, beside []*tomlLine) tomlKeyPlace {
+		return tomlKeyPlace{offset: e.lineEnd(line.end), indent: e.indent(line.start) + indent, beside: beside}
+	}
 	switch {
 	case n.dotted:
 		line, _ := n.dottedLine()
-		prefix, indent, at = e.dottedPrefix(n), e.indent(line.start), e.lineEnd(line.end)
-		beside = []*tomlLine{line}
+		return behind(line, "", []*tomlLine{line})
 	case len(n.lines) > 0:
-		last := n.lines[len(n.lines)-1]
-		beside, indent, at = n.lines, e.indent(last.start), e.lineEnd(last.end)
+		return behind(n.lines[len(n.lines)-1], "", n.lines)
 	case n.line != nil:
-		indent, at = e.indent(n.line.start)+e.style.keys, e.lineEnd(n.line.end)
+		return behind(n.line, e.style.keys, nil)
 	case len(e.tree.lines) == 0:
-		at = len(e.buf)
+		return tomlKeyPlace{offset: len(e.buf)}
 	case n.parent == nil:
-		at = e.blockStart(e.tree.lines[0])
-	default:
-		first := n.firstLine()
-		indent, at = e.indent(first.start), e.blockStart(first)
-		if len(first.keys) > 1 {
-			indent = strings.TrimSuffix(indent, e.style.tables)
-		}
-		header = indent + "[" + e.pathText(n) + "]"
-		indent += e.style.keys
+		return tomlKeyPlace{offset: e.blockStart(e.tree.lines[0]), apart: true}
 	}
-	var lines []string
-	if header != "" {
-		lines = append(lines, header)
+	first := n.firstLine() // of a table in it
+	indent := strings.TrimSuffix(e.indent(first.start), e.style.tables)
+	return tomlKeyPlace{
+		offset: e.blockStart(first), apart: true,
+		indent: indent + e.style.keys, header: indent + "[" + e.pathText(n) + "]",
 	}
-	for _, name := range names {
-		lines = e.flatten(lines, indent, prefix+quoteKey(name), values[name], n.dotted, beside)
-	}
-	apart := e.style.apart && len(beside) == 0 && n.line == nil && len(e.tree.lines) > 0
-	e.insert(at, apart && header != "", apart, lines...)
 }
 
 // flatten writes a key and its value as lines, one for each dotted key.
@@ -230,8 +271,9 @@ func (e *tomlEdit) flatten(lines []string, indent, key string, v any, dotted boo
 	return lines
 }
 
-func (e *tomlEdit) insertTable(at int, lines []string) {
-	e.insert(at, e.style.apart, e.style.apart, lines...)
+func (e *tomlEdit) insertTable(at int, path string, lines []string) {
+	apart := e.style.between(path)
+	e.insert(at, apart, apart, lines...)
 }
 
 // tableIndent is how far the header of a new table in n is indented.

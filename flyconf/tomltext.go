@@ -74,7 +74,7 @@ func (e *tomlEdit) section(path, indent string, v any, model modelSpot) []string
 	if list, ok := v.([]any); ok {
 		var lines []string
 		for i, item := range list {
-			if i > 0 && e.style.apart {
+			if i > 0 && e.style.between(path) {
 				lines = append(lines, "")
 			}
 			lines = append(lines, e.sectionTable("[["+path+"]]", path, indent, item.(map[string]any), model.element())...)
@@ -99,7 +99,7 @@ func (e *tomlEdit) sectionTable(header, path, indent string, table map[string]an
 		if !hasTables(table[name]) {
 			continue
 		}
-		if len(lines) > 0 && e.style.apart {
+		if len(lines) > 0 && e.style.inner {
 			lines = append(lines, "")
 		}
 		next, _ := model.key(name)
