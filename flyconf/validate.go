@@ -167,10 +167,11 @@ func (c *Config) validateMounts(p *problems) {
 	if _, old := c.Extra["processes"]; old {
 		return // a form of [processes] that is not read
 	}
+	standard := c.DefaultGroup()
 	for _, group := range c.Groups() {
 		first := -1
 		for i, m := range c.Mounts {
-			if !slices.Contains(m.Processes, group) && !(len(m.Processes) == 0 && group == c.DefaultGroup()) {
+			if !slices.Contains(m.Processes, group) && !(len(m.Processes) == 0 && group == standard) {
 				continue
 			}
 			switch {

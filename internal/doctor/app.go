@@ -84,8 +84,8 @@ func load(read reader, facts *scaffold.Facts) *App {
 
 // loadDocker reads the Dockerfile and the stage that fly.toml builds.
 func (a *App) loadDocker(read reader) {
-	if a.Fly != nil && a.Fly.Build != nil && a.Fly.Build.Image != "" {
-		return // nothing is built
+	if a.Fly != nil && a.Fly.Build != nil && (a.Fly.Build.Image != "" || a.Fly.Build.Builder != "" || a.Fly.Build.Builtin != "") {
+		return // it is not what is built
 	}
 	f := a.first(read, []string{a.buildFile("dockerfile", "Dockerfile")})
 	if f == nil {

@@ -153,10 +153,33 @@ func (c *checker) problem(p *flyconf.Problem) {
 // at is a place of a file that was read.
 func (c *checker) at(file string, line, col int, key string) Place {
 	p := Place{File: file, Line: line, Col: col, Key: key}
-	if data, ok := c.sources[file]; ok {
-		p.Excerpt = (&flyconf.Problem{File: file, Line: line, Col: col, Key: key}).Excerpt(data)
+	if lines := c.sourceLines(file); line >= 1 && line <= len(lines) {
+		p.Excerpt = excerpt(lines[line-1], p)
 	}
 	return p
+}
+
+// sourceLines splits a file that was read, once: there can be thousands of findings.
+func (a *App) sourceLines(file string) []string {
+	data, ok := a.sources[file]
+	if !ok {
+		return nil
+	}
+	if a.memo.lines == nil {
+		a.memo.lines = map[string][]string{}
+	}
+	if a.memo.lines[file] == nil {
+		a.memo.lines[file] = strings.SplitAfter(string(data), "\n")
+	}
+	return a.memo.lines[file]
+}
+
+// excerpt is flyconf's, of one line instead of a file.
+func excerpt(line string, p Place) string {
+	text := (&flyconf.Problem{File: p.File, Line: 1, Col: p.Col, Key: p.Key}).Excerpt([]byte(line))
+	shown, mark, _ := strings.Cut(text, "\n")
+	number := strconv.Itoa(p.Line)
+	return number + strings.TrimPrefix(shown, "1") + "\n" + strings.Repeat(" ", len(number)-1) + mark
 }
 
 // inFly is where a key stands in fly.toml, or else where it belongs.

@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"errors"
 	"net/url"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -58,9 +60,13 @@ func (a *App) readsVariable(name string) bool {
 // LiteFS's proxy waits for one, litefs.yml. What depends on something unknown is
 // not among them.
 func (c *checker) databases() []database {
+	if c.memo.looked {
+		return c.memo.databases
+	}
+	c.memo.looked = true
 	var out []database
 	for _, v := range c.env() {
-		if d, ok := c.variableDatabase(v); ok {
+		if d, ok := c.variableDatabase(v); ok && len(out) < maxDatabases {
 			out = append(out, d)
 		}
 	}
@@ -69,8 +75,12 @@ func (c *checker) databases() []database {
 			out = append(out, d)
 		}
 	}
+	c.memo.databases = out
 	return out
 }
+
+// maxDatabases bounds the variables that are looked at, far above any app's.
+const maxDatabases = 50
 
 func (c *checker) variableDatabase(v variable) (database, bool) {
 	if !v.known || !c.isDatabaseVariable(v.name) || v.name == "FLYSQL_DB" && !c.boot().flysql {
@@ -213,8 +223,9 @@ func (c *checker) litestreamDatabases() []database {
 		return nil
 	}
 	var out []database
-	for _, n := range litestreamPaths(c.Litestream.Data) {
-		if name, ok := c.databasePath(n.Value, true); ok {
+	nodes, _ := litestreamPaths(c.Litestream.Data) // checkLitestream reports what is wrong
+	for _, n := range nodes {
+		if name, ok := c.databasePath(n.Value, true); ok && len(out) < maxDatabases {
 			out = append(out, database{path: name, from: "Litestream", at: c.at(c.Litestream.Name, n.Line, n.Column, "")})
 		}
 	}
@@ -222,22 +233,53 @@ func (c *checker) litestreamDatabases() []database {
 }
 
 // litestreamPaths are the values of dbs[].path.
-func litestreamPaths(data []byte) (out []*yaml.Node) {
-	defer func() { _ = recover() }() // the library, on a file that anybody wrote
+func litestreamPaths(data []byte) (out []*yaml.Node, err error) {
+	defer func() {
+		if recover() != nil { // the library, on a file that anybody wrote
+			out, err = nil, errors.New("yaml: the library that reads it cannot")
+		}
+	}()
 	var doc yaml.Node
-	if yaml.Unmarshal(data, &doc) != nil || len(doc.Content) == 0 {
-		return nil
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, err
+	}
+	if len(doc.Content) == 0 {
+		return nil, nil
 	}
 	list := yamlChild(doc.Content[0], "dbs")
 	if list == nil || list.Kind != yaml.SequenceNode {
-		return nil
+		return nil, nil
 	}
 	for _, item := range list.Content {
 		if n := yamlChild(item, "path"); n != nil && n.Kind == yaml.ScalarNode {
 			out = append(out, n)
 		}
 	}
-	return out
+	return out, nil
+}
+
+var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// checkLitestream reports a litestream.yml that is not YAML. flyconf does so for the
+// other files.
+func checkLitestream(c *checker) {
+	if c.Litestream == nil {
+		return
+	}
+	_, err := litestreamPaths(c.Litestream.Data)
+	if err == nil {
+		return
+	}
+	m := yamlErrorLine.FindStringSubmatch(err.Error())
+	if m == nil {
+		m = []string{"", ""}
+	}
+	line, _ := strconv.Atoi(m[1]) // 0: the file as a whole
+	why := err.Error()[len(m[0]):]
+	if strings.Contains(why, "anchor") {
+		why = "an alias (*) of an anchor (&) that is not in the file"
+	}
+	c.report(c.at(c.Litestream.Name, line, min(line, 1), ""), "is not valid YAML: %s", why)
 }
 
 func yamlChild(n *yaml.Node, key string) *yaml.Node {

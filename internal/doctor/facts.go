@@ -34,7 +34,10 @@ type memo struct {
 	builds map[string]string // the package's directory, by the name of the program
 	liteFS *flyconf.LiteFS
 
-	document *flyconf.Document
+	databases []database
+	looked    bool // databases has been filled
+	document  *flyconf.Document
+	lines     map[string][]string // of the sources
 }
 
 // maxGroups bounds the process groups that are looked at, far above any app's.
@@ -283,7 +286,8 @@ func (a *App) program(g group) *scaffold.Main {
 			}
 		}
 	}
-	if len(a.Facts.Mains) == 1 && a.Fly != nil && len(a.Fly.Groups()) == 1 {
+	// The one program that the image builds, or that a builder finds.
+	if len(a.Facts.Mains) == 1 && a.Fly != nil && len(a.Fly.Groups()) == 1 && (a.Docker == nil || a.mentions("go build") || a.mentions("go install")) {
 		return &a.Facts.Mains[0]
 	}
 	return nil

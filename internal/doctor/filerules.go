@@ -6,6 +6,7 @@ var fileRules = []Rule{
 		ID: "FLY001", Severity: Error,
 		Title: "a file cannot be read",
 		Why:   "Nothing that stands in it has any effect, and Fly refuses the deploy.",
+		check: checkLitestream,
 	},
 	{
 		ID: "FLY002", Severity: Error,

@@ -16,16 +16,16 @@ type Fixes struct {
 }
 
 // Fix mends what has one right answer, in memory. Repairs can show more that can
-// be mended, so it goes on until nothing changes, or until it has mended more than
-// anybody's files need.
+// be mended, so it goes on until nothing changes, or until it has made more repairs
+// than anybody's files need.
 func (r *Report) Fix() (*Fixes, error) {
-	const rounds, most = 5, 200
+	const rounds, most = 5, 100
+	made := 0
 	fixes := &Fixes{After: r}
 	content := map[string][]byte{}
 	for range rounds {
 		files := &Files{app: fixes.After.app}
 		fixes.Refused = nil
-		made := 0
 		for _, f := range fixes.After.Findings {
 			if f.repair == nil || made == most {
 				continue

@@ -32,7 +32,7 @@ var (
 func ignores(name string, data []byte) []*ignoreComment {
 	var out []*ignoreComment
 	lines := strings.Split(string(data), "\n")
-	head := headLines(lines)
+	head, below := headLines(lines), belowComments(lines)
 	for i, line := range lines {
 		m := ignoreMark.FindStringSubmatch(strings.TrimRight(line, "\r"))
 		if m == nil {
@@ -49,9 +49,7 @@ func ignores(name string, data []byte) []*ignoreComment {
 		case whole && i < head:
 			c.first, c.last = 0, len(lines)
 		case whole:
-			for c.last < len(lines) && isComment(lines[c.last-1]) {
-				c.last++
-			}
+			c.last = below[i]
 		}
 		out = append(out, c)
 	}
@@ -70,6 +68,19 @@ func headLines(lines []string) int {
 		}
 	}
 	return 0
+}
+
+// belowComments gives for each line the number of the first one from there on that is
+// no comment, or of the last line.
+func belowComments(lines []string) []int {
+	out := make([]int, len(lines))
+	for i := len(lines) - 1; i >= 0; i-- {
+		out[i] = i + 1
+		if i+1 < len(lines) && isComment(lines[i]) {
+			out[i] = out[i+1]
+		}
+	}
+	return out
 }
 
 func isComment(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), "#") }

@@ -216,7 +216,7 @@ func checkUser(c *checker) {
 		number++
 		text := strings.TrimSpace(line)
 		m := dropsRoot.FindStringSubmatch(text)
-		if m == nil || strings.HasPrefix(text, "#") || strings.HasPrefix(strings.TrimSpace(m[2]), "root") {
+		if m == nil || strings.HasPrefix(text, "#") || strings.HasPrefix(text, "echo ") || strings.HasPrefix(strings.TrimSpace(m[2]), "root") {
 			continue
 		}
 		c.report(c.at(b.script.Name, number, 1, ""), "the script starts as root, and %s makes the app another user, who may not write to the volume: %s belongs to root", m[1], c.Fly.Mounts[0].Destination).

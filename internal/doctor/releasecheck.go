@@ -134,10 +134,14 @@ func (c *checker) migratingLine(script *TextFile) (*TextFile, int) {
 	return script, 0
 }
 
-// checkEntrypoint reports a script that touches the database wherever it is
+// checkEntrypoint reports an ENTRYPOINT that touches the database wherever it is
 // started, where Fly starts it without a volume too.
 func checkEntrypoint(c *checker) {
 	if c.Fly == nil || len(c.Fly.Mounts) == 0 {
+		return
+	}
+	if c.boot().litefs {
+		c.checkLiteFSEverywhere()
 		return
 	}
 	script := c.boot().script
@@ -154,6 +158,22 @@ func checkEntrypoint(c *checker) {
 		f.also(c.inFly(w.key), "started by way of the ENTRYPOINT, without a volume")
 	}
 	f.hint(`begin the script with: if [ -n "$RELEASE_COMMAND$FLY_TEST_COMMAND" ]; then exec "$@"; fi`)
+}
+
+// checkLiteFSEverywhere reports LiteFS on machines that have no volume.
+func (c *checker) checkLiteFSEverywhere() {
+	without := c.withoutVolume()
+	if len(without) == 0 {
+		return
+	}
+	f := c.report(c.inCommand(c.boot().command), "the ENTRYPOINT starts LiteFS on machines that have no volume too, for %s: a node with an empty disk joins the cluster", without[0].what)
+	if without[0].key == "console_command" {
+		f.Severity = Warning // nothing but a person starts it
+	}
+	for _, w := range without {
+		f.also(c.inFly(w.key), "started by way of the ENTRYPOINT, without a volume")
+	}
+	f.hint("let flysql-entrypoint start LiteFS, which it does not on these machines, or a script that looks at RELEASE_COMMAND and FLY_TEST_COMMAND first")
 }
 
 type withoutVolume struct{ key, what string }

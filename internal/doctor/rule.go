@@ -53,19 +53,25 @@ type Rule struct {
 
 // Rules returns all rules in the order of their IDs.
 func Rules() []Rule {
-	all := slices.Concat(fileRules, bootRules, volumeRules, pathRules, litefsRules, serviceRules)
+	all := slices.Concat(tables()...)
 	slices.SortFunc(all, func(a, b Rule) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 
+func tables() [][]Rule {
+	return [][]Rule{fileRules, bootRules, volumeRules, pathRules, litefsRules, serviceRules}
+}
+
 // RuleByID finds a rule; false where there is none of that ID.
 func RuleByID(id string) (Rule, bool) {
-	all := Rules()
-	i := slices.IndexFunc(all, func(r Rule) bool { return r.ID == id })
-	if i < 0 {
-		return Rule{}, false
+	for _, table := range tables() {
+		for _, r := range table {
+			if r.ID == id {
+				return r, true
+			}
+		}
 	}
-	return all[i], true
+	return Rule{}, false
 }
 
 // DocURL is where the rule's section is. Its last part is what GitHub makes of the
