@@ -66,15 +66,16 @@ func (f *Facts) env(a Answers, m Main) map[string]string {
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) + "s" }
 
 func mount(a Answers) flyconf.Mount {
-	return flyconf.Mount{
-		Source:                     a.volume(),
-		Destination:                a.mount(),
-		InitialSizeGB:              a.SizeGB,
-		AutoExtendThresholdPercent: 80,
-		AutoExtendIncrementGB:      1,
-		AutoExtendLimitGB:          growthLimitGB(a.SizeGB),
-		SnapshotRetentionDays:      14,
+	m := flyconf.Mount{
+		Source:                a.volume(),
+		Destination:           a.mount(),
+		InitialSizeGB:         a.SizeGB,
+		SnapshotRetentionDays: 14,
 	}
+	if limit := growthLimitGB(a.SizeGB); limit > a.SizeGB { // else it cannot grow
+		m.AutoExtendThresholdPercent, m.AutoExtendIncrementGB, m.AutoExtendLimitGB = 80, 1, limit
+	}
+	return m
 }
 
 func httpService(a Answers, m Main) *flyconf.HTTPService {
