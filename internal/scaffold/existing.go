@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,7 @@ type Existing struct {
 	Port                int
 	Env                 map[string]string
 	Dockerfile          string            // the one that is built, where it is another than Dockerfile
+	Builder             string            // what builds the image instead of a Dockerfile
 	Image               string            // an image that is deployed, where none is built
 	Release             string            // a release_command that looks like a migration
 	Processes           map[string]string // its process groups; nil where it has none
@@ -76,7 +78,7 @@ func parseFly(data []byte) *Existing {
 		web = processes[0]
 	}
 	mounts := config.GroupMounts(web)
-	if len(mounts) == 0 {
+	if len(mounts) == 0 && len(config.Processes) == 0 {
 		mounts = config.Mounts // of a group that does not exist
 	}
 	if len(mounts) == 1 {
@@ -95,7 +97,7 @@ func parseFly(data []byte) *Existing {
 		}
 	}
 	if b := config.Build; b != nil {
-		e.Image = b.Image
+		e.Image, e.Builder = b.Image, cmp.Or(b.Builder, b.Builtin)
 		if b.Dockerfile != "" {
 			e.Dockerfile = path.Clean(b.Dockerfile)
 		}

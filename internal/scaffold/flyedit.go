@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -62,13 +63,15 @@ func (e *FlyEdit) to(data []byte) ([]byte, error) {
 	}
 	editor := &flyEditor{FlyEdit: e, doc: doc, whole: whole, config: config}
 	editor.top()
+	editor.build()
 	editor.deploy()
 	editor.env()
 	editor.processes()
 	editor.mounts()
 	editor.services()
 	if editor.err != nil {
-		return nil, editor.err
+		// What is wrong with the file says it better.
+		return nil, cmp.Or(e.valid(before, before), editor.err)
 	}
 	return doc.Bytes(), e.valid(before, doc.Bytes())
 }
@@ -148,6 +151,28 @@ func (e *flyEditor) top() {
 	}
 }
 
+// build has the image built by the Dockerfile.
+func (e *flyEditor) build() {
+	if b := e.config.Build; b == nil || b.Builder == "" && b.Builtin == "" {
+		return
+	}
+	for _, key := range []string{"builder", "buildpacks", "builtin", "settings"} {
+		e.remove("build." + key)
+	}
+	e.removeEmpty("build")
+}
+
+// removeEmpty takes a table out that holds nothing any more.
+func (e *flyEditor) removeEmpty(key string) {
+	if e.err != nil {
+		return
+	}
+	rest, _ := e.doc.Get(key)
+	if table, ok := rest.(map[string]any); ok && len(table) == 0 {
+		e.remove(key)
+	}
+}
+
 // deploy takes out what cannot be used with a volume.
 func (e *flyEditor) deploy() {
 	d := e.config.Deploy
@@ -163,11 +188,7 @@ func (e *flyEditor) deploy() {
 	for _, key := range []string{"release_command", "release_command_timeout", "release_command_vm"} {
 		e.remove("deploy." + key)
 	}
-	if rest, ok := e.doc.Get("deploy"); ok && e.err == nil {
-		if table, ok := rest.(map[string]any); ok && len(table) == 0 {
-			e.remove("deploy")
-		}
-	}
+	e.removeEmpty("deploy")
 }
 
 // env has the variables name the database and the port. What stands around the
@@ -362,44 +383,4 @@ func (e *flyEditor) checks() {
 	case e.Answers.Mode != LiteFS && litefs >= 0: // there is nobody to answer it
 		e.remove(fmt.Sprintf("http_service.checks[%d]", litefs))
 	}
-}
-
-// recomment replaces comments of init's own that the other mode has otherwise. They
-// are taken line by line as init writes them; any other is the user's.
-func (e *FlyEdit) recomment(data []byte) []byte {
-	lines := strings.SplitAfter(string(data), "\n")
-	for _, key := range slices.Sorted(maps.Keys(e.Stale)) {
-		if key == "" || e.Stale[key] == e.Comments[key] {
-			continue
-		}
-		lines = replaceComment(lines, e.Stale[key], e.Comments[key])
-	}
-	return []byte(strings.Join(lines, ""))
-}
-
-// replaceComment replaces the first block of lines that is a comment of init's.
-func replaceComment(lines []string, old, now string) []string {
-	stale := strings.Split(old, "\n")
-	for i := range lines {
-		if i+len(stale) > len(lines) {
-			break
-		}
-		matches := true
-		for j, text := range stale {
-			matches = matches && strings.TrimSpace(lines[i+j]) == "# "+text
-		}
-		if !matches {
-			continue
-		}
-		indent := lines[i][:strings.IndexByte(lines[i], '#')]
-		end := lineEnd(lines[i])
-		var block []string
-		if now != "" {
-			for text := range strings.SplitSeq(now, "\n") {
-				block = append(block, indent+"# "+text+end)
-			}
-		}
-		return slices.Concat(lines[:i:i], block, lines[i+len(stale):])
-	}
-	return lines
 }

@@ -80,7 +80,7 @@ func TestFlyEditRefused(t *testing.T) {
 	f := detect(t, repo(t, shop))
 	tests := []struct{ name, toml, want string }{
 		{"of another app", "app = 'other'\n", `fly.toml is that of the app "other", not of "shop"`},
-		{"two volumes for the same machines", "app = 'shop'\n[[mounts]]\nsource = 'v'\ndestination = '/data'\n[[mounts]]\nsource = 'w'\ndestination = '/w'\n", "fly.toml has 2 mounts for the same machines"},
+		{"two volumes for the same machines", "app = 'shop'\nprimary_region = 'ams'\n[[mounts]]\nsource = 'v'\ndestination = '/data'\n[[mounts]]\nsource = 'w'\ndestination = '/w'\n", "fly.toml:6:3: mounts[1]: a machine takes one volume"},
 		{"an integer that flyctl takes for nanoseconds", "app = 'shop'\n[http_service]\ninternal_port = 8080\n[[http_service.checks]]\ntimeout = 5\n", "fly.toml:5:1: http_service.checks[0].timeout: "},
 		{"a table where flyctl wants a list", "app = 'shop'\n[restart]\npolicy = 'always'\n", "fly.toml:2:"},
 		{"no TOML", "app = 'shop'\nx\n", "fly.toml:2:"},

@@ -221,6 +221,6 @@ func (f *Facts) runs(command string) bool {
 	if !ok {
 		return false
 	}
-	word, _, _ := strings.Cut(strings.TrimSpace(command), " ")
+	word, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(command, skipFlag)), " ")
 	return word == m.Binary || word == "/usr/local/bin/"+m.Binary
 }

@@ -129,7 +129,9 @@ func (f *Facts) groups(a Answers) map[string]string {
 		groups := map[string]string{}
 		for name, command := range f.Fly.Processes {
 			groups[name] = command
-			if name != f.Fly.Web && !slices.Contains(f.Fly.Mounted, name) {
+			// With LiteFS, a machine with a volume of its own would become a
+			// candidate for the primary.
+			if name != f.Fly.Web && (a.Mode == LiteFS || !slices.Contains(f.Fly.Mounted, name)) {
 				groups[name] = skipping(command)
 			}
 		}
@@ -192,12 +194,17 @@ func (f *Facts) checkWorkers(a Answers) error {
 
 // groupNotes tell what follows from several process groups.
 func (f *Facts) groupNotes(a Answers, m Main) []string {
-	groups := f.groups(a)
-	if len(groups) < 2 {
-		return nil
+	var list []string
+	for _, name := range f.Fly.groups() {
+		if command := f.Fly.Processes[name]; !f.runs(command) {
+			list = append(list, fmt.Sprintf("the process group %q runs %q, which the image does not have: its programs are in PATH by their names alone, %s", name, command, m.Binary))
+		}
+	}
+	if len(f.groups(a)) < 2 {
+		return list
 	}
 	web := f.web(a, m)
-	list := []string{fmt.Sprintf("each process group has machines of its own, and a volume belongs to one machine: only %q has the database. What else needs it must be started within the same machine; the other groups begin with %s, by which flysql-entrypoint starts them without a database", web, skipFlag)}
+	list = append(list, fmt.Sprintf("each process group has machines of its own, and a volume belongs to one machine: only %q has the database. What else needs it must be started within the same machine; the other groups begin with %s, by which flysql-entrypoint starts them without a database", web, skipFlag))
 	for _, name := range f.Fly.groups() {
 		if other, ok := f.started(f.Fly.Processes[name]); ok && name != web && other.Driver != "" {
 			list = append(list, fmt.Sprintf("the process group %q runs %s, which uses SQLite (%s): it does not see the app's database, neither by a volume of its own nor without one. Start it within the machines of %q", name, other.Package(), other.Driver, web))

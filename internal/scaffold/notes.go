@@ -56,6 +56,9 @@ func (f *Facts) flyNotes(a Answers, m Main) []string {
 	if e.Err != nil {
 		return append(list, "nothing of the present fly.toml could be taken over: "+e.Err.Error())
 	}
+	if e.Builder != "" {
+		add("the builder %s goes from fly.toml: the image is built by the Dockerfile, which has flysql-entrypoint", e.Builder)
+	}
 	if e.Image != "" {
 		add("fly.toml deploys the image %s, and nothing is built: remove build.image, or build that image by the Dockerfile here, since it must start by flysql-entrypoint", e.Image)
 	}
