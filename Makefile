@@ -10,8 +10,8 @@ GOOSE := $(TOOLS)/goose
 BENCHSTAT := $(TOOLS)/benchstat
 # The tests that need LiteFS run this one; they look for it here by themselves.
 LITEFS := $(TOOLS)/litefs
-# The official image is built with Go 1.21, and a newer one changes how LiteFS
-# locks: https://go.dev/doc/go1.22 (closing descriptors in a fork).
+# The official image is built with Go 1.21. Built with a newer one, LiteFS loses its
+# HALT lock when it starts a command.
 LITEFS_TOOLCHAIN ?= go1.21.13
 # goose's command, without the databases that are not compared here.
 GOOSE_TAGS := no_clickhouse no_libsql no_mssql no_mysql no_postgres no_vertica no_ydb no_turso no_spanner
