@@ -17,6 +17,7 @@ import (
 // The modes of a boot.
 const (
 	volumeMode  = "volume"
+	litefsMode  = "litefs"
 	passThrough = "pass-through"
 )
 
@@ -62,10 +63,18 @@ func (b *boot) mode(context.Context) (report, error) {
 		}
 		return r, nil
 	}
+	if b.stage == nil { // or the parent has looked
+		if err := b.readLiteFS(); err != nil {
+			return report{}, err
+		}
+	}
 	if err := b.openMigrations(); err != nil {
 		return report{}, err
 	}
 	r := report{outcome: volumeMode}
+	if b.node != nil {
+		r = report{outcome: litefsMode, attrs: []slog.Attr{slog.String("config", b.node.file), slog.String("binary", b.node.binary)}}
+	}
 	switch {
 	case len(b.MigrateCommand) > 0:
 		if _, err := b.find(b.MigrateCommand); err != nil {
@@ -132,7 +141,7 @@ func (b *boot) openMigrations() error {
 	if fsys == nil {
 		return nil
 	}
-	set, err := migrate.Open(fsys, migrate.Options{Tool: migrate.Tool(b.MigrateTool), Table: b.MigrateTable})
+	set, err := migrate.Open(fsys, migrate.Options{Tool: migrate.Tool(b.MigrateTool), Table: b.MigrateTable, Locks: b.node != nil})
 	if err != nil {
 		hint := ""
 		if errors.Is(err, migrate.ErrNoMigrations) {

@@ -166,6 +166,11 @@ type journal struct {
 	Existed  bool      `json:"existed"`            // the database was there before
 	Pending  []pending `json:"pending,omitempty"`  // what the tool had to do, in order
 	Undo     string    `json:"undo,omitempty"`     // why the run must be undone, once that is known
+
+	// With LiteFS: where the database stood before, and which run of LiteFS, by the
+	// id that it signs transactions with, was to take the migrations.
+	Position string `json:"position,omitempty"`
+	Run      string `json:"run,omitempty"`
 }
 
 type pending struct {
