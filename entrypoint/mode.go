@@ -98,7 +98,7 @@ func (b *boot) passBy() (warning string) {
 	if path, err = resolve(path); err != nil {
 		return ""
 	}
-	s := stateOf(path)
+	s := b.stateBy(path)
 	if _, err := os.Stat(s.dir); err != nil {
 		return ""
 	}
@@ -121,6 +121,24 @@ func (b *boot) passBy() (warning string) {
 		return "a migration of " + path + " was cut short and not settled: this command runs on it as it is, and the next boot will ask what to keep (" + file + ")"
 	}
 	return ""
+}
+
+// stateBy names the files that boots keep of a database, whether or not this one is
+// of LiteFS, whose configuration may be a broken one here.
+func (b *boot) stateBy(path string) state {
+	file, err := b.litefsFile()
+	if file == "" || err != nil {
+		return stateOf(path)
+	}
+	n, err := b.parseLiteFS(file)
+	if err != nil {
+		return stateOf(path)
+	}
+	mounts, err := readMounts(b.mountinfo)
+	if err != nil || b.placesOf(n, path) != nil {
+		return stateOf(path)
+	}
+	return stateOfNode(n.data, path, mounts)
 }
 
 // openMigrations reads the image's migrations. That they cannot be read is a
