@@ -155,6 +155,7 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 	for deadline := time.Now().Add(b.LiteFSWait); ; {
 		why, info := n.notReady(ctx, b)
 		if why == "" {
+			n.ready = true
 			return info, nil
 		}
 		w.say(ctx, why)
@@ -187,9 +188,9 @@ func (n *node) notReady(ctx context.Context, b *boot) (why string, info nodeInfo
 	case info.IsPrimary, n.conf.SkipSync:
 		return "", info
 	case info.Primary.Hostname == "" && !info.Candidate:
-		return "no node is the primary, and this one may not be it (lease.candidate)", info
+		return "no primary answers, and this node may not be it (lease.candidate)", info
 	case info.Primary.Hostname == "":
-		return "no node is the primary yet", info
+		return "no primary answers yet", info
 	case !n.caughtUp(ctx):
 		return "it copies what it lacks from the primary " + info.Primary.Hostname, info
 	}
@@ -240,12 +241,19 @@ func (b *boot) stopNode(ctx context.Context) {
 	b.Logger.LogAttrs(context.WithoutCancel(ctx), level, "node", attrs...)
 }
 
+// deafGrace is how long LiteFS has to end while it is not ready.
+const deafGrace = 500 * time.Millisecond
+
 // endNode asks LiteFS to end, and kills it when it has not after the grace, or
 // when another signal that asks for the end comes.
 func (b *boot) endNode() (why string) {
 	n := b.node
 	_ = n.cmd.Process.Signal(syscall.SIGTERM) // one that has ended is found by its wait
-	grace := time.After(b.Grace)
+	patience := b.Grace
+	if !n.ready { // then it does not listen to signals yet, and is the primary of nothing
+		patience = min(patience, deafGrace)
+	}
+	grace := time.After(patience)
 	for {
 		select {
 		case <-n.ended:
@@ -258,7 +266,7 @@ func (b *boot) endNode() (why string) {
 			}
 			why = "a second signal came"
 		case <-grace:
-			why = fmt.Sprintf("LiteFS did not end within %v", b.Grace)
+			why = fmt.Sprintf("LiteFS did not end within %v", patience)
 		}
 		b.kill(n.cmd)
 		<-n.ended
@@ -266,7 +274,8 @@ func (b *boot) endNode() (why string) {
 	}
 }
 
-// waiting tells of a wait: at once, when its reason changes, and now and then.
+// waiting tells of a wait: at once, when its reason changes (but some change to and
+// fro), and now and then.
 type waiting struct {
 	b    *boot
 	step string
@@ -277,7 +286,11 @@ type waiting struct {
 func (b *boot) waiting(step string) *waiting { return &waiting{b: b, step: step} }
 
 func (w *waiting) say(ctx context.Context, why string) {
-	if why == w.why && time.Since(w.said) < 10*time.Second {
+	quiet := 2 * time.Second
+	if why == w.why {
+		quiet = 10 * time.Second
+	}
+	if w.why != "" && time.Since(w.said) < quiet {
 		return
 	}
 	w.why, w.said = why, time.Now()
