@@ -180,6 +180,9 @@ func (b *boot) undo(ctx context.Context, j *journal, applied []migrate.Migration
 	if err := b.state.writeJournal(j); err != nil && !diskFull(err) {
 		return b.noRoomOr(errors.Join(cause, err), "note that the migration must be undone")
 	}
+	if errors.Is(cause, errNotTaken) {
+		return failed("LiteFS may not start again on this node's data; the other nodes, and "+b.copies()+", have the database as it was. docs/litefs.md says how to begin anew", "%w", cause)
+	}
 	if err := b.putBack(ctx, j); err != nil {
 		var others *othersError
 		if errors.As(err, &others) {

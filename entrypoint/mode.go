@@ -171,7 +171,7 @@ func (b *boot) openMigrations() error {
 		}
 		return refused(hint, "read the migrations%s: %w", where, err)
 	}
-	b.set = set
+	b.set, b.Migrations = set, fsys
 	return nil
 }
 

@@ -2,7 +2,6 @@ package entrypoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -101,11 +100,12 @@ func (b *boot) cleanMount(ctx context.Context) (cleaned bool, err error) {
 		if !strings.HasPrefix(m.fsType, "fuse") {
 			return cleaned, refused("let fuse.dir be a directory where nothing is mounted", "%s (%s) is mounted at %s, fuse.dir of %s", m.device, m.fsType, n.mount, n.file)
 		}
-		alive, err := within(ctx, 5*time.Second, func() error { _, err := os.Stat(n.mount); return err })
-		if alive && !errors.Is(err, unix.ENOTCONN) {
+		// The kernel answers a stat of a dead mount from its cache; this it has to ask.
+		came, err := within(ctx, 5*time.Second, func() error { _, err := spaceOf(n.mount); return err })
+		if came && err == nil {
 			return cleaned, refused("stop it (umount "+n.mount+"), then boot again", "another LiteFS is mounted at %s", n.mount)
 		}
-		if !alive && ctx.Err() != nil {
+		if !came && ctx.Err() != nil {
 			return cleaned, context.Cause(ctx)
 		}
 		// One that does not answer in time has nobody behind it either: the lock on

@@ -37,6 +37,9 @@ func (b *boot) snapshot(ctx context.Context) (report, error) {
 	if b.DryRun {
 		return skipped("dry run"), nil
 	}
+	if err := b.refuseVacuum(ctx); err != nil {
+		return report{}, err
+	}
 	if err := b.lockUse(ctx, unix.LOCK_EX); err != nil {
 		return report{}, err
 	}
