@@ -192,3 +192,42 @@ func parentOf(t *testing.T, pid int) (parent int) {
 	}
 	return parent
 }
+
+// The lease goes to another node in the middle of a migration: what has not been committed is
+// rolled back, the boot goes on as a replica, and starts once the new primary has
+// migrated. Nothing that the new primary has is put back.
+func TestLiteFSDemotedWhileMigrating(t *testing.T) {
+	t.Parallel()
+	_, nodes := cluster(t, "a", "b")
+	withRows(t, nodes[0], "DELETE", 50)
+	e := besideLiteFS(t, nodes[0], createA, sqlStep{name: "busy", up: []string{"CREATE TABLE busy(i);", slow}})
+	p := e.start(t)
+	p.waitFor(`"msg":"snapshot","outcome":"ok"`)
+	nodes[1].Start()
+	testkit.Poll(t, "the first migration on b", func() bool {
+		got, err := tryQuery(nodes[1].DB("app.db"), "SELECT count(*) FROM a")
+		return err == nil && got == "0"
+	})
+	nodes[1].Post("/promote")
+	testkit.Poll(t, "b primary", func() bool { info, _ := nodes[1].Info(); return info.IsPrimary })
+	run(t, nodes[1].DB("app.db"), "INSERT INTO a VALUES (5)")
+	p.waitFor("this node was the primary, and is not any more")
+	p.waitFor("this node is a replica, and the primary has not applied")
+	run(t, nodes[1].DB("app.db"), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, 1)")
+	r := p.wait().expect(t, 0)
+	if r.stdout != "ran\n" {
+		t.Errorf("stdout %q", r.stdout)
+	}
+	if got := query(t, nodes[1].DB("app.db"), "SELECT id FROM a"); got != "5" {
+		t.Errorf("a holds %q", got)
+	}
+
+	// As primary again, it finds its journal, and leaves b's row alone.
+	nodes[1].Stop()
+	r = besideLiteFS(t, nodes[0], createA, createB).run(t)
+	whatIs(t, nodes[0], func(db string) {
+		if got := query(t, db, "SELECT id FROM a"); got != "5" {
+			t.Errorf("a holds %q after the next boot:\n%s", got, r.stderr)
+		}
+	})
+}

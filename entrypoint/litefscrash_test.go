@@ -17,16 +17,16 @@ import (
 // litefsOf is the pid of the LiteFS that runs a node.
 func litefsOf(t *testing.T, n *testkit.Node) int {
 	t.Helper()
-	for _, p := range commandsWith(t, "mount\x00-config\x00"+n.Config) {
-		dir, _, _ := strings.Cut(p, " ")
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pid
+	found := commandsWith(t, "mount\x00-config\x00"+n.Config)
+	if len(found) != 1 {
+		t.Fatalf("LiteFS with %s: %v", n.Config, found)
 	}
-	t.Fatalf("no LiteFS runs with %s", n.Config)
-	return 0
+	dir, _, _ := strings.Cut(found[0], " ")
+	pid, err := strconv.Atoi(filepath.Base(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // LiteFS that dies takes the app down, with a clear message and a code that is not

@@ -158,7 +158,7 @@ func (b *boot) startStage(role string, deadline time.Time) (cmd *exec.Cmd, answe
 }
 
 // watchStage waits for the stage's end, and ends it when it has become pointless:
-// a signal came, LiteFS ended, or a replica that waits is the primary.
+// a signal came, LiteFS ended, or this node's role is another.
 func (b *boot) watchStage(ctx context.Context, p *os.Process, done <-chan struct{}, role string) (changed, nodeEnded bool) {
 	var kill <-chan time.Time
 	end := func(sig syscall.Signal) {
@@ -189,10 +189,12 @@ func (b *boot) watchStage(ctx context.Context, p *os.Process, done <-chan struct
 			b.Logger.LogAttrs(ctx, slog.LevelWarn, "schema", slog.String("outcome", "killing"), slog.String("why", fmt.Sprintf("it did not end within %v", b.Grace)))
 			b.signalGroup(p.Pid, syscall.SIGKILL)
 		case <-ask.C:
-			if changed || role == "primary" || kill != nil {
+			if changed || kill != nil {
 				continue
 			}
-			if info, err := b.node.info(ctx); err == nil && info.IsPrimary {
+			// A primary that has lost the lease in the middle of a transaction is
+			// stuck until that ends, which it can no longer do well.
+			if info, err := b.node.info(ctx); err == nil && info.role() != role {
 				changed = true
 				end(syscall.SIGTERM)
 			}
