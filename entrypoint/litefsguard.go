@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // guardLiteFS makes sure that LiteFS's data is on a disk that stays and has room,
@@ -99,8 +97,8 @@ func hasAnySuffix(s string, suffixes ...string) bool {
 	return false
 }
 
-// resolveMount is resolve for the mount point: an earlier LiteFS that was killed
-// leaves a mount that nothing can be asked of, but it is no link.
+// resolveMount is resolve for the mount point. What is mounted there is not asked:
+// it may be what a LiteFS that was killed, or is being killed, has left.
 func resolveMount(dir string) (string, error) {
 	dir = filepath.Clean(dir)
 	parent, err := resolve(filepath.Join(filepath.Dir(dir), "x"))
@@ -108,8 +106,11 @@ func resolveMount(dir string) (string, error) {
 		return "", err
 	}
 	real := filepath.Join(filepath.Dir(parent), filepath.Base(dir))
+	if m, err := mountedAt(real); err != nil || m.point != "" {
+		return real, err
+	}
 	info, err := os.Lstat(real)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTCONN) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	if err == nil && info.Mode()&fs.ModeSymlink != 0 {

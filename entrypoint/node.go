@@ -90,7 +90,7 @@ func (n *node) secrets() map[string]string {
 func (b *boot) cleanMount(ctx context.Context) (cleaned bool, err error) {
 	n := b.node
 	for range 16 { // more than one on top of each other, and an end
-		m, err := b.mountedAt(n.mount)
+		m, err := mountedAt(n.mount)
 		if err != nil {
 			return cleaned, failed("", "read the mounts: %w", err)
 		}
@@ -119,7 +119,7 @@ func (b *boot) cleanMount(ctx context.Context) (cleaned bool, err error) {
 }
 
 // mountedAt is the mount whose point is exactly dir; the zero mount for none.
-func (b *boot) mountedAt(dir string) (mount, error) {
+func mountedAt(dir string) (mount, error) {
 	mounts, err := readMounts(mountsFile)
 	if err != nil {
 		return mount{}, err
@@ -153,7 +153,7 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 	n := b.node
 	w := b.waiting("node")
 	for deadline := time.Now().Add(b.LiteFSWait); ; {
-		why, info := n.notReady(ctx, b)
+		why, info := n.notReady(ctx)
 		if why == "" {
 			n.ready = true
 			return info, nil
@@ -173,8 +173,8 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 }
 
 // notReady says what a node lacks, or "".
-func (n *node) notReady(ctx context.Context, b *boot) (why string, info nodeInfo) {
-	m, err := b.mountedAt(n.mount)
+func (n *node) notReady(ctx context.Context) (why string, info nodeInfo) {
+	m, err := mountedAt(n.mount)
 	if err != nil {
 		return "the mounts cannot be read: " + err.Error(), info
 	}
@@ -226,7 +226,7 @@ func (b *boot) stopNode(ctx context.Context) {
 	delete(b.waited, n.cmd.Process.Pid)
 	n.cmd = nil
 	for range 16 {
-		if m, err := b.mountedAt(n.mount); err != nil || !strings.HasPrefix(m.fsType, "fuse") {
+		if m, err := mountedAt(n.mount); err != nil || !strings.HasPrefix(m.fsType, "fuse") {
 			break
 		}
 		if err := detach(n.mount); err != nil {
