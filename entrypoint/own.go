@@ -77,6 +77,12 @@ func (b *boot) ownLiteFS() (report, error) {
 		if err := os.MkdirAll(b.state.dir, 0o700); err != nil {
 			return report{}, b.noRoomOr(err, "make the directory for locks and snapshots")
 		}
+		// Made here, so that nothing in it is root's afterwards.
+		f, err := os.OpenFile(b.state.nodeLock(), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return report{}, b.noRoomOr(err, "make the lock of the data directory")
+		}
+		f.Close()
 	}
 	if b.User == "" {
 		return report{outcome: "skipped", attrs: []slog.Attr{slog.String("why", "FLYSQL_USER is not set"), slog.Int("uid", os.Geteuid())}}, nil
