@@ -251,6 +251,38 @@ func TestLiteFSOwn(t *testing.T) {
 	nothingLeft(t, n)
 }
 
+// The directory for locks is the app's, and the boot is root: no link in it is
+// followed.
+func TestLiteFSFollowsNoLink(t *testing.T) {
+	t.Parallel()
+	n := testkit.NewNode(t, "a", testkit.NodeOptions{})
+	e := besideLiteFS(t, n)
+	e.run(t).expect(t, 0)
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, []byte("root's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{filepath.Join(stateOn(n), "node.lock"), filepath.Join(stateOn(n), "app.db.use.lock"), stateOn(n)} {
+		if err := os.RemoveAll(link); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(victim, link); err != nil {
+			t.Fatal(err)
+		}
+		if r := e.run(t); r.code == 0 || r.stdout != "" {
+			t.Errorf("%s: exit code %d, stdout %q", link, r.code, r.stdout)
+		}
+		if got, err := os.ReadFile(victim); string(got) != "root's" || err != nil {
+			t.Fatalf("%s: the file holds %q, %v", link, got, err)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.run(t).expect(t, 0)
+	nothingLeft(t, n)
+}
+
 // A stage whose boot is killed does not go on alone, although it has changed its
 // user, which makes the kernel forget whom it follows.
 func TestLiteFSStageFollows(t *testing.T) {

@@ -77,8 +77,13 @@ func (b *boot) ownLiteFS() (report, error) {
 		if err := os.MkdirAll(b.state.dir, 0o700); err != nil {
 			return report{}, b.noRoomOr(err, "make the directory for locks and snapshots")
 		}
+		for _, dir := range []string{filepath.Dir(b.state.dir), b.state.dir} {
+			if info, err := os.Lstat(dir); err != nil || !info.IsDir() { // the app could have made it a link
+				return report{}, refused("remove it", "%s is not a directory", dir)
+			}
+		}
 		// Made here, so that nothing in it is root's afterwards.
-		f, err := os.OpenFile(b.state.nodeLock(), os.O_RDWR|os.O_CREATE, 0o600)
+		f, err := os.OpenFile(b.state.nodeLock(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 		if err != nil {
 			return report{}, b.noRoomOr(err, "make the lock of the data directory")
 		}

@@ -53,7 +53,8 @@ func (l *lock) release() {
 // acquire takes an flock on path, polling: a blocked flock could not be given up
 // when ctx ends. waiting is called once, when somebody else holds it.
 func acquire(ctx context.Context, path string, how int, limit time.Duration, waiting func(holder string)) (*lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	// No link is followed: beside LiteFS this is root, in a directory of the app's.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
