@@ -2,8 +2,10 @@ package entrypoint
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -279,7 +281,7 @@ func TestLiteFSVacuum(t *testing.T) {
 	for _, mode := range journalModes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			n := testkit.NewNode(t, "a", testkit.NodeOptions{})
+			n := testkit.NewNode(t, "a", testkit.NodeOptions{Lease: testkit.NewLease(t)})
 			n.Start()
 			makeRows(t, n, mode, 300)
 			run(t, n.DB("app.db"), "CREATE TABLE big AS SELECT randomblob(20000) AS v FROM kept", "DROP TABLE big")
@@ -308,9 +310,37 @@ func TestLiteFSVacuum(t *testing.T) {
 				t.Errorf("stdout %q", r.stdout)
 			}
 			nothingLeft(t, n)
-			if mode == "WAL" {
-				contains(t, r.stderr, "LiteFS has not taken the last transaction", "/snapshots/app.db.")
+			if mode == "DELETE" {
+				return
 			}
+			contains(t, r.stderr, "LiteFS has not taken the last transaction", "/snapshots/app.db.")
+
+			// docs/litefs.md: "When a node does not start any more".
+			e.run(t).expect(t, 1)
+			bad := n.Data + ".bad"
+			cluster, err := os.ReadFile(filepath.Join(n.Data, "clusterid"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.Rename(n.Data, bad), os.Mkdir(n.Data, 0o755), os.WriteFile(filepath.Join(n.Data, "clusterid"), cluster, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			snapshots, err := filepath.Glob(filepath.Join(stateOn(n), "snapshots", "*"))
+			if err != nil || len(snapshots) == 0 {
+				t.Fatalf("snapshots: %v, %v", snapshots, err)
+			}
+			n.Start()
+			out, err := exec.Command(testkit.LiteFS(t), "import", "-url", fmt.Sprintf("http://127.0.0.1:%d", n.API), "-name", "app.db", snapshots[len(snapshots)-1]).CombinedOutput()
+			if err != nil {
+				t.Fatalf("litefs import: %v\n%s", err, out)
+			}
+			n.Stop()
+			besideLiteFS(t, n, createA, createB).run(t).expect(t, 0)
+			whatIs(t, n, func(db string) {
+				if fingerprint(t, db) != before {
+					t.Error("the rows are not what they were")
+				}
+			})
 		})
 	}
 }
