@@ -274,23 +274,28 @@ func (b *boot) endNode() (why string) {
 	}
 }
 
-// waiting tells of a wait: at once, when its reason changes (but some change to and
+// waiting tells of a wait: soon, when its reason changes (but some change to and
 // fro), and now and then.
 type waiting struct {
 	b    *boot
 	step string
 	why  string
-	said time.Time
+	said time.Time // or, while why is empty, when the wait began
 }
 
-func (b *boot) waiting(step string) *waiting { return &waiting{b: b, step: step} }
+func (b *boot) waiting(step string) *waiting {
+	return &waiting{b: b, step: step, said: time.Now()}
+}
 
 func (w *waiting) say(ctx context.Context, why string) {
 	quiet := 2 * time.Second
-	if why == w.why {
+	switch w.why {
+	case "": // what takes no longer is not worth a line
+		quiet = time.Second / 2
+	case why:
 		quiet = 10 * time.Second
 	}
-	if w.why != "" && time.Since(w.said) < quiet {
+	if time.Since(w.said) < quiet {
 		return
 	}
 	w.why, w.said = why, time.Now()

@@ -127,6 +127,25 @@ func TestLiteFSReplicaWaits(t *testing.T) {
 	b.wait().expect(t, 3)
 }
 
+// A lease server that does not answer is waited for, and what it kept is there when
+// it is back.
+func TestLiteFSLeaseServerGone(t *testing.T) {
+	t.Parallel()
+	l, nodes := cluster(t, "a")
+	l.Fail(true)
+	e := besideLiteFS(t, nodes[0], createA)
+	p := e.start(t)
+	p.waitFor("no primary answers yet")
+	l.Fail(false)
+	if r := p.wait().expect(t, 0); r.stdout != "ran\n" {
+		t.Errorf("stdout %q", r.stdout)
+	}
+	if id, _ := l.Get(testkit.Key + "/clusterid"); !strings.HasPrefix(string(id), "LFSC") {
+		t.Errorf("the cluster's id is %q", id)
+	}
+	nothingLeft(t, nodes[0])
+}
+
 // A signal ends a replica that waits.
 func TestLiteFSReplicaInterrupted(t *testing.T) {
 	t.Parallel()
