@@ -8,6 +8,11 @@ STATICCHECK := $(TOOLS)/staticcheck
 GOTESTSUM := $(TOOLS)/gotestsum
 GOOSE := $(TOOLS)/goose
 BENCHSTAT := $(TOOLS)/benchstat
+# The tests that need LiteFS run this one; they look for it here by themselves.
+LITEFS := $(TOOLS)/litefs
+# The official image is built with Go 1.21. Built with a newer one, LiteFS loses its
+# HALT lock when it starts a command.
+LITEFS_TOOLCHAIN ?= go1.21.13
 # goose's command, without the databases that are not compared here.
 GOOSE_TAGS := no_clickhouse no_libsql no_mssql no_mysql no_postgres no_vertica no_ydb no_turso no_spanner
 
@@ -23,10 +28,10 @@ demo: setup ## the example app, set up by flysql init, booted by the entrypoint,
 
 test: setup lint unit e2e ## everything: lint, unit and end-to-end tests
 
-unit: $(GOTESTSUM)
+unit: $(GOTESTSUM) $(LITEFS)
 	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./...
 
-e2e: $(GOTESTSUM)
+e2e: $(GOTESTSUM) $(LITEFS)
 	cd e2e && $(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
@@ -54,6 +59,8 @@ clean: ## what make built
 # Built from the versions that tools/go.mod pins.
 $(STATICCHECK): tools/go.mod
 	cd tools && go build -o $@ honnef.co/go/tools/cmd/staticcheck
+$(LITEFS): tools/litefs/go.mod
+	cd tools/litefs && GOTOOLCHAIN=$(LITEFS_TOOLCHAIN) go build -o $@ github.com/superfly/litefs/cmd/litefs
 $(GOTESTSUM): tools/go.mod
 	cd tools && go build -o $@ gotest.tools/gotestsum
 $(BENCHSTAT): tools/go.mod

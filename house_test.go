@@ -15,6 +15,8 @@ var floors = map[string]int{
 	"":                      0, // the module's own source, embedded
 	"flyconf":               0,
 	"internal/migrate":      1,
+	"internal/lease":        1,
+	"internal/testkit":      2,
 	"appdb":                 1,
 	"appdb/appdbtest":       2,
 	"entrypoint":            2,
