@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -144,12 +145,37 @@ func (a *App) loadLiteFS(read reader) {
 		return
 	}
 	config, err := flyconf.ParseLiteFS(f.Name, f.Data, nil)
+	if a.leftOver(config) {
+		delete(a.sources, f.Name)
+		return
+	}
 	if config == nil {
 		a.Problems = append(a.Problems, flyconf.Problems(err)...)
 		return
 	}
 	a.LiteFS = &LiteFSFile{*f, config}
 	a.Problems = append(a.Problems, flyconf.Problems(config.Validate())...)
+}
+
+// leftOver tells of a litefs.yml that nothing uses any more: the Dockerfile does not
+// mention LiteFS, nor do the commands, and no database is in its directory.
+func (a *App) leftOver(config *flyconf.LiteFS) bool {
+	if a.Docker == nil {
+		return false
+	}
+	var texts []string
+	for _, in := range a.Docker.Instructions() {
+		texts = append(append(texts, in.Args), in.Flags...)
+		for _, h := range in.Heredocs {
+			texts = append(texts, h.Content)
+		}
+	}
+	if a.Fly != nil {
+		texts = slices.AppendSeq(slices.AppendSeq(texts, maps.Values(a.Fly.Env)), maps.Values(a.Fly.Processes))
+	}
+	return !slices.ContainsFunc(texts, func(text string) bool {
+		return strings.Contains(text, "litefs") || config != nil && strings.Contains(text, config.FUSE.Dir+"/")
+	})
 }
 
 // copiedFirst puts the files of that name that the image copies before names.

@@ -40,6 +40,11 @@ func TestInitIsClean(t *testing.T) {
 				}
 				for _, mode := range modes {
 					a := randomAnswers(r, mode)
+					if file, err := os.ReadFile(filepath.Join(dir, "fly.toml")); err == nil && r.IntN(4) > 0 {
+						if config, _ := flyconf.Parse("fly.toml", file); config != nil {
+							a.App = config.App // or most are refused
+						}
+					}
 					if err := setUp(t, dir, a, r); err != nil {
 						refused++
 						var answer *scaffold.AnswerError
@@ -133,9 +138,13 @@ func setUp(t *testing.T, dir string, a scaffold.Answers, r *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	changes, err := plan.Compare(r.IntN(2) == 0)
+	force := r.IntN(2) == 0
+	changes, err := plan.Compare(force)
 	if err != nil {
 		return err
+	}
+	if conflicts := changes.Conflicts(); !force && len(conflicts) > 0 {
+		return fmt.Errorf("%v would be overwritten", conflicts)
 	}
 	for _, kept := range changes.Kept() { // as whoever it is shown to would do
 		if err := os.WriteFile(filepath.Join(dir, kept.Path), kept.Advice, 0o644); err != nil {

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -19,6 +20,7 @@ type Addition struct {
 	Copy       []string // COPY lines of the last stage
 	Packages   []string // of the distribution, which the last stage must have
 	DB         string   // what FLYSQL_DB must be; empty: DATABASE_URL says it
+	Database   string   // the database, which a FLYSQL_DB that is there must be in any case
 	Migrations string   // the directory in the repository, with a slash; empty: none
 	Command    []string // what it runs; nil: what it has
 	Default    []string // what it runs where it has nothing
@@ -230,14 +232,12 @@ func (a *Addition) mend(file *flyconf.Dockerfile) error {
 	}
 	var lines, env []string
 	copies := slices.Clone(a.Copy)
-	if a.DB != "" {
-		missing, err := a.mendDB(file)
-		if err != nil {
-			return err
-		}
-		if missing {
-			env = append(env, "FLYSQL_DB="+a.DB)
-		}
+	missing, err := a.mendDB(file)
+	if err != nil {
+		return err
+	}
+	if missing {
+		env = append(env, "FLYSQL_DB="+a.database())
 	}
 	image := file.Final().Image(nil)
 	dir, known := a.given(image, "FLYSQL_MIGRATIONS")
@@ -307,27 +307,28 @@ func (a *Addition) given(image *flyconf.Image, name string) (string, bool) {
 	return "", false
 }
 
-// mendDB has FLYSQL_DB say where the database is, where the image has it. That of
-// fly.toml is fly.toml's business.
+func (a *Addition) database() string { return cmp.Or(a.DB, a.Database) }
+
+// mendDB has FLYSQL_DB say where the database is, where the image has it. Where
+// fly.toml has it, the image need not.
 func (a *Addition) mendDB(file *flyconf.Dockerfile) (missing bool, err error) {
 	const name = "FLYSQL_DB"
-	if _, ok := a.Set[name]; ok {
-		return false, nil
-	}
+	_, inFly := a.Set[name]
 	env := file.Final().Image(nil).Env
 	i := slices.IndexFunc(env, func(s flyconf.Setting) bool { return s.Name == name })
 	if i < 0 {
-		return true, nil
+		return a.DB != "" && !inFly, nil
 	}
-	if pathOf(env[i].Value) == a.DB {
+	db := a.database()
+	if db == "" || pathOf(env[i].Value) == db {
 		return false, nil
 	}
 	in := env[i].Instruction
 	lines := strings.SplitAfter(string(file.Bytes()), "\n")
 	text := strings.Join(lines[in.Line-1:in.EndLine], "")
-	old, now := name+"="+env[i].Value, name+"="+a.DB
+	old, now := name+"="+env[i].Value, name+"="+db
 	if strings.Contains(text, "#") || !strings.Contains(text, old) || !ofStage(file.Final(), in) {
-		return true, nil // the last one counts
+		return !inFly, nil // the last one counts
 	}
 	return false, file.Replace(in, strings.TrimLeft(strings.Replace(strings.TrimRight(text, "\r\n"), old, now, 1), " \t"))
 }

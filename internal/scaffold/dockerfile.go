@@ -164,7 +164,7 @@ func (f *Facts) addition(a Answers, m Main, fl Flysql) (*Addition, error) {
 	}
 	d := dockerfile{GoImage: "golang:" + newerRelease(f.GoVersion, oldest) + "-bookworm"}
 	build := "RUN " + d.BuildEnv(false) + "go build " + d.BuildFlags() + " -o bin/flysql-entrypoint "
-	add := &Addition{Name: f.dockerPath(), Command: a.command()}
+	add := &Addition{Name: f.dockerPath(), Command: a.command(), Database: a.DB}
 	if f.Foreign == nil {
 		add.Default = []string{m.Binary}
 	}

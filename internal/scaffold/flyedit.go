@@ -279,7 +279,8 @@ func (e *flyEditor) mounts() {
 	e.extend(m, key)
 }
 
-// extend has the volume grow, or not: a part of the three keys does nothing.
+// extend has the volume grow, or not: a part of the three keys does nothing, nor does
+// a limit that the volume's size has reached.
 func (e *flyEditor) extend(m flyconf.Mount, key string) {
 	parts := []struct {
 		name string
@@ -295,9 +296,17 @@ func (e *flyEditor) extend(m flyconf.Mount, key string) {
 			set++
 		}
 	}
+	if set == 0 {
+		return
+	}
+	reached := m.AutoExtendLimitGB != 0 && m.AutoExtendLimitGB <= e.Answers.SizeGB
 	for _, part := range parts {
-		if part.have == 0 && set > 0 {
-			e.takeFrom(key+part.name, "mounts[0]."+part.name)
+		name := "mounts[0]." + part.name
+		switch {
+		case !e.whole.Has(name): // the largest volume there is
+			e.remove(key + part.name)
+		case part.have == 0 || reached && part.name == "auto_extend_size_limit":
+			e.takeFrom(key+part.name, name)
 		}
 	}
 }
