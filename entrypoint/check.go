@@ -60,6 +60,15 @@ func (b *boot) check(ctx context.Context) (report, error) {
 	if recovered != "" {
 		attrs = append(attrs, slog.String("recovered", recovered))
 	}
+	if b.node != nil {
+		why, err := b.shrinks(ctx)
+		if err != nil {
+			return report{}, b.damaged(ctx, err)
+		}
+		if why != "" {
+			found = append(found, why)
+		}
+	}
 	r := ok(append(attrs, slog.String("size", megabytes(size)))...)
 	if len(found) > 0 {
 		r.warn = true

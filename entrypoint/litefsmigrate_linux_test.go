@@ -273,6 +273,23 @@ func goneWith(t *testing.T, n *testkit.Node) {
 	testkit.Poll(t, "LiteFS's end", func() bool { return len(commandsWith(t, n.Config)) == 0 })
 }
 
+// A database that would become smaller by itself is warned of, in WAL mode.
+func TestLiteFSAutoVacuum(t *testing.T) {
+	for _, mode := range journalModes {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			n := testkit.NewNode(t, "a", testkit.NodeOptions{})
+			n.Start()
+			run(t, n.DB("app.db"), "PRAGMA auto_vacuum=FULL", "PRAGMA journal_mode="+mode, "CREATE TABLE kept(v)")
+			n.Stop()
+			r := besideLiteFS(t, n).run(t).expect(t, 0)
+			if got := strings.Contains(r.text("check", "warning"), "auto_vacuum is FULL"); got != (mode == "WAL") {
+				t.Errorf("check: %v", r.line("check"))
+			}
+		})
+	}
+}
+
 // LiteFS breaks off a transaction that makes a database in WAL mode much smaller,
 // after SQLite has reported it as done. A migration that would is refused; where a
 // command has, that is not taken for done.

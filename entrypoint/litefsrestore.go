@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"modernc.org/sqlite"
@@ -225,55 +223,4 @@ func copyFile(to, from string) (err error) {
 	}
 	_, err = io.Copy(dst, src)
 	return errors.Join(err, dst.Close())
-}
-
-// taken makes sure that LiteFS has taken what SQLite has committed: LiteFS does so
-// when SQLite gives up its lock, and cannot say no any more. Where it broke off, it
-// holds that lock still.
-func (b *boot) taken(ctx context.Context) (err error) {
-	db, err := sql.Open("sqlite", dsn(b.path, "rw", "busy_timeout(3000)"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(context.WithoutCancel(ctx), "BEGIN IMMEDIATE; ROLLBACK"); err != nil {
-		return fmt.Errorf("%w: %w", errNotTaken, err)
-	}
-	return nil
-}
-
-var errNotTaken = errors.New("LiteFS has not taken the last transaction (its own lines say why; VACUUM in WAL mode is one reason)")
-
-// vacuums matches a statement that makes a database smaller.
-var vacuums = regexp.MustCompile(`(?i)(^|[;\n])\s*(VACUUM\b|PRAGMA\s+(\w+\.)?incremental_vacuum)`)
-
-// refuseVacuum stops a migration that would make LiteFS lose track of a database in
-// WAL mode.
-func (b *boot) refuseVacuum(ctx context.Context) (err error) {
-	if b.node == nil || b.set == nil || !b.exists {
-		return nil
-	}
-	db, err := sql.Open("sqlite", dsn(b.path, "ro"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	var mode string
-	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
-		return err
-	}
-	if mode != "wal" {
-		return nil
-	}
-	for _, m := range b.pending.Pending {
-		text, err := fs.ReadFile(b.Migrations, m.File)
-		if err != nil {
-			return err
-		}
-		if vacuums.Match(text) {
-			return failed("take it out of the migration; nothing was changed", "%s vacuums, and LiteFS v0.5.14 loses track of a database in WAL mode that becomes smaller", b.shown(m.File))
-		}
-	}
-	return nil
 }
