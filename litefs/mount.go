@@ -82,15 +82,18 @@ func within[T any](ctx context.Context, m *mount, read func() (T, error)) (T, er
 func (m *mount) wait(limit time.Duration) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	for range cap(m.turns) {
+	taken := 0
+	defer func() {
+		for range taken {
+			<-m.turns
+		}
+	}()
+	for ; taken < cap(m.turns); taken++ {
 		select {
 		case m.turns <- struct{}{}:
 		case <-timer.C:
 			return fmt.Errorf("%w: %s: a goroutine waits for it until LiteFS goes on or ends", errHung, m.dir)
 		}
-	}
-	for range cap(m.turns) {
-		<-m.turns
 	}
 	return nil
 }
