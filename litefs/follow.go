@@ -83,7 +83,7 @@ func (n *Node) session(ctx context.Context) (heard bool, err error) {
 	}
 	s := session{Node: n}
 	st := State{NodeID: res.Header.Get("Litefs-Id"), ClusterID: res.Header.Get("Litefs-Cluster-Id")}
-	st.setRole(first)
+	n.setRole(&st, first)
 	// Subscribed first, read afterwards: no transaction falls between.
 	if err := s.check(ctx, &st); err != nil {
 		return false, err
@@ -140,13 +140,16 @@ func (n *Node) endOf(ctx context.Context, err error) error {
 	return err
 }
 
-func (st *State) setRole(e event) {
+// setRole puts in st what an event says of the role.
+func (n *Node) setRole(st *State, e event) {
 	switch {
 	case e.isPrimary:
 		st.Role, st.Primary, st.Ready, st.Lag = RolePrimary, "", true, 0
-	case e.hostname != "":
+	case e.hostname != "" && e.hostname != n.self:
 		st.Role, st.Primary, st.Ready = RoleReplica, e.hostname, false
 	default:
+		// After handing over LiteFS takes itself for the primary to follow until the
+		// lease names the new one.
 		st.Role, st.Primary, st.Ready = RoleUnknown, "", false
 	}
 }
@@ -171,7 +174,7 @@ func (s *session) apply(ctx context.Context, e event) error {
 	case eventInit, eventPrimary:
 		s.disagreed = 0
 		st := s.State()
-		st.setRole(e)
+		s.setRole(&st, e)
 		s.publish(st, "")
 		// The hostname, readiness, and positions that a change of role may have
 		// altered.
@@ -224,9 +227,14 @@ func (s *session) check(ctx context.Context, st *State) error {
 	if in.ClusterID != "" {
 		st.ClusterID = in.ClusterID
 	}
+	if in.IsPrimary {
+		s.self = in.Primary.Hostname
+	}
 	if s.agrees(in, st) {
 		s.disagreed = 0
-		st.Primary = in.Primary.Hostname
+		if st.Role == RolePrimary {
+			st.Primary = in.Primary.Hostname
+		}
 	} else if s.disagreed++; s.disagreed > 2 {
 		// An event may be on its way, but not for as long as that.
 		return fmt.Errorf("LiteFS at %s says another role than its event stream: the stream is dead", s.api.base.Host)
@@ -242,7 +250,7 @@ func (s *session) agrees(in info, st *State) bool {
 	if in.IsPrimary || st.Role == RolePrimary {
 		return in.IsPrimary && st.Role == RolePrimary
 	}
-	return in.Primary.Hostname == st.Primary
+	return in.Primary.Hostname == st.Primary || in.Primary.Hostname == s.self && st.Role == RoleUnknown
 }
 
 // look reads the mount. That it cannot be read is no error of the connection:

@@ -22,6 +22,7 @@ type Node struct {
 	changed chan struct{} // closed by the publication that makes state's Changed true
 	waiting waiters
 
+	self string // the node's hostname, once it has been the primary; the goroutine's
 	own  *mount // read by the goroutine that follows
 	read *mount // read by ReadPosition
 
