@@ -5,7 +5,10 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // proxy carries TCP to a node, and can cut or stall it.
@@ -48,19 +51,25 @@ func (p *proxy) serve() {
 
 func (p *proxy) carry(down net.Conn) {
 	defer down.Close()
-	up, err := net.Dial("tcp", p.target)
+	// Small buffers and segments on both sides, so that a stall is felt soon.
+	small := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) {
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10)
+			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 536)
+		})
+	}}
+	up, err := small.Dial("tcp", p.target)
 	if err != nil {
 		return
 	}
 	defer up.Close()
-	up.(*net.TCPConn).SetReadBuffer(4 << 10) // so that a stall is felt soon
 	p.mu.Lock()
 	p.conns[down], p.conns[up] = true, true
 	p.mu.Unlock()
 	var done sync.WaitGroup
 	done.Go(func() {
 		defer up.Close()
-		io.Copy(up, down)
+		io.Copy(struct{ io.Writer }{up}, struct{ io.Reader }{down}) // not by splice, which keeps pipes
 	})
 	buf := make([]byte, 1<<10)
 	for {
