@@ -43,10 +43,11 @@ func withHalt(ctx context.Context, path string, fn func(context.Context) error) 
 		unlock()
 		return fn(ctx)
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, start.Add(HaltHold-haltMargin), fmt.Errorf("%w: it is held for %v at most", ErrHaltLost, HaltHold))
+	end := start.Add(HaltHold - haltMargin)
+	ctx, cancel := context.WithDeadlineCause(ctx, end, fmt.Errorf("%w: it is held for %v at most", ErrHaltLost, HaltHold))
 	defer cancel()
-	// Not the whole process need wait for a function that goes on for ever.
-	defer context.AfterFunc(ctx, unlock)()
+	// The whole process need not wait for a function that goes on for ever.
+	defer time.AfterFunc(time.Until(end), unlock).Stop()
 
 	err = fn(ctx)
 	if held, lost := haltHeld(f); lost != nil || !held || time.Since(start) >= HaltHold {
