@@ -16,6 +16,7 @@ require (
 	github.com/pressly/goose/v3 v3.27.0
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/spf13/cobra v1.10.2
+	github.com/superfly/litefs-go v0.0.0-20230227231337-34ea5dcf1e0b
 	golang.org/x/mod v0.33.0
 	golang.org/x/sys v0.42.0
 	golang.org/x/term v0.40.0
@@ -32,7 +33,6 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/sethvargo/go-retry v0.3.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
-	github.com/superfly/litefs-go v0.0.0-20230227231337-34ea5dcf1e0b // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	golang.org/x/sync v0.20.0 // indirect
 	golang.org/x/tools v0.42.0 // indirect

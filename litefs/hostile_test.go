@@ -63,7 +63,7 @@ func TestNoLiteFS(t *testing.T) {
 		want         string // in Err
 	}{
 		{"no such page", http.NotFound, text(goodInfo), "404"},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 302) }, text(goodInfo), "302"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) }, text(goodInfo), "302"},
 		{"long error", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); endless(w, r) }, text(goodInfo), "500"},
 		{"web page", text("<html>\n"), text(goodInfo), "<html>"},
 		{"nothing", text(""), text(goodInfo), "ended the event stream"},

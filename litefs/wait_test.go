@@ -170,7 +170,7 @@ func TestNoLostWakeups(t *testing.T) {
 		n.move("app.db", Pos{txid, txid})
 	}
 	waits.Wait()
-	if n.waiting.byDB != nil && len(n.waiting.byDB) != 0 {
+	if len(n.waiting.byDB) != 0 {
 		t.Errorf("left: %v", n.waiting.byDB)
 	}
 }
