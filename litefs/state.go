@@ -1,6 +1,7 @@
 package litefs
 
 import (
+	"cmp"
 	"context"
 	"sort"
 	"strings"
@@ -156,8 +157,8 @@ var _ Engine = (*Node)(nil)
 // says so: it sees no position change, for which there is WaitPosition. A role
 // that lasts an instant may be missed.
 //
-// It returns the last state with the error of ctx, or with State.Err where nothing
-// will change any more.
+// It returns the last state with the error of ctx, or with State.Err (ErrClosed
+// where that is nil) when nothing will change any more.
 func Wait(ctx context.Context, e Engine, ok func(State) bool) (State, error) {
 	for {
 		st := e.State()
@@ -165,7 +166,7 @@ func Wait(ctx context.Context, e Engine, ok func(State) bool) (State, error) {
 			return st, nil
 		}
 		if st.Changed == nil {
-			return st, st.Err
+			return st, cmp.Or(st.Err, ErrClosed)
 		}
 		select {
 		case <-st.Changed:

@@ -165,7 +165,7 @@ func TestCloseDuringEverything(t *testing.T) {
 	})
 	defer writer.Wait()
 	defer stop()
-	for round := range 20 {
+	for round := range 12 {
 		n, err := Open(c)
 		if err != nil {
 			t.Fatal(err)
