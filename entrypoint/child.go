@@ -23,17 +23,30 @@ type child struct {
 	env    []string
 	stdin  io.Reader // nil is /dev/null
 	stdout io.Writer
+	stderr io.Writer  // nil is the boot's own
+	files  []*os.File // descriptors from 3 on
+	as     *account   // nil is this process's own
+	dies   bool       // when this process does, however that ends
 }
 
 // start runs the child in a process group of its own, so that it and what it
 // forks can be ended together.
 func (b *boot) start(c child) (*exec.Cmd, error) {
-	cmd := &exec.Cmd{Path: c.path, Args: c.argv, Env: c.env, Stdin: c.stdin, Stdout: c.stdout, Stderr: b.Stderr}
+	cmd := &exec.Cmd{Path: c.path, Args: c.argv, Env: c.env, Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr, ExtraFiles: c.files}
+	if c.stderr == nil {
+		cmd.Stderr = b.Stderr
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// The child holds the database's lock too (as its descriptor 3): if this
-	// process is killed, the next boot waits for what is left of it.
+	if c.as != nil {
+		cmd.SysProcAttr.Credential = c.as.credential()
+	}
+	if c.dies {
+		dieWithParent(cmd.SysProcAttr)
+	}
+	// The child holds the database's lock too: if this process is killed, the next
+	// boot waits for what is left of it.
 	if b.use != nil {
-		cmd.ExtraFiles = []*os.File{b.use.file}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, b.use.file)
 	}
 	// On a terminal the group must be the foreground one, or its first read from
 	// the terminal stops it.

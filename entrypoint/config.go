@@ -28,6 +28,11 @@ const (
 	// DefaultGrace is how long a supervised app may take to end after a signal.
 	// Fly's kill_timeout is 5 seconds unless fly.toml says otherwise.
 	DefaultGrace = 4 * time.Second
+	// DefaultLiteFSWait is how long a boot waits for LiteFS to be ready, and then,
+	// on a replica, for the primary to have this image's migrations.
+	DefaultLiteFSWait = 5 * time.Minute
+	// DefaultLiteFS is the litefs.yml whose presence makes a boot one of LiteFS.
+	DefaultLiteFS = "/etc/litefs.yml"
 )
 
 // Check says how closely the database is looked at before anything uses it.
@@ -98,6 +103,15 @@ type Config struct {
 	// signal was forwarded; then its process group is killed. 0 means
 	// DefaultGrace.
 	Grace time.Duration
+	// LiteFS is the litefs.yml of the LiteFS node that this boot starts before the
+	// app and stops after it. Empty means DefaultLiteFS where that is there, and
+	// "off" none. It needs a Command, root, and a main that calls Run with the
+	// same Config before anything else: the steps that touch the database run in a
+	// process of their own, which is this program, started again.
+	LiteFS string
+	// LiteFSWait bounds the wait for LiteFS, and the one for the primary's
+	// migrations; 0 means DefaultLiteFSWait.
+	LiteFSWait time.Duration
 	// Skip passes Command through untouched, as RELEASE_COMMAND and
 	// FLY_TEST_COMMAND in Env do.
 	Skip bool
@@ -156,6 +170,12 @@ func (c Config) Validate() error {
 	if c.LockTimeout < 0 {
 		bad("lock timeout %v is negative", c.LockTimeout)
 	}
+	if c.LiteFSWait < 0 {
+		bad("the wait for LiteFS, %v, is negative", c.LiteFSWait)
+	}
+	if c.App != nil && c.LiteFS != "" && c.LiteFS != litefsOff {
+		bad("LiteFS needs a command: a function runs in this process, which must stay root to unmount. Set FLYSQL_LITEFS=off where something else runs LiteFS")
+	}
 	if c.Grace < 0 {
 		bad("grace %v is negative", c.Grace)
 	}
@@ -185,6 +205,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Grace == 0 {
 		c.Grace = DefaultGrace
+	}
+	if c.LiteFSWait == 0 {
+		c.LiteFSWait = DefaultLiteFSWait
 	}
 	if c.Check == "" {
 		c.Check = CheckAuto

@@ -33,9 +33,15 @@
 //     time. When they fail half-way, the database is put back as it was.
 //   - kill -9 at any point leaves files that the next boot understands.
 //
+// Where Config.LiteFS names a litefs.yml, or /etc/litefs.yml is there, the boot also
+// brings a LiteFS node up before those steps and takes it down after the app, which
+// then runs as a child: mode, guard, own, node, then check, snapshot and migrate on
+// the primary or schema on a replica, app, node. What opens the database is a process
+// of its own: this program, started again.
+//
 // The package is not an init system, a process manager or a migration tool: with
 // nothing left to supervise it execs the app and is gone.
 //
-// Everything it keeps is in a directory named .flysql beside the database: two
-// lock files, the snapshots, and, while migrations run, a journal.
+// Everything it keeps is in a directory named .flysql beside the database, or beside
+// LiteFS's data: two lock files, the snapshots, and, while migrations run, a journal.
 package entrypoint

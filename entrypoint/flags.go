@@ -32,6 +32,10 @@ Each flag can be given as an environment variable; the flag wins.
   --lock-timeout D     FLYSQL_LOCK_TIMEOUT   wait for another boot (default 5m)
   --supervise          FLYSQL_SUPERVISE=1    stay as the parent: forward signals, reap
   --grace D            FLYSQL_GRACE          supervised: from a signal to KILL (default 4s)
+  --litefs FILE        FLYSQL_LITEFS         litefs.yml of the node to run beside the app,
+                                             or off (default /etc/litefs.yml if it is there)
+  --litefs-wait D      FLYSQL_LITEFS_WAIT    wait for LiteFS, and on a replica for the
+                                             primary's migrations (default 5m)
   --skip               FLYSQL_SKIP=1         exec COMMAND untouched
   --log FORMAT         FLYSQL_LOG            text, logfmt or json
   --dry-run            say what a boot would do, start nothing
@@ -99,6 +103,8 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		}},
 		{"lock-timeout", "FLYSQL_LOCK_TIMEOUT", duration(&c.LockTimeout)},
 		{"grace", "FLYSQL_GRACE", duration(&c.Grace)},
+		{"litefs", "FLYSQL_LITEFS", text(&c.LiteFS)},
+		{"litefs-wait", "FLYSQL_LITEFS_WAIT", duration(&c.LiteFSWait)},
 		{"log", "FLYSQL_LOG", func(s string) error {
 			switch s {
 			case "text", "logfmt", "json":

@@ -17,6 +17,9 @@ import (
 // guard makes sure that the database's directory is on a disk that stays, can be
 // written, and has room.
 func (b *boot) guard(context.Context) (report, error) {
+	if b.node != nil {
+		return b.guardLiteFS()
+	}
 	path, err := b.Config.path()
 	if err != nil {
 		return report{}, refused("", "%w", err)

@@ -440,3 +440,12 @@ func stopped(pid int) bool {
 	_, after, _ := strings.Cut(string(data), ") ")
 	return strings.HasPrefix(after, "T")
 }
+
+// status is what the kernel says of a process, "" when it has ended.
+func status(pid int) string {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}

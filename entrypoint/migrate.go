@@ -32,6 +32,9 @@ func (b *boot) migrate(ctx context.Context) (report, error) {
 			j.Pending = append(j.Pending, pending{Version: m.Version, File: m.File, NoTx: m.NoTx})
 		}
 	}
+	if err := b.noteNode(ctx, j); err != nil {
+		return report{}, err
+	}
 	if err := b.state.writeJournal(j); err != nil {
 		return report{}, b.noRoomOr(err, "write the journal of the migration")
 	}
@@ -40,6 +43,9 @@ func (b *boot) migrate(ctx context.Context) (report, error) {
 	}
 
 	applied, err := b.runMigrations(ctx)
+	if err == nil && b.node != nil {
+		err = b.taken(ctx)
+	}
 	if err == nil {
 		err = b.fault("migrate.done")
 	}
@@ -63,11 +69,28 @@ func (b *boot) migrate(ctx context.Context) (report, error) {
 	return ok(attrs...), nil
 }
 
+// noteNode notes what shows later that nobody else has written: the position that
+// the snapshot was taken at, and who takes the migrations.
+func (b *boot) noteNode(ctx context.Context, j *journal) error {
+	if b.node == nil {
+		return nil
+	}
+	info, err := b.node.info(ctx)
+	if err != nil {
+		return failed("", "ask LiteFS who it is: %w", err)
+	}
+	if !info.IsPrimary {
+		return failed("boot again", "this node is not the primary any more")
+	}
+	j.Position, j.Run = b.from.String(), info.id
+	return nil
+}
+
 // tidy removes what is no longer needed once all went well: of snapshots and of
 // what restores kept, all but the last few; and the new snapshot, if a migrate
 // command found nothing to do.
 func (b *boot) tidy() error {
-	if b.snap != "" && b.before == stampOf(b.path) {
+	if b.snap != "" && b.before == b.stamp() {
 		if err := b.dropSnapshot(); err != nil {
 			return err
 		}
@@ -117,7 +140,7 @@ func (b *boot) runMigrations(ctx context.Context) ([]migrate.Migration, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := b.runChild(ctx, child{path: path, argv: b.MigrateCommand, env: env, stdout: b.Stderr})
+	state, err := b.runChild(ctx, child{path: path, argv: b.MigrateCommand, env: env, stdout: b.Stderr, dies: b.stage != nil})
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +180,14 @@ func (b *boot) undo(ctx context.Context, j *journal, applied []migrate.Migration
 	if err := b.state.writeJournal(j); err != nil && !diskFull(err) {
 		return b.noRoomOr(errors.Join(cause, err), "note that the migration must be undone")
 	}
+	if errors.Is(cause, errNotTaken) {
+		return failed("LiteFS may not start again on this node's data; the other nodes, and "+b.copies()+", have the database as it was. docs/litefs.md says how to begin anew", "%w", cause)
+	}
 	if err := b.putBack(ctx, j); err != nil {
+		var others *othersError
+		if errors.As(err, &others) {
+			return failed("the database is left as the tool left it: "+left+". The snapshot from before is "+filepath.Join(b.state.snapshots(), j.Snapshot), "%w; %w", cause, err)
+		}
 		var e *Error
 		if errors.As(err, &e) {
 			return failed(e.Hint, "%w; then %w", cause, e.Err)
@@ -174,7 +204,7 @@ func (b *boot) undo(ctx context.Context, j *journal, applied []migrate.Migration
 // process may have written to it meanwhile. Of a row of failing boots the first
 // and the last few are kept. On a full disk nothing is: the app needs the room.
 func (b *boot) keepReplaced(cause error) (string, error) {
-	if diskFull(cause) {
+	if b.node == nil && diskFull(cause) {
 		return "nothing: the disk is full", b.dropAside()
 	}
 	kept, err := b.keepAside()

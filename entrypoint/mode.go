@@ -17,6 +17,7 @@ import (
 // The modes of a boot.
 const (
 	volumeMode  = "volume"
+	litefsMode  = "litefs"
 	passThrough = "pass-through"
 )
 
@@ -62,10 +63,18 @@ func (b *boot) mode(context.Context) (report, error) {
 		}
 		return r, nil
 	}
+	if b.stage == nil { // or the parent has looked
+		if err := b.readLiteFS(); err != nil {
+			return report{}, err
+		}
+	}
 	if err := b.openMigrations(); err != nil {
 		return report{}, err
 	}
 	r := report{outcome: volumeMode}
+	if b.node != nil {
+		r = report{outcome: litefsMode, attrs: []slog.Attr{slog.String("config", b.node.file), slog.String("binary", b.node.binary)}}
+	}
 	switch {
 	case len(b.MigrateCommand) > 0:
 		if _, err := b.find(b.MigrateCommand); err != nil {
@@ -89,7 +98,7 @@ func (b *boot) passBy() (warning string) {
 	if path, err = resolve(path); err != nil {
 		return ""
 	}
-	s := stateOf(path)
+	s := b.stateBy(path)
 	if _, err := os.Stat(s.dir); err != nil {
 		return ""
 	}
@@ -114,6 +123,24 @@ func (b *boot) passBy() (warning string) {
 	return ""
 }
 
+// stateBy names the files that boots keep of a database, whether or not this one is
+// of LiteFS, whose configuration may be a broken one here.
+func (b *boot) stateBy(path string) state {
+	file, err := b.litefsFile()
+	if file == "" || err != nil {
+		return stateOf(path)
+	}
+	n, err := b.parseLiteFS(file)
+	if err != nil {
+		return stateOf(path)
+	}
+	mounts, err := readMounts(b.mountinfo)
+	if err != nil || b.placesOf(n, path) != nil {
+		return stateOf(path)
+	}
+	return stateOfNode(n.data, path, mounts)
+}
+
 // openMigrations reads the image's migrations. That they cannot be read is a
 // fault of the image, so it is told before anything is touched.
 func (b *boot) openMigrations() error {
@@ -132,7 +159,7 @@ func (b *boot) openMigrations() error {
 	if fsys == nil {
 		return nil
 	}
-	set, err := migrate.Open(fsys, migrate.Options{Tool: migrate.Tool(b.MigrateTool), Table: b.MigrateTable})
+	set, err := migrate.Open(fsys, migrate.Options{Tool: migrate.Tool(b.MigrateTool), Table: b.MigrateTable, Locks: b.node != nil})
 	if err != nil {
 		hint := ""
 		if errors.Is(err, migrate.ErrNoMigrations) {
@@ -144,7 +171,7 @@ func (b *boot) openMigrations() error {
 		}
 		return refused(hint, "read the migrations%s: %w", where, err)
 	}
-	b.set = set
+	b.set, b.Migrations = set, fsys
 	return nil
 }
 

@@ -27,6 +27,9 @@ type account struct {
 // own gives the database and what is beside it to the app's user, and becomes
 // that user. Fly mounts a new volume as root's.
 func (b *boot) own(context.Context) (report, error) {
+	if b.node != nil {
+		return b.ownLiteFS()
+	}
 	self := os.Geteuid()
 	if b.User == "" {
 		if err := b.accessible(fmt.Sprintf("uid %d", self)); err != nil {
@@ -67,6 +70,43 @@ func (b *boot) own(context.Context) (report, error) {
 	return ok(slog.String("user", b.User), slog.Int("uid", who.uid), slog.Int("gid", who.gid), slog.Int("changed", changed)), nil
 }
 
+// ownLiteFS gives the app's user what is not LiteFS's own: the place for snapshots,
+// and on Fly's first boot all else on the volume. This process stays root.
+func (b *boot) ownLiteFS() (report, error) {
+	if !b.DryRun {
+		if err := os.MkdirAll(b.state.dir, 0o700); err != nil {
+			return report{}, b.noRoomOr(err, "make the directory for locks and snapshots")
+		}
+		for _, dir := range []string{filepath.Dir(b.state.dir), b.state.dir} {
+			if info, err := os.Lstat(dir); err != nil || !info.IsDir() { // the app could have made it a link
+				return report{}, refused("remove it", "%s is not a directory", dir)
+			}
+		}
+		// Made here, so that nothing in it is root's afterwards.
+		f, err := os.OpenFile(b.state.nodeLock(), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return report{}, b.noRoomOr(err, "make the lock of the data directory")
+		}
+		f.Close()
+	}
+	if b.User == "" {
+		return report{outcome: "skipped", attrs: []slog.Attr{slog.String("why", "FLYSQL_USER is not set"), slog.Int("uid", os.Geteuid())}}, nil
+	}
+	who, err := findAccount(b.User)
+	if err != nil {
+		return report{}, refused("add the user in the Dockerfile (RUN useradd --system "+b.User+") or change FLYSQL_USER", "the user %q: %w", b.User, err)
+	}
+	if b.DryRun {
+		return report{outcome: "skipped", attrs: []slog.Attr{slog.String("why", "dry run"), slog.Int("uid", who.uid)}}, nil
+	}
+	changed, err := b.giveTo(who)
+	if err != nil {
+		return report{}, err
+	}
+	b.who = &who
+	return ok(slog.String("user", b.User), slog.Int("uid", who.uid), slog.Int("gid", who.gid), slog.Int("changed", changed)), nil
+}
+
 // giveTo changes the owner of what the app must be able to write: the database's
 // directory, its files, and .flysql. On Fly's first boot, when the volume is
 // still root's, everything on it.
@@ -96,6 +136,8 @@ func (b *boot) giveTo(who account) (changed int, err error) {
 				return err
 			case d.IsDir() && d.Name() == "lost+found": // fsck's, and root's
 				return fs.SkipDir
+			case b.node != nil && path == b.node.data: // LiteFS's, which stays root
+				return fs.SkipDir
 			}
 			return give(path)
 		})
@@ -110,9 +152,13 @@ func (b *boot) giveTo(who account) (changed int, err error) {
 			if err != nil {
 				return err
 			}
-			if info.Sys().(*syscall.Stat_t).Uid == 0 {
+			whole := info.Sys().(*syscall.Stat_t).Uid == 0 && (b.node == nil || b.node.data != b.mount)
+			if whole {
 				return walk(b.mount)
 			}
+		}
+		if b.node != nil {
+			return walk(filepath.Dir(b.state.dir))
 		}
 		own := []string{b.path, b.path + "-wal", b.path + "-shm", b.path + "-journal"}
 		if info, err := os.Stat(b.dir); err != nil {
@@ -192,13 +238,26 @@ func accountOf(u *user.User) account {
 	return a
 }
 
+// allGroups are the account's groups, its own at least.
+func (a account) allGroups() []int {
+	if len(a.groups) == 0 {
+		return []int{a.gid}
+	}
+	return a.groups
+}
+
+// credential is the account for a child that is to be started as it.
+func (a account) credential() *syscall.Credential {
+	c := &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
+	for _, g := range a.allGroups() {
+		c.Groups = append(c.Groups, uint32(g))
+	}
+	return c
+}
+
 // become drops to the account, in every thread of the process, for good.
 func (a account) become() error {
-	groups := a.groups
-	if len(groups) == 0 {
-		groups = []int{a.gid}
-	}
-	if err := syscall.Setgroups(groups); err != nil {
+	if err := syscall.Setgroups(a.allGroups()); err != nil {
 		return fmt.Errorf("set groups: %w", err)
 	}
 	if err := syscall.Setgid(a.gid); err != nil {

@@ -1,10 +1,12 @@
 package entrypoint
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +35,35 @@ func mountID(dir string) string {
 
 // becomeReaper makes orphans come to this process, also where it is not PID 1.
 func becomeReaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+
+// dieWithParent has the kernel kill a child when this process ends.
+func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
+
+// followParent has the kernel kill this process when its parent, whose pid it was
+// given, ends. The kernel forgets it when a process changes its user.
+func followParent(pid int) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
+	if os.Getppid() != pid {
+		return errors.New("its parent has ended")
+	}
+	return nil
+}
+
+// detach takes a mount away although files on it are open, or nobody answers it.
+func detach(dir string) error { return unix.Unmount(dir, unix.MNT_DETACH) }
+
+// litefsPlatform says what this machine lacks for LiteFS.
+func litefsPlatform() error {
+	if uid := os.Geteuid(); uid != 0 {
+		return refused("remove USER from the Dockerfile: the entrypoint needs root to mount, and starts the app as FLYSQL_USER itself", "LiteFS cannot be mounted: running as uid %d, not root", uid)
+	}
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		return refused("under docker run, add --device /dev/fuse --cap-add SYS_ADMIN; on Fly it is there; FLYSQL_LITEFS=off boots without LiteFS", "LiteFS cannot be mounted: %w", err)
+	}
+	return nil
+}
 
 // children lists this process's children and their states, from /proc.
 func children() map[int]byte {

@@ -2,7 +2,12 @@
 
 package entrypoint
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // Containers are Linux. Elsewhere this package runs on developers' machines, for
 // apps that boot in-process: mounts are not looked at, and nothing is reaped.
@@ -12,6 +17,16 @@ const mountsFile = ""
 func mountID(string) string { return "" }
 
 func becomeReaper() error { return nil }
+
+func dieWithParent(*syscall.SysProcAttr) {}
+
+func followParent(int) error { return errors.ErrUnsupported }
+
+func detach(string) error { return errors.ErrUnsupported }
+
+func litefsPlatform() error {
+	return refused("set FLYSQL_LITEFS=off", "LiteFS runs on Linux only")
+}
 
 func children() map[int]byte { return nil }
 

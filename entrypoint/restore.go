@@ -32,7 +32,7 @@ var journalSuffixes = []string{"", "-wal", "-journal"}
 // settle deals with what an earlier boot left when it was cut short.
 func (b *boot) settle(ctx context.Context) ([]slog.Attr, error) {
 	var attrs []slog.Attr
-	if err := b.dropPartial(); err != nil {
+	if err := errors.Join(b.dropPartial(), b.dropRestoring()); err != nil {
 		return nil, failed("", "remove an unfinished snapshot: %w", err)
 	}
 	_, err := os.Lstat(b.state.restore())
@@ -85,7 +85,13 @@ func (b *boot) settle(ctx context.Context) ([]slog.Attr, error) {
 		if err := b.refuseIfSkipped("the snapshot " + filepath.Join(b.state.snapshots(), j.Snapshot)); err != nil {
 			return nil, err
 		}
-		if err := b.putBack(ctx, j); err != nil {
+		err := b.putBack(ctx, j)
+		var others *othersError
+		if errors.As(err, &others) {
+			log(slog.LevelWarn, "continues", slog.String("warning", why+", and "+err.Error()+". The snapshot from before is "+filepath.Join(b.state.snapshots(), j.Snapshot)))
+			break
+		}
+		if err != nil {
 			return nil, err
 		}
 		kept, err := b.keepAside()
@@ -162,6 +168,9 @@ func interruptedIn(run []pending, st migrate.Status) string {
 // putBack makes the database what it was before the run that j tells of. What it
 // replaces is beside it as aside files afterwards.
 func (b *boot) putBack(ctx context.Context, j *journal) error {
+	if b.node != nil {
+		return b.putBackThrough(ctx, j)
+	}
 	if err := b.alone(ctx); err != nil {
 		return err
 	}
@@ -237,6 +246,9 @@ func (b *boot) asideFile(suffix string) string {
 // keepAside gives what a restore replaced a name of its own, and returns it: it
 // may hold rows of somebody who used the database without flysql-entrypoint.
 func (b *boot) keepAside() (string, error) {
+	if b.node != nil {
+		return b.kept, nil // putBack has
+	}
 	present := false
 	for _, suffix := range journalSuffixes {
 		if _, err := os.Lstat(b.asideFile(suffix)); err == nil {

@@ -14,17 +14,23 @@ type boot struct {
 	Config
 	began   time.Time
 	signals *signals
-	path    string // the database, absolute, links resolved
-	dir     string // the directory that holds it
-	mount   string // the mount point that is on
-	state   state  // the .flysql directory beside it
-	use     *lock  // held shared while the app lives, exclusively while migrating
+	path    string       // the database, absolute, links resolved
+	dir     string       // the directory that holds it
+	mount   string       // the mount point that is on
+	state   state        // the .flysql directory beside it
+	use     *lock        // held shared while the app lives, exclusively while migrating
+	who     *account     // who the app runs as, where this process is not that itself
+	node    *node        // nil without LiteFS
+	stage   *stage       // nil but in the process that LiteFS mode starts for the database
+	waited  map[int]bool // children that os/exec waits for, which nothing else may reap
 
 	exists  bool           // the database is there and not empty
 	set     *migrate.Set   // nil without a migrations directory
 	pending migrate.Status // what set has to do
 	snap    string         // file name of the snapshot taken before migrating; "" for none
 	before  contentStamp   // of the database, when the snapshot was taken
+	from    position       // where LiteFS's database stood before that
+	kept    string         // where LiteFS mode's putBack has kept what it replaced
 }
 
 // report is what a step has to say: a word for the outcome and the facts.
@@ -59,44 +65,64 @@ func Run(ctx context.Context, c Config) error {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "config", failureAttrs(err, "refused", 0)...)
 		return err
 	}
-	b := &boot{Config: c.withDefaults(), began: time.Now()}
+	b := &boot{Config: c.withDefaults(), began: time.Now(), waited: map[int]bool{}}
 	ctx, b.signals = listen(ctx)
 	defer b.signals.stop()
 	defer func() { b.use.release() }()
-
-	steps := []struct {
-		name string
-		run  func(context.Context) (report, error)
-	}{
-		{"guard", b.guard},
-		{"own", b.own},
-		{"check", b.check},
-		{"snapshot", b.snapshot},
-		{"migrate", b.migrate},
+	if text := c.getenv(stageVariable); text != "" {
+		return b.runAsStage(ctx, text)
 	}
+
 	mode, err := b.step(ctx, "mode", b.mode)
 	if err != nil {
 		return err
 	}
-	if mode.outcome == passThrough {
-		steps = nil
+	switch {
+	case mode.outcome == passThrough:
+		err = nil
+	case b.node != nil:
+		return b.runBesideLiteFS(ctx)
+	default:
+		err = b.steps(ctx, "guard", "own", "check", "snapshot", "migrate")
+	}
+	if err != nil || b.DryRun {
+		return err
+	}
+	return b.app(ctx)
+}
+
+// steps runs those that are named, in a row.
+func (b *boot) steps(ctx context.Context, names ...string) error {
+	runs := map[string]func(context.Context) (report, error){
+		"guard": b.guard, "own": b.own, "node": b.startNode,
+		"check": b.check, "snapshot": b.snapshot, "migrate": b.migrate, "schema": b.awaitSchema,
 	}
 	var boots *lock // one boot at a time from check to migrate
 	defer func() { boots.release() }()
-	for _, s := range steps {
-		if s.name == "check" && !b.DryRun {
+	for _, name := range names {
+		if name == "check" && !b.DryRun {
+			var err error
 			if boots, err = b.lockBoots(ctx); err != nil {
-				return b.fail(ctx, s.name, 0, err)
+				return b.fail(ctx, name, 0, err)
 			}
 		}
-		if _, err := b.step(ctx, s.name, s.run); err != nil {
+		if _, err := b.step(ctx, name, runs[name]); err != nil {
 			return err
 		}
 	}
-	if b.DryRun {
-		return nil
+	return nil
+}
+
+// runBesideLiteFS boots with a LiteFS node that lives as long as the app, and
+// returns when both have ended.
+func (b *boot) runBesideLiteFS(ctx context.Context) error {
+	defer b.stopNode(ctx)
+	if err := b.steps(ctx, "guard", "own", "node"); err != nil || b.DryRun {
+		return err
 	}
-	boots.release()
+	if err := b.schema(ctx); err != nil {
+		return err
+	}
 	return b.app(ctx)
 }
 

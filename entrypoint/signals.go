@@ -14,6 +14,7 @@ type signals struct {
 	all    chan os.Signal // those that a parent hands on; nil until forward
 	done   chan struct{}  // closed to end the goroutine
 	idle   chan struct{}  // closed when it has ended
+	again  chan struct{}  // closed at a second signal of ending
 	got    *SignalError   // the first of ending; read it once idle is closed
 }
 
@@ -25,6 +26,7 @@ func listen(ctx context.Context) (context.Context, *signals) {
 		ending: make(chan os.Signal, 8),
 		done:   make(chan struct{}),
 		idle:   make(chan struct{}),
+		again:  make(chan struct{}),
 	}
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		if !signal.Ignored(sig) { // nohup
@@ -33,10 +35,14 @@ func listen(ctx context.Context) (context.Context, *signals) {
 	}
 	go func() {
 		defer close(s.idle)
+		count := 0
 		take := func(sig os.Signal) {
-			if s.got == nil {
+			switch count++; count {
+			case 1:
 				s.got = &SignalError{sig.(syscall.Signal)}
 				cancel(s.got)
+			case 2:
+				close(s.again)
 			}
 		}
 		for {

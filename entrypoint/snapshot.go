@@ -37,8 +37,17 @@ func (b *boot) snapshot(ctx context.Context) (report, error) {
 	if b.DryRun {
 		return skipped("dry run"), nil
 	}
+	if err := b.refuseVacuum(ctx); err != nil {
+		return report{}, err
+	}
 	if err := b.lockUse(ctx, unix.LOCK_EX); err != nil {
 		return report{}, err
+	}
+	if b.node != nil { // before the copy: what comes in between is then seen as later
+		var err error
+		if b.from, err = positionOf(b.path); err != nil {
+			return report{}, failed("", "read the database's position: %w", err)
+		}
 	}
 	switch {
 	case b.Snapshots < 0:
@@ -70,7 +79,7 @@ func (b *boot) snapshot(ctx context.Context) (report, error) {
 		return report{}, failed("", "copy the database: %w", err)
 	}
 	b.snap = name
-	b.before = stampOf(b.path)
+	b.before = b.stamp()
 	return ok(slog.String("file", filepath.Join(b.state.snapshots(), name)), slog.String("size", megabytes(size))), nil
 }
 
@@ -233,10 +242,19 @@ func (b *boot) copyInto(ctx context.Context, dst string) (err error) {
 type contentStamp struct {
 	size, wal int64
 	modified  time.Time
+	position  position // LiteFS's
 }
 
-func stampOf(path string) contentStamp {
+func (b *boot) stamp() contentStamp {
 	var s contentStamp
+	path := b.path
+	if b.node != nil { // whose files have the time at which they are asked
+		var err error
+		if s.position, err = positionOf(path); err != nil {
+			s.modified = time.Now() // like no other
+		}
+		return s
+	}
 	if info, err := os.Stat(path); err == nil {
 		s.size, s.modified = info.Size(), info.ModTime()
 	}

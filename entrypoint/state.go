@@ -53,7 +53,8 @@ func (l *lock) release() {
 // acquire takes an flock on path, polling: a blocked flock could not be given up
 // when ctx ends. waiting is called once, when somebody else holds it.
 func acquire(ctx context.Context, path string, how int, limit time.Duration, waiting func(holder string)) (*lock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	// No link is followed: beside LiteFS this is root, in a directory of the app's.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +167,11 @@ type journal struct {
 	Existed  bool      `json:"existed"`            // the database was there before
 	Pending  []pending `json:"pending,omitempty"`  // what the tool had to do, in order
 	Undo     string    `json:"undo,omitempty"`     // why the run must be undone, once that is known
+
+	// With LiteFS: where the database stood before, and which run of LiteFS, by the
+	// id that it signs transactions with, was to take the migrations.
+	Position string `json:"position,omitempty"`
+	Run      string `json:"run,omitempty"`
 }
 
 type pending struct {

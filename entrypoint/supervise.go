@@ -28,11 +28,21 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 		return b.fail(ctx, "app", 0, err)
 	}
 	start := time.Now()
-	cmd, err := b.start(child{path: path, argv: b.Command, env: b.Env, stdin: b.Stdin, stdout: b.Stdout})
+	app := child{path: path, argv: b.Command, env: b.Env, stdin: b.Stdin, stdout: b.Stdout, as: b.who}
+	var nodeEnded <-chan struct{}
+	if b.node != nil {
+		nodeEnded = b.node.ended
+		app.dies, app.files = true, []*os.File{b.node.lock.file}
+	}
+	if b.who != nil {
+		app.env = b.who.environ(b.Env)
+	}
+	cmd, err := b.start(app)
 	if err != nil {
 		return b.fail(ctx, "app", 0, err)
 	}
 	pid := cmd.Process.Pid
+	b.waited[pid] = true
 	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "started"), millis(time.Since(b.began)), slog.String("path", path), slog.Int("pid", pid))
 
 	done := make(chan struct{})
@@ -41,15 +51,29 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 		cmd.Wait() // the status is read from ProcessState
 	}()
 	var kill <-chan time.Time
+	var lost error // why the app has lost its database
 	for running := true; running; {
 		select {
 		case <-done:
 			running = false
 		case <-died:
-			reapOrphans(pid)
+			b.reapOrphans()
 		case s := <-sigs:
-			b.forward(cmd, s.(syscall.Signal))
+			switch {
+			case kill != nil && b.node != nil && asksForTheEnd(s):
+				b.kill(cmd) // twice: whoever asks wants it now
+			default:
+				b.forward(cmd, s.(syscall.Signal))
+			}
 			if kill == nil && asksForTheEnd(s) {
+				kill = time.After(b.Grace)
+			}
+		case <-nodeEnded:
+			nodeEnded = nil
+			lost = failed("its own lines are above. The next boot finds what it has committed", "LiteFS ended with %s while the app ran", statusText(b.node.cmd.ProcessState))
+			b.Logger.LogAttrs(ctx, slog.LevelError, "app", slog.String("outcome", "ending"), slog.String("err", lost.Error()))
+			b.forward(cmd, syscall.SIGTERM)
+			if kill == nil {
 				kill = time.After(b.Grace)
 			}
 		case <-ctx.Done(): // a library's caller gave up, not a signal
@@ -63,13 +87,17 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 			b.kill(cmd)
 		}
 	}
+	delete(b.waited, pid)
 	b.takeTerminal(cmd)
 	b.endGroup(pid)
 	b.endOrphans()
 
 	status := statusOf(cmd.ProcessState)
 	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "ended"), slog.Int("exit", status), millis(time.Since(start)))
-	if status == 0 {
+	switch {
+	case lost != nil:
+		return b.fail(ctx, "node", 0, lost)
+	case status == 0:
 		return nil
 	}
 	return &Error{Step: "app", Code: status, Err: fmt.Errorf("%s ended with %s", b.Command[0], statusText(cmd.ProcessState))}
@@ -86,29 +114,35 @@ func (b *boot) forward(cmd *exec.Cmd, sig syscall.Signal) {
 // and print their threads on SIGQUIT.
 func asksForTheEnd(s os.Signal) bool { return s == syscall.SIGTERM || s == syscall.SIGINT }
 
-func (b *boot) reapOrphans() {
-	if b.Supervise {
-		reapOrphans(0)
-	}
-}
-
 // reapOrphans waits for the zombies that are this process's children, but not
-// for own, which os/exec waits for: a wait for any child would take its status
+// for those that os/exec waits for: a wait for any child would take their status
 // away.
-func reapOrphans(own int) {
-	for pid, state := range children() {
-		if pid != own && state == 'Z' {
+func (b *boot) reapOrphans() {
+	if !b.Supervise {
+		return
+	}
+	for pid, state := range b.orphans() {
+		if state == 'Z' {
 			syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
 		}
 	}
 }
 
+// orphans are the children that this process did not start, and their states.
+func (b *boot) orphans() map[int]byte {
+	found := children()
+	for pid := range b.waited {
+		delete(found, pid)
+	}
+	return found
+}
+
 // endOrphans ends processes that left the app's group (daemons do) and came to
 // this process when their parent ended.
 func (b *boot) endOrphans() {
-	none := func() bool { reapOrphans(0); return len(children()) == 0 }
+	none := func() bool { b.reapOrphans(); return len(b.orphans()) == 0 }
 	send := func(sig syscall.Signal) {
-		for pid := range children() {
+		for pid := range b.orphans() {
 			_ = syscall.Kill(pid, sig) // one that is gone is fine
 		}
 	}

@@ -34,8 +34,8 @@ type Options struct {
 	Dockerfile string
 	// Args are values for the Dockerfile's ARG lines (docker build --build-arg).
 	Args map[string]string
-	// Contexts are further directories that COPY --from may name
-	// (docker build --build-context NAME=DIR).
+	// Contexts are further directories that COPY --from may name, in place of an
+	// image too (docker build --build-context NAME=DIR).
 	Contexts map[string]string
 	// TempDir is where the build's files go; empty means os.TempDir.
 	TempDir string

@@ -37,7 +37,7 @@ func Open(fsys fs.FS, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{fsys: fsys, dir: d.path, tool: tool, table: o.Table, entries: make(map[string]fs.DirEntry)}
+	s := &Set{fsys: fsys, dir: d.path, tool: tool, table: o.Table, locks: o.Locks, entries: make(map[string]fs.DirEntry)}
 	if s.table == "" {
 		s.table = defaultTable[tool]
 	}

@@ -29,6 +29,10 @@ var defaultTable = map[Tool]string{
 type Options struct {
 	Tool  Tool   // "" means: see which one the files are written for
 	Table string // where applied versions are recorded, unquoted; "" means the tool's default
+
+	// Locks makes Status read with SQLite's locks only. Where a file changes under its readers, as on a
+	// LiteFS replica, sizes and times do not tell.
+	Locks bool
 }
 
 // Set is the migrations of one directory. It does not change, and may be used from several goroutines
@@ -38,6 +42,7 @@ type Set struct {
 	dir        string
 	tool       Tool
 	table      string
+	locks      bool
 	migrations []Migration            // in the order in which the tool runs them
 	entries    map[string]fs.DirEntry // by base name
 }

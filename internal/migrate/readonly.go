@@ -51,6 +51,21 @@ func readDatabase(ctx context.Context, name string, f func(*sql.DB) error) error
 			break
 		}
 	}
+	return readWithLocks(ctx, name, f)
+}
+
+// readLocked is readDatabase without its look past the locks.
+func readLocked(ctx context.Context, name string, f func(*sql.DB) error) error {
+	if err := checkPath(name); err != nil {
+		return err
+	}
+	if before, err := stampOf(name); err != nil || before.size == 0 {
+		return err
+	}
+	return readWithLocks(ctx, name, f)
+}
+
+func readWithLocks(ctx context.Context, name string, f func(*sql.DB) error) error {
 	err := readWith(ctx, name, "mode=ro", f)
 	var e *sqlite.Error
 	if errors.As(err, &e) && e.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {

@@ -19,7 +19,11 @@ import (
 // Errors wrap [ErrOtherTool] when the database records another tool's migrations.
 func (s *Set) Status(ctx context.Context, dbPath string) (Status, error) {
 	var rec record
-	err := readDatabase(ctx, dbPath, func(db *sql.DB) (err error) {
+	read := readDatabase
+	if s.locks {
+		read = readLocked
+	}
+	err := read(ctx, dbPath, func(db *sql.DB) (err error) {
 		rec, err = s.read(ctx, db)
 		return err
 	})
