@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -13,11 +14,6 @@ import (
 	"github.com/flysql/flysql/internal/testkit"
 	_ "modernc.org/sqlite"
 )
-
-// config is for a node of the testkit.
-func config(n *testkit.Node) Config {
-	return Config{Addr: fmt.Sprintf("127.0.0.1:%d", n.API), FUSEDir: n.Mount, CheckEvery: 100 * time.Millisecond, RetryMax: 100 * time.Millisecond}
-}
 
 // follow opens a Node that the test's end closes, and checks that nothing of it is
 // left.
@@ -52,62 +48,16 @@ func await(t testing.TB, n *Node, what string, ok func(State) bool) State {
 	return st
 }
 
-func isPrimary(st State) bool { return st.Role == RolePrimary && st.Primary != "" && st.Err == nil }
-
-func isReplica(st State) bool { return st.Role == RoleReplica && st.Ready && st.Err == nil }
-
-// exec runs SQL on a node's database, and closes it.
-func exec(t testing.TB, n *testkit.Node, queries ...string) {
-	t.Helper()
-	db := openDB(t, n)
-	defer db.Close()
-	for _, q := range queries {
-		if _, err := db.Exec(q); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func openDB(t testing.TB, n *testkit.Node) *sql.DB {
-	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+n.DB("app.db")+"?_pragma=busy_timeout(5000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1)
-	return db
-}
-
-// onDisk is the position of app.db by its -pos file.
-func onDisk(t testing.TB, n *testkit.Node) Pos {
-	t.Helper()
-	pos, err := ParsePos(n.Position("app.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pos
-}
-
-// atDisk waits until the state has what the -pos file has.
-func atDisk(t testing.TB, n *Node, node *testkit.Node) {
-	t.Helper()
-	testkit.Poll(t, "the position of the mount", func() bool {
-		st := n.State()
-		at, ok := st.Position("app.db")
-		return ok && at.String() == node.Position("app.db")
-	})
-}
-
 // level fails the test when, at its end, more goroutines of this package or more
 // descriptors are there than at its beginning. Call it before anything is opened:
 // what a test starts afterwards has ended by then.
 func level(t testing.TB) {
 	t.Helper()
 	testkit.FreePort(t) // the runtime's own descriptors are there from now on
-	before := descriptors(t)
+	before := descriptors()
 	t.Cleanup(func() {
 		testkit.Poll(t, "goroutines of Nodes to end", func() bool { return goroutines() == 0 })
-		testkit.Poll(t, fmt.Sprintf("descriptors to be %d again", before), func() bool { return descriptors(t) <= before })
+		testkit.Poll(t, fmt.Sprintf("descriptors to be %d again", before), func() bool { return descriptors() <= before })
 	})
 }
 
@@ -125,11 +75,37 @@ func goroutines() int {
 	return count
 }
 
-func descriptors(t testing.TB) int {
-	t.Helper()
-	names, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skip("needs /proc: " + err.Error())
-	}
+// descriptors counts them where the system tells.
+func descriptors() int {
+	names, _ := os.ReadDir("/proc/self/fd")
 	return len(names)
+}
+
+func canceled() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// sqliteFile makes a SQLite file with a table t of n rows, and returns its bytes.
+func sqliteFile(t testing.TB, n int) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "made.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, q := range []string{"CREATE TABLE t(v)",
+		"INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c) SELECT randomblob(1000) FROM c LIMIT ?"} {
+		args := []any{n}[:min(1, len(q)-len("CREATE TABLE t(v)"))]
+		if _, err := db.Exec(q, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

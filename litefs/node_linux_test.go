@@ -10,19 +10,6 @@ import (
 	"github.com/flysql/flysql/internal/testkit"
 )
 
-// cluster starts nodes that elect over one lease server; the first is the primary.
-func cluster(t testing.TB, names ...string) (*testkit.Lease, []*testkit.Node) {
-	t.Helper()
-	l := testkit.NewLease(t)
-	var nodes []*testkit.Node
-	for _, name := range names {
-		n := testkit.NewNode(t, name, testkit.NodeOptions{Lease: l})
-		n.Start()
-		nodes = append(nodes, n)
-	}
-	return l, nodes
-}
-
 // A node is opened before its LiteFS is up, and sees it come as the primary.
 func TestNotUpYet(t *testing.T) {
 	level(t)

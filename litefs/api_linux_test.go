@@ -13,29 +13,6 @@ import (
 	"github.com/flysql/flysql/internal/testkit"
 )
 
-// sqliteFile makes a SQLite file with a table t of n rows, and returns its bytes.
-func sqliteFile(t testing.TB, n int) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "made.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for _, q := range []string{"CREATE TABLE t(v)",
-		"INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c) SELECT randomblob(1000) FROM c LIMIT ?"} {
-		args := []any{n}[:min(1, len(q)-len("CREATE TABLE t(v)"))]
-		if _, err := db.Exec(q, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // rows counts the rows of t in a SQLite file, and checks the file.
 func rows(t testing.TB, data []byte) int {
 	t.Helper()
@@ -154,12 +131,6 @@ func TestExportAndImport(t *testing.T) {
 			t.Errorf("the name %q was taken", name)
 		}
 	}
-}
-
-func canceled() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
 }
 
 // wantIs is nil where err is want.
