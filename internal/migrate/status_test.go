@@ -1,11 +1,13 @@
 package migrate
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -112,6 +114,36 @@ func TestStatusReadsTheWAL(t *testing.T) {
 				t.Error("Status changed the database or the -wal")
 			}
 		})
+	}
+}
+
+// With Options.Locks a reader waits for whoever keeps the database to itself, where
+// it would otherwise read the file past the locks.
+func TestStatusWithLocks(t *testing.T) {
+	for _, locks := range []bool{false, true} {
+		db := newDB(t)
+		files := simple(Goose, abc...)
+		execSQL(t, db, "PRAGMA journal_mode=WAL")
+		up(t, simple(Goose, abc[:1]...), db)
+		set, err := Open(files, Options{Locks: locks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, err := set.Status(t.Context(), db); err != nil || len(st.Pending) != 2 {
+			t.Errorf("locks %v: %+v, %v", locks, st, err)
+		}
+		if st, err := set.Status(t.Context(), db+".none"); err != nil || len(st.Pending) != 3 {
+			t.Errorf("locks %v, no file: %+v, %v", locks, st, err)
+		}
+		app := sqlDB(t, db)
+		if _, err := app.Exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if _, err := set.Status(ctx, db); (err != nil) != locks {
+			t.Errorf("locks %v, kept by another: %v", locks, err)
+		}
 	}
 }
 
