@@ -255,6 +255,20 @@ func TestStateNeverChanges(t *testing.T) {
 	}
 }
 
+// Reading costs no memory, whatever it is that is asked.
+func TestNoAllocations(t *testing.T) {
+	n := quiet(RoleReplica, Database{"app.db", Pos{1, 1}})
+	n.move("app.db", Pos{2, 2})
+	if got := testing.AllocsPerRun(100, func() {
+		st := n.State()
+		if _, ok := st.Position("app.db"); !ok || n.WaitPosition(t.Context(), "app.db", Pos{1, 1}) != nil {
+			t.Error("not reached")
+		}
+	}); got != 0 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 func TestRoleString(t *testing.T) {
 	for role, want := range map[Role]string{RoleUnknown: "unknown", RolePrimary: "primary", RoleReplica: "replica", Role(9): "unknown"} {
 		if got := role.String(); got != want {
