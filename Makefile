@@ -47,7 +47,7 @@ fmt: ## format the Go files
 build: ## bin/flysql and bin/flysql-entrypoint
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(BIN)/ ./cmd/...
 
-bench: setup $(GOOSE) $(BENCHSTAT) ## the benchmarks that docs/ quote
+bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
 
 setup:

@@ -16,6 +16,7 @@ require (
 	github.com/pressly/goose/v3 v3.27.0
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/spf13/cobra v1.10.2
+	github.com/superfly/litefs-go v0.0.0-20230227231337-34ea5dcf1e0b
 	golang.org/x/mod v0.33.0
 	golang.org/x/sys v0.42.0
 	golang.org/x/term v0.40.0

@@ -22,6 +22,7 @@ import (
 //go:embed cmd/flysql-entrypoint/*.go
 //go:embed entrypoint/*.go
 //go:embed flyconf/*.go
+//go:embed litefs/*.go
 //go:embed internal/migrate/*.go
 var source embed.FS
 
