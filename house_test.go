@@ -14,6 +14,7 @@ const module = "github.com/flysql/flysql"
 var floors = map[string]int{
 	"":                      0, // the module's own source, embedded
 	"flyconf":               0,
+	"litefs":                0,
 	"internal/migrate":      1,
 	"internal/lease":        1,
 	"internal/testkit":      2,
@@ -31,6 +32,8 @@ var floors = map[string]int{
 var forbidden = map[string][]string{
 	// It reads other people's files; nothing it does needs a network.
 	"flyconf": {"net", "net/http", "database/sql"},
+	// An app that follows its LiteFS node must not inherit a CLI's dependencies.
+	"litefs": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3"},
 	// The container's binary stays small, and talks to nobody.
 	"cmd/flysql-entrypoint": {"net/http", "crypto/tls", "github.com/spf13/cobra"},
 	"entrypoint":            {"net/http", "crypto/tls"},
