@@ -49,7 +49,7 @@ func LiteFS(t testing.TB) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("needs LiteFS: make bin/tools/litefs builds it, or let " + LiteFSVariable + " name one")
+		t.Skip("needs LiteFS: `make litefs` builds it, or let " + LiteFSVariable + " name one")
 	}
 	return path
 }
