@@ -1,12 +1,12 @@
 package e2e_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"testing"
 
+	"github.com/flysql/flysql/e2e/apprepo"
 	"github.com/flysql/flysql/e2e/fly"
 	"github.com/flysql/flysql/e2e/guestbook"
 	"github.com/flysql/flysql/e2e/image"
@@ -35,52 +35,24 @@ func litefsContext(t *testing.T) map[string]string {
 	return map[string]string{litefsImage: dir}
 }
 
-const litefsYAML = `fuse:
-  dir: "/litefs"
-  allow-other: true
-data:
-  dir: "/data/litefs"
-proxy:
-  addr: ":${PROXY_PORT}"
-  target: "localhost:${PORT}"
-  db: "app.db"
-lease:
-  type: "consul"
-  hostname: "${FLY_MACHINE_ID}"
-  advertise-url: "http://${FLY_MACHINE_ID}.vm.${FLY_APP_NAME}.internal:20202"
-  candidate: ${FLY_REGION == PRIMARY_REGION}
-  promote: false
-  consul:
-    url: "${FLY_CONSUL_URL}"
-    key: "litefs/${FLY_APP_NAME}"
-`
-
-// withLiteFS is the guestbook's image with a LiteFS node in it.
+// withLiteFS is the guestbook as flysql init --mode litefs sets it up, built.
 func withLiteFS(t *testing.T) built {
 	t.Helper()
-	r := must(t, shop.guestbook)
+	flysql, clone := must(t, shop.flysql), must(t, shop.clone)
 	dir := filepath.Join(t.TempDir(), "guestbook")
-	if err := os.CopyFS(dir, os.DirFS(r.dir)); err != nil {
+	if err := apprepo.Guestbook(clone, dir); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	port, err := fly.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := string(text)
-	for _, edit := range [][2]string{
-		{"ca-certificates", "ca-certificates fuse3"},
-		{"ENV FLYSQL_USER=app", "COPY --from=" + litefsImage + " /usr/local/bin/litefs /usr/local/bin/litefs\nCOPY litefs.yml /etc/litefs.yml\nENV FLYSQL_DB=/litefs/app.db FLYSQL_USER=app"},
-	} {
-		if !strings.Contains(file, edit[0]) {
-			t.Fatalf("the Dockerfile has no %q:\n%s", edit[0], file)
-		}
-		file = strings.Replace(file, edit[0], edit[1], 1)
+	if _, err := apprepo.Init(testContext(t), flysql, dir, "--mode", "litefs", "--port", strconv.Itoa(port)); err != nil {
+		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"Dockerfile": file, "litefs.yml": litefsYAML} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	app, err := fly.Read(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	img, err := image.Build(testContext(t), dir, image.Options{Way: image.Chroot, Contexts: litefsContext(t)})
 	if err != nil {
@@ -91,10 +63,10 @@ func withLiteFS(t *testing.T) built {
 			t.Error(err)
 		}
 	})
-	return built{img, r.app}
+	return built{img, app}
 }
 
-// A machine whose image runs LiteFS beside the app: requests come through LiteFS's
+// A machine with the image that flysql init makes for LiteFS, unedited: requests come through LiteFS's
 // proxy, rows are on the volume, and outlive a stop and a kill of the whole machine.
 func TestContainerLiteFS(t *testing.T) {
 	needRoot(t)
@@ -104,14 +76,12 @@ func TestContainerLiteFS(t *testing.T) {
 	m := onFly(t, 256)
 	boot := func() *server {
 		t.Helper()
-		proxy, err := fly.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.env = []string{"FLY_CONSUL_URL=" + leases.URL, "DATABASE_URL=file:///litefs/app.db", fmt.Sprintf("PROXY_PORT=%d", proxy)}
+		m.env = []string{"FLY_CONSUL_URL=" + leases.URL, "PORT=" + img.app.Config.Env["PORT"]}
 		s := start(t, img, m)
-		s.Client = guestbook.New(proxy)
-		if err := s.Healthy(testContext(t), img.app.HealthPath(), s.Done()); err != nil {
+		s.Client = guestbook.New(img.app.HTTPService.InternalPort)
+		// The first check is answered by LiteFS's proxy, before the app is there.
+		checks := img.app.HTTPService.Checks
+		if err := s.Healthy(testContext(t), checks[len(checks)-1].Path, s.Done()); err != nil {
 			t.Fatal(err)
 		}
 		return s
@@ -143,6 +113,6 @@ func TestContainerLiteFS(t *testing.T) {
 	s.stop(t)
 
 	// Without its volume, what LiteFS keeps would be lost.
-	bare := machine{id: machineID, env: []string{"FLY_CONSUL_URL=" + leases.URL, "PROXY_PORT=1", "DATABASE_URL=file:///litefs/app.db"}}
+	bare := machine{id: machineID, env: []string{"FLY_CONSUL_URL=" + leases.URL}}
 	start(t, img, bare).refused(t, 78, "data.dir /data/litefs would be lost", "overlay", "[[mounts]]")
 }
