@@ -168,9 +168,10 @@ func (a *App) loadLiteFS(read reader) {
 		delete(a.sources, f.Name)
 		return
 	}
-	if config == nil {
-		a.Problems = append(a.Problems, flyconf.Problems(err)...)
-		return
+	problems := flyconf.Problems(err)
+	a.Problems = append(a.Problems, problems...)
+	if config == nil || slices.ContainsFunc(problems, func(p *flyconf.Problem) bool { return p.Rule != "FLY405" }) {
+		return // what else there is to say would be about defaults
 	}
 	a.LiteFS = &LiteFSFile{*f, config}
 	a.Problems = append(a.Problems, flyconf.Problems(config.Validate())...)
