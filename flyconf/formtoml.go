@@ -27,5 +27,8 @@ func tomlProblem(name string, err error) *Problem {
 	if errors.As(err, &decode) {
 		p.Line, p.Col = decode.Position()
 	}
+	if strings.HasPrefix(p.Message, "key ") && strings.HasSuffix(p.Message, "already exists as a table, but should be an array table") {
+		p.Message += ": write its first header with two brackets too, or put both into one table"
+	}
 	return p
 }

@@ -127,8 +127,9 @@ func newLiteFS() *LiteFS {
 // ParseLiteFS reads a litefs.yml; name is what errors call the file. It reports
 // every problem that it finds, joined, each a *Problem with its place: YAML that
 // is not valid, keys that LiteFS does not know, at which it refuses to start
-// (with the nearest one that it does), and values of the wrong type. Whether the
-// values make sense together is Validate's to say.
+// (with the nearest one that it does), and values of the wrong type. Where it is
+// YAML, the result has what could be taken, beside the error; else it is nil. Whether
+// the values make sense together is Validate's to say.
 //
 // Before LiteFS reads the YAML, it replaces $NAME, ${NAME}, ${A == B}, ${A != B}
 // and the same with a quoted text for B, all over the file. ParseLiteFS does so
@@ -175,8 +176,5 @@ func ParseLiteFS(name string, data []byte, env func(name string) (value string, 
 	}
 	r := newLiteFSReader(doc, c)
 	r.read()
-	if err := r.problems.err(); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, r.problems.err()
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -80,6 +81,9 @@ func (r *reader) integer(v reflect.Value, f field, s spot, raw any) bool {
 		return false
 	case n < math.MinInt32 || n > math.MaxInt32:
 		r.p.add(s.path, "%d is too large", n)
+		return false
+	case n == 0 && strings.HasSuffix(s.path, ".internal_port"):
+		r.p.as("FLY503").add(s.path, "is 0: give the port that the app listens on")
 		return false
 	case n == 0 && f.is("positive"):
 		r.p.add(s.path, "is 0: give a number from 1 on, or leave the key out")

@@ -88,7 +88,7 @@ func TestParseDocumentRefused(t *testing.T) {
 		{"fly.json", "{}", "fly.json: only TOML is edited: make the change by hand, or turn the file into a fly.toml"},
 		{"fly.yaml", "", "fly.yaml: only TOML is edited: make the change by hand, or turn the file into a fly.toml"},
 		{"fly.toml", "a = 1\na = 2\n", "fly.toml:2:1: key a is already defined"},
-		{"fly.toml", "[mounts]\n[[mounts]]\n", "fly.toml:2:3: key mounts already exists as a table, but should be an array table"},
+		{"fly.toml", "[mounts]\n[[mounts]]\n", "fly.toml:2:3: key mounts already exists as a table, but should be an array table: write its first header with two brackets too, or put both into one table"},
 		{"fly.toml", "a = 1 b = 2\n", "fly.toml:1:7: expected newline but got U+0062 'b'"},
 		{"fly.toml", "a = \x00", "fly.toml:1:5: holds a NUL byte: it is binary, or not saved as UTF-8"},
 		{"fly.toml", "\ufeffa = 1", "fly.toml:1:1: begins with a byte order mark, which flyctl does not read: save it as UTF-8 without one"},

@@ -236,8 +236,8 @@ func (m Mount) validate(p *problems, key string) {
 		p.as("FLY212").add(key+".auto_extend_size_threshold", "%d is not between 50 and 99 percent", threshold)
 	}
 	set := 0
-	for _, v := range []int{threshold, m.AutoExtendIncrementGB, m.AutoExtendLimitGB} {
-		if v != 0 {
+	for name, v := range map[string]int{"threshold": threshold, "increment": m.AutoExtendIncrementGB, "limit": m.AutoExtendLimitGB} {
+		if _, odd := m.Extra["auto_extend_size_"+name]; v != 0 || odd { // one of a wrong type is reported already
 			set++
 		}
 	}

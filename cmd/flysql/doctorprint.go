@@ -68,7 +68,10 @@ func (c *cli) sayCounts(r *doctor.Report, f *doctorFlags, shown int) {
 	if len(parts) == 0 {
 		parts = append(parts, "no findings")
 	}
-	text := strings.Join(r.Files(), ", ") + ": " + strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if files := r.Files(); len(files) > 0 {
+		text = strings.Join(files, ", ") + ": " + text
+	}
 	fixable := 0
 	for _, finding := range r.Findings {
 		if finding.Fixable() {

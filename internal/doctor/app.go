@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -88,8 +89,10 @@ func (a *App) loadDocker(read reader) {
 	if a.Fly != nil && a.Fly.Build != nil && (a.Fly.Build.Image != "" || a.Fly.Build.Builder != "" || a.Fly.Build.Builtin != "") {
 		return // it is not what is built
 	}
-	f := a.first(read, []string{a.buildFile("dockerfile", "Dockerfile")})
+	name := a.buildFile("dockerfile", "Dockerfile")
+	f := a.first(read, []string{name})
 	if f == nil {
+		a.missingDockerfile(read, name)
 		return
 	}
 	d, err := flyconf.ParseDockerfile(f.Name, f.Data)
@@ -106,6 +109,22 @@ func (a *App) loadDocker(read reader) {
 		}
 	}
 	a.Docker = &DockerFile{*f, d, stage.Image(a.buildArgs())}
+}
+
+// missingDockerfile reports a Dockerfile that fly.toml names and that is not there.
+// What is outside the repository is not looked for.
+func (a *App) missingDockerfile(read reader, name string) {
+	if a.Fly == nil || !a.Fly.Has("build.dockerfile") || !fs.ValidPath(name) {
+		return
+	}
+	if _, err := read(name); !errors.Is(err, fs.ErrNotExist) {
+		return // first says so
+	}
+	line, col := a.Fly.Position("build.dockerfile")
+	a.Problems = append(a.Problems, &flyconf.Problem{
+		File: a.Fly.Name, Line: line, Col: col, Key: "build.dockerfile", Rule: "FLY001",
+		Message: fmt.Sprintf("%q is not there: it is looked for from the directory of %s", name, a.Fly.Name),
+	})
 }
 
 func (a *App) buildArgs() map[string]string {
@@ -149,9 +168,10 @@ func (a *App) loadLiteFS(read reader) {
 		delete(a.sources, f.Name)
 		return
 	}
-	if config == nil {
-		a.Problems = append(a.Problems, flyconf.Problems(err)...)
-		return
+	problems := flyconf.Problems(err)
+	a.Problems = append(a.Problems, problems...)
+	if config == nil || slices.ContainsFunc(problems, func(p *flyconf.Problem) bool { return p.Rule != "FLY405" }) {
+		return // what else there is to say would be about defaults
 	}
 	a.LiteFS = &LiteFSFile{*f, config}
 	a.Problems = append(a.Problems, flyconf.Problems(config.Validate())...)
@@ -227,11 +247,24 @@ func (a *App) first(read reader, names []string) *TextFile {
 			continue
 		}
 		if err != nil {
-			a.Problems = append(a.Problems, &flyconf.Problem{File: name, Message: err.Error(), Rule: "FLY001"})
+			a.Problems = append(a.Problems, &flyconf.Problem{File: name, Message: unreadable(err), Rule: "FLY001"})
 			return nil
 		}
 		a.sources[name] = data
 		return &TextFile{name, data}
 	}
 	return nil
+}
+
+// unreadable says why a file is not read. os.Root has no error of its own for what
+// leads out of it.
+func unreadable(err error) string {
+	var in *fs.PathError
+	switch {
+	case !errors.As(err, &in):
+		return err.Error()
+	case strings.Contains(in.Err.Error(), "escapes"):
+		return "is a link that leads out of the repository, which is not followed: put the file itself there"
+	}
+	return "cannot be read: " + in.Err.Error()
 }

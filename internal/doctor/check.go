@@ -215,6 +215,7 @@ func (c *checker) inCode(place string) Place {
 	if err != nil {
 		return Place{File: file}
 	}
+	c.repoFile(file) // from now on it is one of those that were read
 	return c.at(file, line, 1, "")
 }
 

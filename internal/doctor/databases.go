@@ -27,8 +27,8 @@ type database struct {
 
 var (
 	// databaseVariable are names of variables that say where a database is.
-	databaseVariable = regexp.MustCompile(`^([A-Z0-9]+_)*((DATABASE|DB|SQLITE3?)_(URL|URI|PATH|FILE|FILENAME|DSN|LOCATION)|SQLITE3?_(DB|DATABASE)|FLYSQL_DB|DSN)$`)
-	plainVariable    = regexp.MustCompile(`^((DATABASE|DB|SQLITE3?)_(URL|URI|PATH|FILE|FILENAME|DSN|LOCATION)|SQLITE3?_(DB|DATABASE)|FLYSQL_DB|DSN)$`)
+	databaseVariable = regexp.MustCompile(`^([A-Z0-9]+_)*((DATABASE|DB|SQLITE3?)_(URL|URI|PATH|FILE|FILENAME|DSN|LOCATION|DATABASE)|SQLITE3?_DB|FLYSQL_DB|DSN)$`)
+	plainVariable    = regexp.MustCompile(`^((DATABASE|DB|SQLITE3?)_(URL|URI|PATH|FILE|FILENAME|DSN|LOCATION|DATABASE)|SQLITE3?_DB|FLYSQL_DB|DSN)$`)
 	// passingVariable are those of databases that may well be lost.
 	passingVariable = regexp.MustCompile(`(^|_)(CACHE|TMP|TEMP|TEST|SESSIONS?|SHADOW|GEOIP2?|GEO|MAXMIND)(_|$)`)
 
@@ -86,8 +86,8 @@ func (c *checker) variableDatabase(v variable) (database, bool) {
 	if !v.known || !c.isDatabaseVariable(v.name) || v.name == "FLYSQL_DB" && !c.boot().flysql {
 		return database{}, false
 	}
-	if bareName.MatchString(v.name) && !strings.ContainsAny(v.value, "/:") && !c.readsVariable(v.name) {
-		return database{}, false // the directory is elsewhere
+	if bareName.MatchString(v.name) && !strings.ContainsAny(v.value, "/:") {
+		return database{}, false // the directory may be elsewhere, in the code too
 	}
 	name, ok := c.databasePath(v.value, v.name == "FLYSQL_DB")
 	if !ok {

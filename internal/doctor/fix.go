@@ -15,14 +15,34 @@ type Fixes struct {
 	Refused []error           // repairs that could not be made, with what they were for
 }
 
-// Fix mends what has one right answer, in memory. Repairs can show more that can
-// be mended, so it goes on until nothing changes, or until it has made more repairs
-// than anybody's files need.
+// Fix mends what has one right answer, in memory, and compares with what is on disk.
 func (r *Report) Fix() (*Fixes, error) {
+	fixes, content := r.mend()
+	plan := &scaffold.Plan{Dir: r.Dir}
+	for _, name := range slices.Sorted(maps.Keys(content)) {
+		plan.Files = append(plan.Files, scaffold.File{Path: name, Content: content[name]})
+	}
+	changes, err := plan.Compare(true)
+	if err != nil {
+		return nil, err
+	}
+	for _, change := range changes.Files {
+		if string(change.Old) != string(r.app.sources[change.Path]) {
+			return nil, fmt.Errorf("%s was changed by something else meanwhile: run flysql doctor again", change.Path)
+		}
+	}
+	fixes.Changes = changes
+	return fixes, nil
+}
+
+// mend makes the repairs, and returns what the changed files hold then. Repairs can
+// show more that can be mended, so it goes on until nothing changes, or until it has
+// made more repairs than anybody's files need.
+func (r *Report) mend() (fixes *Fixes, content map[string][]byte) {
 	const rounds, most = 5, 100
 	made := 0
-	fixes := &Fixes{After: r}
-	content := map[string][]byte{}
+	fixes = &Fixes{After: r}
+	content = map[string][]byte{}
 	for range rounds {
 		files := &Files{app: fixes.After.app}
 		fixes.Refused = nil
@@ -48,21 +68,7 @@ func (r *Report) Fix() (*Fixes, error) {
 			}
 			return r.read(name)
 		}
-		fixes.After = examine(r.Dir, load(read, r.app.Facts), r.read)
+		fixes.After = examine(r.Dir, load(read, r.app.Facts), read)
 	}
-	plan := &scaffold.Plan{Dir: r.Dir}
-	for _, name := range slices.Sorted(maps.Keys(content)) {
-		plan.Files = append(plan.Files, scaffold.File{Path: name, Content: content[name]})
-	}
-	changes, err := plan.Compare(true)
-	if err != nil {
-		return nil, err
-	}
-	for _, change := range changes.Files {
-		if string(change.Old) != string(r.app.sources[change.Path]) {
-			return nil, fmt.Errorf("%s was changed by something else meanwhile: run flysql doctor again", change.Path)
-		}
-	}
-	fixes.Changes = changes
-	return fixes, nil
+	return fixes, content
 }

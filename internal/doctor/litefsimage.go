@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/scaffold"
 )
 
 var (
@@ -55,7 +56,7 @@ func checkLiteFSImage(c *checker) {
 		}
 	}
 	if cmd, ok := c.liteFSCommand(); ok && !c.hasLiteFSBinary() {
-		const line = "COPY --from=flyio/litefs:0.5 /usr/local/bin/litefs /usr/local/bin/litefs"
+		const line = "COPY --from=" + scaffold.LiteFSImage + " /usr/local/bin/litefs /usr/local/bin/litefs"
 		f := c.report(c.inDocker(img.Base.Instruction), "the image starts litefs, and nothing puts it into the image").
 			hint("add " + line).mend(afterFrom(line))
 		if at := c.inCommand(cmd); at.File != "" {

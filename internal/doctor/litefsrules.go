@@ -79,4 +79,10 @@ var litefsRules = []Rule{
 		Why:   "Litestream keeps a node from following when it is demoted, and two primaries in turn write one backup.",
 		check: checkMovingLease,
 	},
+	{
+		ID: "FLY414", Severity: Warning,
+		Title: "a migration that shrinks a database under LiteFS",
+		Why:   "In WAL mode, LiteFS v0.5.14 panics when a transaction makes the database smaller by more than about 1 MiB: it is never replicated, nothing can write any more, and LiteFS may not start again on that node.",
+		check: checkVacuum,
+	},
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 )
 
@@ -124,6 +125,13 @@ func checkGroupVolumes(c *checker) {
 	}
 }
 
+// frameworkCommands load the whole app, with its database. That Rails reads
+// DATABASE_URL is its own doing; Django's settings mostly do.
+var frameworkCommands = map[string]*regexp.Regexp{
+	"Rails":  regexp.MustCompile(`\b(rails|rake|sidekiq|bin/jobs|good_job|delayed_job|puma|thrust)\b`),
+	"Django": regexp.MustCompile(`\b(manage\.py|celery|qcluster|huey|gunicorn|uvicorn|daphne)\b`),
+}
+
 // opensBelow tells which database in a directory a group's program opens, and by
 // what that is known; empty where it is not known.
 func (c *checker) opensBelow(g group, dir string) (name, why string) {
@@ -137,6 +145,8 @@ func (c *checker) opensBelow(g group, dir string) (name, why string) {
 			return d.path, "its command or code names it"
 		case m != nil && m.Driver != "" && m.Database.Var != "" && m.Database.Var == d.from:
 			return d.path, m.Package() + " reads " + d.from
+		case m != nil && d.from == "DATABASE_URL" && frameworkCommands[m.Framework] != nil && frameworkCommands[m.Framework].MatchString(g.command.text):
+			return d.path, m.Framework + " reads " + d.from
 		}
 	}
 	return "", ""

@@ -155,7 +155,7 @@ func (a *applier) stillAsCompared(c Change) error {
 	if err == nil && c.info != nil && os.SameFile(info, c.info) && info.Size() == c.info.Size() && info.ModTime().Equal(c.info.ModTime()) {
 		return nil
 	}
-	return fmt.Errorf("%s was changed by something else meanwhile: run flysql init again", c.Path)
+	return fmt.Errorf("%s was changed by something else meanwhile: run the command again", c.Path)
 }
 
 func (a *applier) mkdirs(dir string) error {

@@ -288,11 +288,11 @@ func TestCompareRefuses(t *testing.T) {
 		want string
 	}{
 		{"directory", func(dir string) error { return os.Mkdir(filepath.Join(dir, "fly.toml"), 0o755) },
-			"fly.toml is a directory, and flysql init does not write through it: move it away"},
+			"fly.toml is a directory, and flysql does not write through it: move it away"},
 		{"link", func(dir string) error { return os.Symlink("other.toml", filepath.Join(dir, "fly.toml")) },
-			"fly.toml is a symbolic link, and flysql init does not write through it: move it away"},
+			"fly.toml is a symbolic link, and flysql does not write through it: move it away"},
 		{"pipe", func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, "Dockerfile"), 0o600) },
-			"Dockerfile is a special file, and flysql init does not write through it: move it away"},
+			"Dockerfile is a special file, and flysql does not write through it: move it away"},
 		{"linked directory", func(dir string) error { return os.Symlink(elsewhere, filepath.Join(dir, ".flysql")) },
 			".flysql is a symbolic link where a directory is needed: move it away"},
 		{"file for a directory", func(dir string) error { return os.WriteFile(filepath.Join(dir, ".flysql"), nil, 0o644) },
@@ -351,7 +351,7 @@ func TestApplyNoticesChanges(t *testing.T) {
 			}
 			before := tree(t, dir)
 			err := c.Apply(t.Context())
-			if err == nil || !strings.Contains(err.Error(), "was changed by something else meanwhile: run flysql init again") {
+			if err == nil || !strings.Contains(err.Error(), "was changed by something else meanwhile: run the command again") {
 				t.Errorf("err = %v", err)
 			}
 			if diff := cmp.Diff(before, tree(t, dir)); diff != "" {

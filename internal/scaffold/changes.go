@@ -101,7 +101,7 @@ func compare(root *os.Root, f File, force bool) (Change, error) {
 	info, err := root.Lstat(filepath.FromSlash(f.Path))
 	if errors.Is(err, fs.ErrNotExist) {
 		if f.Content == nil {
-			return change, fmt.Errorf("%s was removed by something else meanwhile: run flysql init again", f.Path)
+			return change, fmt.Errorf("%s was removed by something else meanwhile: run the command again", f.Path)
 		}
 		return change, nil
 	}
@@ -109,7 +109,7 @@ func compare(root *os.Root, f File, force bool) (Change, error) {
 		return change, err
 	}
 	if !info.Mode().IsRegular() {
-		return change, fmt.Errorf("%s is %s, and flysql init does not write through it: move it away", f.Path, kind(info))
+		return change, fmt.Errorf("%s is %s, and flysql does not write through it: move it away", f.Path, kind(info))
 	}
 	change.Action, change.info = Overwrite, info
 	change.Old, err = readSmall(root, filepath.FromSlash(f.Path))

@@ -51,6 +51,7 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 
 	packages := map[string]*goPackage{}
 	migrations := map[string]string{} // directory: tool
+	var scripts []string              // SQL
 	build := buildContext(root)
 	f.Truncated, err = walk(root, maxEntries, func(name string) {
 		if ctx.Err() != nil {
@@ -60,6 +61,9 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 		case ".go":
 			readGo(root, build, name, packages)
 		case ".sql":
+			if len(scripts) < maxScripts {
+				scripts = append(scripts, name)
+			}
 			if migrations[dir] == "" && plainPath.MatchString(dir) {
 				if tool := migrationTool(root, name); tool != "" {
 					migrations[dir] = tool
@@ -82,6 +86,9 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	if len(migrations) > 0 {
 		f.Tools = migrations
 	}
+	f.Migrations = slices.DeleteFunc(scripts, func(name string) bool {
+		return migrations[path.Dir(name)] == "" && !migrationsDir.MatchString(path.Dir(name)) || serverName.MatchString(path.Dir(name))
+	})
 	for i := range f.Mains {
 		m := &f.Mains[i]
 		m.read(closure(m.Dir, f.Module, packages), requires)

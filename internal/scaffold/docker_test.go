@@ -131,7 +131,7 @@ func FuzzAddition(f *testing.F) {
 	litefs := volume
 	litefs.DB, litefs.Gone = "/l", nil
 	litefs.Packages = litefsPackages
-	litefs.Copy = []string{"COPY --from=" + litefsImage + " " + litefsBinary + " " + litefsBinary, "COPY litefs.yml " + litefsConfig}
+	litefs.Copy = []string{"COPY --from=" + LiteFSImage + " " + litefsBinary + " " + litefsBinary, "COPY litefs.yml " + litefsConfig}
 	f.Fuzz(func(t *testing.T, in string) {
 		for _, add := range []Addition{volume, litefs} {
 			first, err := add.to([]byte(in))

@@ -47,7 +47,7 @@ func (d dockerfile) Binaries() string {
 }
 
 // LiteFSImage is where the binary of LiteFS is from.
-func (dockerfile) LiteFSImage() string { return litefsImage }
+func (dockerfile) LiteFSImage() string { return LiteFSImage }
 
 // LiteFSBinary is where it lies, there and here.
 func (dockerfile) LiteFSBinary() string { return litefsBinary }
@@ -188,7 +188,7 @@ func (f *Facts) addition(a Answers, m Main, fl Flysql) (*Addition, error) {
 	}
 	if a.Mode == LiteFS {
 		add.Packages = litefsPackages
-		add.Copy = []string{"COPY --from=" + litefsImage + " " + litefsBinary + " " + litefsBinary, "COPY " + f.litefsPath() + " " + litefsConfig}
+		add.Copy = []string{"COPY --from=" + LiteFSImage + " " + litefsBinary + " " + litefsBinary, "COPY " + f.litefsPath() + " " + litefsConfig}
 	} else {
 		add.Gone = []string{litefsBinary, litefsConfig}
 	}

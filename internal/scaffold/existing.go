@@ -238,9 +238,12 @@ func readLiteFS(root *os.Root) *LiteFSFile {
 		l.Err = fmt.Errorf("%s %w", l.Path, err)
 		return l
 	}
-	if l.Config, err = flyconf.ParseLiteFS(l.Path, data, nil); err != nil {
+	config, err := flyconf.ParseLiteFS(l.Path, data, nil)
+	if err != nil {
 		l.Err = shown(err, data)
+		return l
 	}
+	l.Config = config
 	return l
 }
 

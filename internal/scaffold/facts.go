@@ -41,6 +41,10 @@ type Facts struct {
 	FlysqlReplaced string
 	EntrypointTool bool // go.mod has flysql-entrypoint as a tool
 
+	// Migrations are the SQL files that are migrations, of any tool, by what they hold
+	// or a directory's name; not those of another database's server.
+	Migrations []string
+
 	Tools map[string]string // the tool that migrations are made for, by their directories; nil where there are none
 
 	Truncated bool // the repository is larger than Detect looks

@@ -11,8 +11,11 @@ import (
 	"github.com/flysql/flysql/flyconf"
 )
 
+// LiteFSImage is where litefs is copied from: Fly's own image, built with the Go that
+// its HALT lock needs.
+const LiteFSImage = "flyio/litefs:0.5.14"
+
 const (
-	litefsImage  = "flyio/litefs:0.5.14" // Fly's own, built with the Go that its HALT lock needs
 	litefsBinary = "/usr/local/bin/litefs"
 	litefsConfig = "/etc/litefs.yml" // where flysql-entrypoint looks for it
 )

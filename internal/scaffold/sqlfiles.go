@@ -17,6 +17,13 @@ var (
 	plainPath = regexp.MustCompile(`^[A-Za-z0-9._+@/-]+$`)
 )
 
+// maxScripts bounds the SQL files that are remembered, far above any app's.
+const maxScripts = 2000
+
+// migrationsDir is what the directories of migrations are called: Prisma's are one
+// level deeper, and drizzle is Drizzle's own.
+var migrationsDir = regexp.MustCompile(`(?i)(^|[/_-])(migrations?|migrate|drizzle)(/|$)`)
+
 // migrationTool tells whether an SQL file is one of goose's, golang-migrate's or
 // dbmate's. It is empty for any other SQL, which is the app's own business.
 func migrationTool(root *os.Root, name string) string {
