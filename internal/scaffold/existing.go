@@ -165,10 +165,10 @@ func (e *Existing) answer(a *Answers) {
 
 // database is the path of the app's database. That there are two is an error: one
 // of them would be neither checked nor migrated.
-func (e *Existing) database(variable string) (string, error) {
+func (e *Existing) database(d Database) (string, error) {
 	found, by := "", ""
-	for _, name := range []string{variable, "FLYSQL_DB", databaseURL} {
-		db := pathOf(e.Env[name])
+	for _, name := range []string{d.variable(), entrypointDB, databaseURL} {
+		db := d.in(name, e.Env[name])
 		switch {
 		case db == "" || db == found:
 		case found == "":

@@ -194,13 +194,16 @@ func (e *flyEditor) deploy() {
 // env has the variables name the database and the port. What stands around the
 // path, such as ?_fk=1, is the app's choice.
 func (e *flyEditor) env() {
-	variable := e.Main.Database.variable()
+	d := e.Main.Database
+	variable := d.variable()
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
 		key, value := flyconf.PathOf("env", name), e.Env[name]
 		have, there := e.config.Env[name]
 		switch {
-		case name == variable:
+		case name == variable && name != d.DirVar:
 			e.database(name, value)
+		case name == variable && d.in(name, have) == e.Answers.DB:
+			// However it is written.
 		case name == "PORT" && !there && !e.Main.ReadsPort && e.Main.PortReason != "":
 			// It does not care.
 		case name == "FLYSQL_GRACE" && there, have == value && there:
@@ -208,7 +211,7 @@ func (e *flyEditor) env() {
 			e.set(key, value)
 		}
 	}
-	for _, name := range []string{"FLYSQL_DB", databaseURL} {
+	for _, name := range []string{entrypointDB, databaseURL} {
 		if name != variable && pathOf(e.config.Env[name]) != "" {
 			e.database(name, e.Answers.DB)
 		}
