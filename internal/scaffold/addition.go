@@ -68,6 +68,9 @@ func (a *Addition) to(data []byte) ([]byte, error) {
 // builds it before the last one, and the rest where that says what to run. All
 // other lines stay as they are.
 func (a *Addition) boot(file *flyconf.Dockerfile) error {
+	if err := a.remove(file); err != nil {
+		return err
+	}
 	image := file.Final().Image(nil)
 	entrypoint, cmd := image.Entrypoint, image.Cmd
 	name := freeStage(file, "flysql")

@@ -29,22 +29,23 @@ func TestDatabaseOfRunningApp(t *testing.T) {
 	tests := []struct {
 		name, repo string
 		mode       Mode
-		db, env    string // the line of fly.toml; empty: none
+		db, env    string // the line of fly.toml
+		unsaid     bool   // which database is on the volume
 	}{
-		{"the code's default", databaseIn(fallback) + deployed, Volume, "/data/prod.db", `SHOP_DB = "/data/prod.db"`},
-		{"the code's default, elsewhere", databaseIn(strings.Replace(fallback, "/data/", "/var/", 1)) + deployed, Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`},
-		{"two defaults", databaseIn(strings.Replace(fallback, `sql.Open`, `path = "/data/b.db"; sql.Open`, 1)) + deployed, Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`},
-		{"the image's variable, as it is written", databaseIn(reads) + deployed + docker(`ENV SHOP_DB="/data/prod.sqlite?_fk=1"`), Volume, "/data/prod.sqlite", `SHOP_DB = "/data/prod.sqlite?_fk=1"`},
-		{"the image's variable, by another", databaseIn(reads) + deployed + docker("ENV DIR=/data\nENV SHOP_DB=$DIR/prod.db"), Volume, "/data/prod.db", `SHOP_DB = "/data/prod.db"`},
-		{"the image's variable, not on the volume", databaseIn(reads) + deployed + docker("ENV SHOP_DB=/app/dev.db"), Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`},
-		{"fly.toml goes before the image", databaseIn(reads) + deployed + "[env]\nSHOP_DB = '/data/a.db'\n" + docker("ENV SHOP_DB=/data/b.db"), Volume, "/data/a.db", `SHOP_DB = '/data/a.db'`},
-		{"a directory", databaseIn(dir) + deployed, Volume, "/data/notes.db", `DATA_DIR = "/data"`},
-		{"a directory in fly.toml", databaseIn(dir) + deployed + "[env]\nDATA_DIR = '/data/' # ours\n", Volume, "/data/notes.db", "DATA_DIR = '/data/' # ours"},
-		{"a directory in the image", databaseIn(dir) + deployed + docker("ENV DATA_DIR=/data"), Volume, "/data/notes.db", `DATA_DIR = "/data"`},
-		{"a directory that is wrong", databaseIn(dir) + deployed + "[env]\nDATA_DIR = './data' # ours\n", Volume, "/data/notes.db", "DATA_DIR = '/data' # ours"},
-		{"LiteFS, of which the image alone tells", databaseIn(reads) + deployed + mount + docker("COPY --from=flyio/litefs:0.5 /usr/local/bin/litefs /usr/local/bin/litefs"), LiteFS, "/litefs/prod.db", `SHOP_DB = "/litefs/prod.db"`},
-		{"LiteFS by the image's variable", databaseIn(reads) + deployed + mount + docker("ENV LITEFS_DIR=/litefs\nENV SHOP_DB=$LITEFS_DIR/sqlite.db"), LiteFS, "/litefs/sqlite.db", `SHOP_DB = "/litefs/sqlite.db"`},
-		{"litefs.yml that no image uses", databaseIn(reads) + deployed + mount, Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`},
+		{"the code's default", databaseIn(fallback) + deployed, Volume, "/data/prod.db", `SHOP_DB = "/data/prod.db"`, false},
+		{"the code's default, elsewhere", databaseIn(strings.Replace(fallback, "/data/", "/var/", 1)) + deployed, Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`, false},
+		{"two defaults", databaseIn(strings.Replace(fallback, `sql.Open`, `path = "/data/b.db"; sql.Open`, 1)) + deployed, Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`, false},
+		{"the image's variable, as it is written", databaseIn(reads) + deployed + docker(`ENV SHOP_DB="/data/prod.sqlite?_fk=1"`), Volume, "/data/prod.sqlite", `SHOP_DB = "/data/prod.sqlite?_fk=1"`, false},
+		{"the image's variable, by another", databaseIn(reads) + deployed + docker("ENV DIR=/data\nENV SHOP_DB=$DIR/prod.db"), Volume, "/data/prod.db", `SHOP_DB = "/data/prod.db"`, false},
+		{"the image's variable, not on the volume", databaseIn(reads) + deployed + docker("ENV SHOP_DB=/app/dev.db"), Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`, false},
+		{"fly.toml goes before the image", databaseIn(reads) + deployed + "[env]\nSHOP_DB = '/data/a.db'\n" + docker("ENV SHOP_DB=/data/b.db"), Volume, "/data/a.db", `SHOP_DB = '/data/a.db'`, false},
+		{"a directory", databaseIn(dir) + deployed, Volume, "/data/notes.db", `DATA_DIR = "/data"`, true},
+		{"a directory in fly.toml", databaseIn(dir) + deployed + "[env]\nDATA_DIR = '/data/' # ours\n", Volume, "/data/notes.db", "DATA_DIR = '/data/' # ours", false},
+		{"a directory in the image", databaseIn(dir) + deployed + docker("ENV DATA_DIR=/data"), Volume, "/data/notes.db", `DATA_DIR = "/data"`, false},
+		{"a directory that is wrong", databaseIn(dir) + deployed + "[env]\nDATA_DIR = './data' # ours\n", Volume, "/data/notes.db", "DATA_DIR = '/data' # ours", true},
+		{"LiteFS, of which the image alone tells", databaseIn(reads) + deployed + mount + docker("COPY --from=flyio/litefs:0.5 /usr/local/bin/litefs /usr/local/bin/litefs"), LiteFS, "/litefs/prod.db", `SHOP_DB = "/litefs/prod.db"`, false},
+		{"LiteFS by the image's variable", databaseIn(reads) + deployed + mount + docker("ENV LITEFS_DIR=/litefs\nENV SHOP_DB=$LITEFS_DIR/sqlite.db"), LiteFS, "/litefs/sqlite.db", `SHOP_DB = "/litefs/sqlite.db"`, false},
+		{"litefs.yml that no image uses", databaseIn(reads) + deployed + mount, Volume, "/data/shop.db", `SHOP_DB = "/data/shop.db"`, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,6 +53,10 @@ func TestDatabaseOfRunningApp(t *testing.T) {
 			p := plan(t, dir, Answers{}, fakeFlysql("v1.0.0"))
 			if p.Answers.DB != tt.db || p.Answers.Mode != tt.mode || p.Answers.From != tt.mode {
 				t.Errorf("database %s, mode %s from %q; want %s, %s", p.Answers.DB, p.Answers.Mode, p.Answers.From, tt.db, tt.mode)
+			}
+			unknown := strings.Contains(strings.Join(p.Notes, "\n"), "no file says which database is on it")
+			if guessed := tt.db == "/data/shop.db" || tt.unsaid; unknown != guessed {
+				t.Errorf("notes %q", p.Notes)
 			}
 			changes, err := p.Compare(false)
 			if err != nil {

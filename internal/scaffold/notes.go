@@ -72,6 +72,9 @@ func (f *Facts) flyNotes(a Answers, m Main) []string {
 	if e.Err != nil {
 		return append(list, "nothing of the present fly.toml could be taken over: "+e.Err.Error())
 	}
+	if a.From == Volume && a.Mode == Volume && a.Was == "" && m.Database.Server == "" {
+		add("fly.toml has a volume, and no file says which database is on it: %s is set. Where the app runs with another one already, which fly ssh console -C \"ls %s\" and fly secrets list show, name it by --db, for this one would be empty", a.DB, a.mount())
+	}
 	if e.Builder != "" {
 		add("the builder %s goes from fly.toml: the image is built by the Dockerfile, which has flysql-entrypoint", e.Builder)
 	}
