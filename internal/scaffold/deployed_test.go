@@ -210,3 +210,84 @@ func TestDockerfileComments(t *testing.T) {
 		}
 	}
 }
+
+// TestLiteFSByVariables is a shape that templates have: litefs.yml in a directory that
+// only the Dockerfile names, and in it the image's variables.
+func TestLiteFSByVariables(t *testing.T) {
+	const app = `
+-- package.json --
+{"scripts": {"start": "node ."}}
+-- other/litefs.yml --
+# Documented elsewhere.
+fuse:
+  # Required.
+  dir: "${LITEFS_DIR}"
+data:
+  dir: "/data/litefs"
+proxy:
+  addr: ":${INTERNAL_PORT}"
+  target: "localhost:${PORT}"
+  db: "${DATABASE_FILENAME}"
+lease:
+  type: "consul"
+  candidate: ${FLY_REGION == PRIMARY_REGION}
+  promote: true
+  advertise-url: "http://${HOSTNAME}.vm.${FLY_APP_NAME}.internal:20202"
+  consul:
+    url: "${FLY_CONSUL_URL}"
+    key: "stack/${FLY_APP_NAME}"
+exec:
+  - cmd: npx prisma migrate deploy
+    if-candidate: true
+  - cmd: npm start
+-- Dockerfile --
+FROM node:22-bookworm-slim AS base
+RUN apt-get update && apt-get install -y fuse3 openssl sqlite3 ca-certificates
+FROM base
+ENV LITEFS_DIR="/litefs/data"
+ENV DATABASE_FILENAME="sqlite.db"
+ENV DATABASE_PATH="$LITEFS_DIR/$DATABASE_FILENAME"
+ENV DATABASE_URL="file:$DATABASE_PATH"
+ENV INTERNAL_PORT="8080"
+ENV PORT="8081"
+WORKDIR /myapp
+ADD . .
+COPY --from=flyio/litefs:0.5.11 /usr/local/bin/litefs /usr/local/bin/litefs
+ADD other/litefs.yml /etc/litefs.yml
+CMD ["litefs", "mount"]
+-- fly.toml --
+app = "stack"
+primary_region = "sjc"
+[mounts]
+source = "data"
+destination = "/data"
+[[services]]
+internal_port = 8080
+protocol = "tcp"
+`
+	dir := repo(t, app)
+	p := plan(t, dir, Answers{}, fakeFlysql("v1.0.0"))
+	a := p.Answers
+	if a.Mode != LiteFS || a.From != LiteFS || a.DB != "/litefs/data/sqlite.db" || a.FUSE != "/litefs/data" || a.Proxy != 8080 || a.Port != 8081 || a.Command != "npm start" {
+		t.Errorf("answers %+v", a)
+	}
+	changes, err := p.Compare(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := changes.Apply(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "other/litefs.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# Documented elsewhere.", `dir: "${LITEFS_DIR}"`, `addr: ":${INTERNAL_PORT}"`, `target: "localhost:${PORT}"`, `db: "${DATABASE_FILENAME}"`, "promote: false"} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("other/litefs.yml lacks %s:\n%s", want, got)
+		}
+	}
+	if strings.Contains(string(got), "exec") {
+		t.Errorf("other/litefs.yml has exec:\n%s", got)
+	}
+}

@@ -31,6 +31,7 @@ type Docker struct {
 
 	Env    map[string]string // that is known
 	LiteFS bool              // it has LiteFS
+	Config string            // what is copied to where LiteFS looks for its configuration
 	// Mounts: litefs mount starts the app, Mounted where it says which.
 	Mounts  bool
 	Mounted []string
@@ -111,6 +112,13 @@ func (d *Docker) readLiteFS(image *flyconf.Image) {
 		d.Mounts = true
 		if i := slices.Index(words, "--"); i >= 0 {
 			d.Mounted = words[i+1:]
+		}
+	}
+	for _, c := range image.Copies {
+		if c.From == "" && target(c) == litefsConfig && len(c.Sources) == 1 {
+			if name := path.Clean(c.Sources[0].Value); plainPath.MatchString(name) && inside(name) {
+				d.Config = name
+			}
 		}
 	}
 	d.LiteFS = d.Mounts || slices.ContainsFunc(image.Copies, func(c flyconf.Copy) bool {

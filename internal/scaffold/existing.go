@@ -226,9 +226,24 @@ type LiteFSFile struct {
 	Err    error           // why not; or what LiteFS would not take
 }
 
-// readLiteFS reads litefs.yml, if there is one.
-func readLiteFS(root *os.Root) *LiteFSFile {
-	found := present(root, litefsFiles)
+// machineEnv is a variable of the machines, as far as files say it.
+func (f *Facts) machineEnv(name string) (value string, known bool) {
+	if f.Fly != nil {
+		value, known = f.Fly.Env[name]
+	}
+	if !known && f.Docker != nil {
+		value, known = f.Docker.Env[name]
+	}
+	return value, known
+}
+
+// readLiteFS reads litefs.yml, if there is one: the one that the image has.
+func readLiteFS(root *os.Root, docker *Docker, env func(string) (string, bool)) *LiteFSFile {
+	names := litefsFiles
+	if docker != nil && docker.Config != "" {
+		names = append([]string{docker.Config}, names...)
+	}
+	found := present(root, names)
 	if len(found) == 0 {
 		return nil
 	}
@@ -238,7 +253,7 @@ func readLiteFS(root *os.Root) *LiteFSFile {
 		l.Err = fmt.Errorf("%s %w", l.Path, err)
 		return l
 	}
-	if l.Config, err = flyconf.ParseLiteFS(l.Path, data, nil); err != nil {
+	if l.Config, err = flyconf.ParseLiteFS(l.Path, data, env); err != nil {
 		l.Err = shown(err, data)
 	}
 	return l
