@@ -291,3 +291,26 @@ protocol = "tcp"
 		t.Errorf("other/litefs.yml has exec:\n%s", got)
 	}
 }
+
+// TestNoEmptyListStays: to LiteFS and back, a file without checks has none again.
+func TestNoEmptyListStays(t *testing.T) {
+	for _, service := range []string{"http_service.internal_port = 8080\n", "[http_service]\ninternal_port = 8080\n", "http_service = { internal_port = 8080 }\n", "[[services]]\ninternal_port = 8080\n"} {
+		dir := repo(t, shop+"-- fly.toml --\napp = 'shop'\nprimary_region = 'ams'\nmounts.source = 'v'\nmounts.destination = '/data'\nenv.DATABASE_URL = '/data/shop.db'\n"+service)
+		for _, mode := range []Mode{LiteFS, Volume} {
+			changes, err := plan(t, dir, Answers{Mode: mode}, fakeFlysql("v1.0.0")).Compare(false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := changes.Apply(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		toml, err := os.ReadFile(filepath.Join(dir, "fly.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(toml), "checks") {
+			t.Errorf("from %q:\n%s", service, toml)
+		}
+	}
+}

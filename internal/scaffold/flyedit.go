@@ -162,14 +162,21 @@ func (e *flyEditor) build() {
 	e.removeEmpty("build")
 }
 
-// removeEmpty takes a table out that holds nothing any more.
+// removeEmpty takes a table or a list out that holds nothing any more.
 func (e *flyEditor) removeEmpty(key string) {
 	if e.err != nil {
 		return
 	}
 	rest, _ := e.doc.Get(key)
-	if table, ok := rest.(map[string]any); ok && len(table) == 0 {
-		e.remove(key)
+	switch v := rest.(type) {
+	case map[string]any:
+		if len(v) == 0 {
+			e.remove(key)
+		}
+	case []any:
+		if len(v) == 0 {
+			e.remove(key)
+		}
 	}
 }
 
@@ -347,6 +354,7 @@ func (e *flyEditor) serviceChecks(checks []flyconf.ServiceHTTPCheck) {
 		e.takeFrom(fmt.Sprintf("services[0].http_checks[%d]", len(checks)), "http_service.checks[0]")
 	case e.Answers.Mode != LiteFS && litefs >= 0:
 		e.remove(fmt.Sprintf("services[0].http_checks[%d]", litefs))
+		e.removeEmpty("services[0].http_checks")
 	}
 }
 
@@ -394,5 +402,6 @@ func (e *flyEditor) checks() {
 		e.takeFrom(fmt.Sprintf("http_service.checks[%d]", len(checks)), "http_service.checks[0]")
 	case e.Answers.Mode != LiteFS && litefs >= 0: // there is nobody to answer it
 		e.remove(fmt.Sprintf("http_service.checks[%d]", litefs))
+		e.removeEmpty("http_service.checks")
 	}
 }

@@ -31,7 +31,7 @@ func firstLiteFS(a Answers) []Step {
 	steps := []Step{
 		{"fly apps create " + a.App, "once; if the name is taken: flysql init --app OTHER --force"},
 		{"fly consul attach", "once; sets FLY_CONSUL_URL, by which the machines agree on the primary"},
-		{"fly deploy --ha=false", "the primary alone, in " + a.Region + "; the first deploy makes its volume"},
+		{"fly deploy --ha=false", "the first deploy makes the primary alone, in " + a.Region + ", and its volume"},
 		{"fly logs", "wait until the app has started there"},
 	}
 	return append(steps, scaleOut(a)...)
