@@ -239,9 +239,19 @@ func (f *initFlags) complete(ctx context.Context, facts *scaffold.Facts, ask *pr
 	if ask == nil {
 		return complete, nil
 	}
+	if given.Mode == "" && complete.From == "" { // no file says it
+		if given.Mode, err = ask.mode(ctx, len(given.Regions) > 0); err != nil {
+			return given, err
+		}
+	}
 	given.App, given.Region, given.SizeGB = complete.App, complete.Region, complete.SizeGB
 	if err := ask.answers(ctx, &given, f.given); err != nil {
 		return given, err
+	}
+	if given.Mode == scaffold.LiteFS && complete.From != scaffold.LiteFS && !f.given("regions") {
+		if given.Regions, err = ask.regions(ctx); err != nil {
+			return given, err
+		}
 	}
 	complete, err = facts.Complete(given)
 	return complete, asUsage(err)

@@ -94,6 +94,44 @@ func (p *prompter) answers(ctx context.Context, a *scaffold.Answers, given func(
 	return err
 }
 
+// mode asks how the database is to be kept.
+func (p *prompter) mode(ctx context.Context, replicas bool) (scaffold.Mode, error) {
+	fallback := string(scaffold.Volume)
+	if replicas {
+		fallback = string(scaffold.LiteFS)
+	}
+	p.say("How is the database kept? (--mode)\n" +
+		"  volume  on one machine, in one region: right for most apps\n" +
+		"  litefs  copied to machines in several regions by LiteFS, which Fly does not support\n")
+	answer, err := p.ask(ctx, "Which one?", fallback, func(s string) error {
+		if s == "" {
+			return errors.New("give volume or litefs")
+		}
+		return scaffold.CheckMode(scaffold.Mode(s))
+	})
+	return scaffold.Mode(answer), err
+}
+
+// regions asks where replicas are to run.
+func (p *prompter) regions(ctx context.Context) ([]string, error) {
+	const none = "none"
+	answer, err := p.ask(ctx, "Regions of the replicas, such as ord,syd; they can be added later", none, func(s string) error {
+		if s == none {
+			return nil
+		}
+		for _, r := range scaffold.ParseRegions([]string{s}) {
+			if err := flyconf.CheckRegion(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || answer == none {
+		return nil, err
+	}
+	return scaffold.ParseRegions([]string{answer}), nil
+}
+
 func checkSize(s string) error {
 	n, err := strconv.Atoi(s)
 	if err != nil {

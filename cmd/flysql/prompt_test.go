@@ -201,6 +201,11 @@ func TestInteractive(t *testing.T) {
 	s.press("3", enter)
 	s.expect(`"3" is none of them: give a number from 1 to 2`)
 	s.press("2", enter)
+	s.expect("How is the database kept? (--mode)\n  volume  on one machine")
+	s.expect("Which one? [volume]: ")
+	s.press("two", enter)
+	s.expect(`"two" is unknown: use volume`)
+	s.press(enter)
 	s.expect("App name, unique on Fly; the app is at NAME.fly.dev [shop]: ")
 	s.press("My Shop", enter)
 	s.expect(`"My Shop" is not an app name`)
@@ -230,11 +235,43 @@ func TestInteractive(t *testing.T) {
 func TestInteractiveDefaults(t *testing.T) {
 	dir := module(t, twoPrograms)
 	s := start(t, dir, nil, nil, "init")
-	s.press("./cmd/web", enter, enter, enter, enter, enter)
+	s.press("./cmd/web", enter, enter, enter, enter, enter, enter)
 	s.expect("fly apps create shop")
 	s.exits(0)
 	fileHas(t, filepath.Join(dir, "fly.toml"), `app = "shop"`, `primary_region = "iad"`, `  initial_size = "1GB"`)
 	fileHas(t, filepath.Join(dir, "Dockerfile"), `CMD ["web"]`)
+}
+
+// TestInteractiveModes: the mode is asked for where nothing says it, and the regions
+// of replicas where LiteFS is new.
+func TestInteractiveModes(t *testing.T) {
+	dir := module(t, oneProgram)
+	s := start(t, dir, nil, nil, "init", "--app", "shop", "--region", "ord", "--size", "1")
+	s.expect("Which one? [volume]: ")
+	s.press("litefs", enter)
+	s.expect("Regions of the replicas, such as ord,syd; they can be added later [none]: ")
+	s.press("Sydney", enter)
+	s.expect(`"Sydney"`)
+	s.press("syd, ams", enter)
+	s.expect("Write these files?")
+	s.press(enter)
+	s.expect("fly scale count 1 --region syd")
+	s.expect("fly scale count 1 --region ams")
+	s.exits(0)
+	s = start(t, dir, nil, nil, "init")
+	s.expect("App name") // the files say the mode
+	s.press(enter, enter, enter)
+	s.expect("nothing to do")
+	s.exits(0)
+	if bytes.Contains(s.all, []byte("replicas, such")) {
+		t.Error("it asks again where replicas are to run")
+	}
+	s = start(t, module(t, oneProgram), nil, nil, "init", "--regions", "syd", "--app", "shop", "--region", "ord", "--size", "1")
+	s.expect("Which one? [litefs]: ")
+	s.press(enter)
+	s.expect("Write these files?")
+	s.press("no", enter)
+	s.exits(1)
 }
 
 // TestTerminalIsNotAsked: no verb sends the terminal a query, whose answer it might
@@ -253,13 +290,13 @@ func TestTerminalIsNotAsked(t *testing.T) {
 // TestInteractiveFlags: what flags give is not asked for.
 func TestInteractiveFlags(t *testing.T) {
 	dir := module(t, twoPrograms)
-	s := start(t, dir, []string{"NO_COLOR=1"}, nil, "init", "--main", "./cmd/api", "--app", "corner", "--region", "ord", "--size", "2")
+	s := start(t, dir, []string{"NO_COLOR=1"}, nil, "init", "--main", "./cmd/api", "--mode", "volume", "--app", "corner", "--region", "ord", "--size", "2")
 	s.expect("Write these files?")
 	s.press("y", enter)
 	s.expect("fly apps create corner")
 	s.exits(0)
 	shown := plain(s.all)
-	for _, unwanted := range []string{"App name", "Primary region", "Volume size", "Several"} {
+	for _, unwanted := range []string{"App name", "Primary region", "Volume size", "Several", "Which one", "replicas, such"} {
 		if strings.Contains(shown, unwanted) {
 			t.Errorf("it asked for %q", unwanted)
 		}
@@ -273,7 +310,7 @@ func TestInteractiveFlags(t *testing.T) {
 func TestInteractiveDeclined(t *testing.T) {
 	dir := module(t, oneProgram)
 	check := unchanged(t, dir)
-	s := start(t, dir, nil, nil, "init", "--app", "a", "--region", "ord", "--size", "1")
+	s := start(t, dir, nil, nil, "init", "--mode", "volume", "--app", "a", "--region", "ord", "--size", "1")
 	s.expect("Write these files?")
 	s.press("n", enter)
 	s.expect("not confirmed; nothing was written")
@@ -284,9 +321,14 @@ func TestInteractiveDeclined(t *testing.T) {
 // TestInteractiveInterrupted ends init at each of its prompts, in every way that
 // a terminal has.
 func TestInteractiveInterrupted(t *testing.T) {
-	atApp := func(s *session) { s.expect("App name") }
+	atMode := func(s *session) { s.expect("How is the database kept?") }
+	atApp := func(s *session) {
+		atMode(s)
+		s.press(enter)
+		s.expect("App name")
+	}
 	atConfirm := func(s *session) { s.expect("Write these files?") }
-	given := []string{"--app", "a", "--region", "ord", "--size", "1"}
+	given := []string{"--mode", "volume", "--app", "a", "--region", "ord", "--size", "1"}
 	key := func(k string) func(*session) { return func(s *session) { s.press(k) } }
 	kill := func(sig syscall.Signal) func(*session) {
 		return func(s *session) {
@@ -305,6 +347,7 @@ func TestInteractiveInterrupted(t *testing.T) {
 		want   int
 	}{
 		{"Ctrl-C at the choice of a program", twoPrograms, nil, nil, func(s *session) { s.expect("Several main packages") }, key(ctrlC), 130},
+		{"Ctrl-C at the mode", oneProgram, nil, nil, atMode, key(ctrlC), 130},
 		{"Ctrl-C at the first question", oneProgram, nil, nil, atApp, key(ctrlC), 130},
 		{"Ctrl-C at the last question", oneProgram, nil, given, atConfirm, key(ctrlC), 130},
 		{"SIGINT", oneProgram, nil, nil, atApp, kill(syscall.SIGINT), 130},
@@ -347,7 +390,7 @@ func TestInteractiveKeepsStdoutClean(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	s := start(t, dir, nil, func(c *exec.Cmd) { c.Stdout = out }, "init", "--app", "a", "--region", "ord", "--size", "1")
+	s := start(t, dir, nil, func(c *exec.Cmd) { c.Stdout = out }, "init", "--mode", "volume", "--app", "a", "--region", "ord", "--size", "1")
 	s.expect(`+app = "a"`)
 	s.expect("Write these files?")
 	s.press(enter)

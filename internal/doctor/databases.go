@@ -119,8 +119,36 @@ func (c *checker) codeDatabase(g group) (database, bool) {
 	if m.Database.Literal == "" {
 		return database{}, false
 	}
+	if d, ok := c.inDirectory(g, m); ok {
+		return d, d.path != ""
+	}
 	name, ok := c.databasePath(m.Database.Literal, true)
 	return database{path: name, from: "the code", at: c.inCode(m.Database.LiteralPlace), groups: []string{g.name}, strong: true}, ok
+}
+
+// inDirectory is the path of a file that the code opens in the directory of a variable
+// or a flag; false where neither is set.
+func (c *checker) inDirectory(g group, m *scaffold.Main) (database, bool) {
+	d := database{groups: []string{g.name}, strong: true}
+	dir, known := "", false
+	if v, ok := c.variable(m.Database.DirVar); ok && m.Database.DirVar != "" {
+		dir, known = v.value, v.known
+		d.from, d.at = v.name, c.inVariable(v)
+	} else if m.Database.DirFlag != "" {
+		for _, cmd := range c.commands(g) {
+			if value, ok := flagValue(cmd.words, m.Database.DirFlag); ok {
+				dir, known = value, true
+				d.from, d.at = "-"+m.Database.DirFlag, c.inCommand(cmd)
+			}
+		}
+	}
+	if d.from == "" {
+		return d, false
+	}
+	if known {
+		d.path, _ = c.databasePath(path.Join(dir, m.Database.Literal), true)
+	}
+	return d, true
 }
 
 // flagValue finds a flag, as package flag and pflag write it, also in a command that

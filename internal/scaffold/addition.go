@@ -43,9 +43,12 @@ const bootComment = "# flysql-entrypoint boots the app: it checks the volume, ru
 // to returns the Dockerfile with the addition. Where all is there, that is the
 // file itself. It is an error where the file cannot be read or added to.
 func (a *Addition) to(data []byte) ([]byte, error) {
-	file, err := flyconf.ParseDockerfile(a.Name, data)
-	if err != nil {
+	if _, err := flyconf.ParseDockerfile(a.Name, data); err != nil {
 		return nil, shown(err, data)
+	}
+	file, err := flyconf.ParseDockerfile(a.Name, recommentDocker(data, a.Gone == nil))
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case ready(file.Final().Image(nil)):
@@ -65,6 +68,9 @@ func (a *Addition) to(data []byte) ([]byte, error) {
 // builds it before the last one, and the rest where that says what to run. All
 // other lines stay as they are.
 func (a *Addition) boot(file *flyconf.Dockerfile) error {
+	if err := a.remove(file); err != nil {
+		return err
+	}
 	image := file.Final().Image(nil)
 	entrypoint, cmd := image.Entrypoint, image.Cmd
 	name := freeStage(file, "flysql")
@@ -95,7 +101,13 @@ func (a *Addition) boot(file *flyconf.Dockerfile) error {
 		env = append(env, "FLYSQL_MIGRATIONS="+migrationsIn)
 	}
 	for _, line := range a.Copy {
-		lines += line + "\n"
+		missing, err := mendCopy(file, line)
+		if err != nil {
+			return err
+		}
+		if missing {
+			lines += line + "\n"
+		}
 	}
 	if user := appUser(image); user != "" {
 		lines += "# It starts as root, gives the volume's files to FLYSQL_USER, and runs the app as\n# that user.\nUSER root\n"
@@ -267,7 +279,7 @@ func (a *Addition) mend(file *flyconf.Dockerfile) error {
 func (a *Addition) mendRest(file *flyconf.Dockerfile, lines, env []string) error {
 	image := file.Final().Image(nil)
 	if user := appUser(image); user != "" && a.Gone == nil {
-		lines = append(lines, "# flysql-entrypoint and LiteFS start as root; the app runs as FLYSQL_USER.", "USER root")
+		lines = append(lines, "# "+rootComment, "USER root")
 		if _, ok := a.given(image, "FLYSQL_USER"); !ok {
 			env = append(env, "FLYSQL_USER="+user)
 		}
@@ -312,7 +324,7 @@ func (a *Addition) database() string { return cmp.Or(a.DB, a.Database) }
 // mendDB has FLYSQL_DB say where the database is, where the image has it. Where
 // fly.toml has it, the image need not.
 func (a *Addition) mendDB(file *flyconf.Dockerfile) (missing bool, err error) {
-	const name = "FLYSQL_DB"
+	const name = entrypointDB
 	_, inFly := a.Set[name]
 	env := file.Final().Image(nil).Env
 	i := slices.IndexFunc(env, func(s flyconf.Setting) bool { return s.Name == name })

@@ -83,6 +83,9 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 	a.Regions = slices.DeleteFunc(ParseRegions(a.Regions), func(r string) bool { return r == a.Region })
 	f.completeDB(&a, m)
 	f.completePorts(&a, m)
+	if err := f.completeCommand(&a); err != nil {
+		return a, err
+	}
 	if a.Migrations == "" {
 		switch len(m.Migrations) {
 		case 0:
@@ -94,6 +97,30 @@ func (f *Facts) Complete(a Answers) (Answers, error) {
 		}
 	}
 	return a, nil
+}
+
+// completeCommand answers what is run where the image has litefs mount start the app.
+// flysql-entrypoint starts LiteFS, or in volume mode nobody does, so the app's own
+// command is needed.
+func (f *Facts) completeCommand(a *Answers) error {
+	if a.Command != "" || f.Docker == nil || !f.Docker.Mounts {
+		return nil
+	}
+	if len(f.Docker.Mounted) > 0 {
+		a.Command = shellquote.Join(f.Docker.Mounted...)
+		return nil
+	}
+	if f.LiteFS != nil && f.LiteFS.Config != nil && len(f.LiteFS.Config.Exec) > 0 {
+		exec := f.LiteFS.Config.Exec
+		a.Command = exec[len(exec)-1].Cmd
+		if strings.Contains(a.Command, "$") { // LiteFS replaces variables by itself
+			a.Command = shellquote.Join("sh", "-c", "exec "+a.Command)
+		}
+	}
+	if a.Command == "" {
+		return &AnswerError{Err: errors.New("--command is missing: the Dockerfile runs litefs mount, and flysql-entrypoint starts LiteFS by itself: say what the app's own command is, as in --command \"node server.js\"")}
+	}
+	return nil
 }
 
 // completeProgram answers what is run.

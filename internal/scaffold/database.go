@@ -11,14 +11,19 @@ import (
 // app gets where its code names no other.
 const databaseURL = "DATABASE_URL"
 
+// entrypointDB is flysql-entrypoint's own.
+const entrypointDB = "FLYSQL_DB"
+
 // variable is the one that fly.toml sets. DATABASE_URL is not, where that is another
 // database's.
 func (d Database) variable() string {
 	switch {
 	case d.Var != "":
 		return d.Var
-	case d.Server != "":
-		return "FLYSQL_DB"
+	case d.DirVar != "":
+		return d.DirVar
+	case d.Server != "", d.Flag != "", d.DirFlag != "": // the entrypoint alone reads it
+		return entrypointDB
 	}
 	return databaseURL
 }
@@ -26,12 +31,34 @@ func (d Database) variable() string {
 // value is what the variable holds for the database at a path.
 func (d Database) value(db string) string {
 	switch {
+	case d.variable() == d.DirVar:
+		return path.Dir(db)
+	case d.variable() == entrypointDB:
+		return db
 	case d.Scheme != "":
 		return d.Scheme + db
-	case d.Path, d.Server != "":
+	case d.Path:
 		return db
 	}
 	return "file://" + db
+}
+
+// in is the path of the database that a variable's value names; empty where it names
+// none.
+func (d Database) in(variable, value string) string {
+	dir := pathOf(value)
+	if dir == "" || variable != d.DirVar {
+		return dir
+	}
+	return path.Join(dir, d.Literal)
+}
+
+// checkName refuses another file than the code opens in the directory that it is told.
+func (d Database) checkName(a Answers) error {
+	if d.DirVar == "" || path.Base(a.DB) == d.Literal {
+		return nil
+	}
+	return fmt.Errorf("--db %q: the code opens %q (%s) in the directory that %s names: give %s", a.DB, d.Literal, d.LiteralPlace, d.DirVar, path.Join(path.Dir(a.DB), d.Literal))
 }
 
 // describeDatabase says how the app learns of its database, in a line.
@@ -45,7 +72,7 @@ func (m Main) describeDatabase(a Answers) string {
 	case d.Server != "":
 		return fmt.Sprintf("%s; the app has %s", a.DB, d.Server)
 	case d.DirVar != "":
-		return fmt.Sprintf("%s; the app opens %q (%s) where %s says (%s)", a.DB, d.Literal, d.LiteralPlace, d.DirVar, d.DirPlace)
+		return fmt.Sprintf("%s: the app opens %q (%s) where %s says (%s)", a.DB, d.Literal, d.LiteralPlace, d.DirVar, d.DirPlace)
 	case d.DirFlag != "":
 		return fmt.Sprintf("%s; the app opens %q (%s) where its flag -%s says (%s)", a.DB, d.Literal, d.LiteralPlace, d.DirFlag, d.DirPlace)
 	case d.Var != "":
@@ -73,8 +100,9 @@ func (d Database) notes(a Answers, m Main) []string {
 	switch {
 	case d.Server != "":
 		add("the app has %s, and no driver for SQLite was seen: nothing of what it stores would be on the volume. Is this the app, or the program (--main), that is meant?", d.Server)
+	case d.DirVar != "" && a.Mode == LiteFS:
+		add("%s names LiteFS's directory now (%s), which takes databases only: other files, and directories, belong on the volume, %s, where they are not copied", d.DirVar, d.DirPlace, a.mount())
 	case d.DirVar != "":
-		add("the database is %q in the directory that %s names (%s): set %s = %q in [env], %s%s", d.Literal, d.DirVar, d.DirPlace, d.DirVar, a.mount(), lost, d.renamed(a))
 	case d.DirFlag != "" && !strings.Contains(a.Command, a.mount()):
 		add("the database is %q in the directory of the flag -%s (%s): start the app with it, --command \"%s -%s %s\", %s%s", d.Literal, d.DirFlag, d.DirPlace, m.Binary, d.DirFlag, a.mount(), lost, d.renamed(a))
 	case d.DirFlag != "":

@@ -26,6 +26,10 @@ type Database struct {
 	OtherLiterals []string
 	Flag          string // the command line flag that gives the path, without dashes
 
+	// Default is a path that the code has beside the variable, for where that is not
+	// set.
+	Default string
+
 	// DirVar, or DirFlag, names the directory in which the app opens Literal.
 	DirVar, DirFlag, DirPlace string
 
@@ -150,11 +154,28 @@ func (c *goCode) findDatabase() Database {
 		envs = slices.DeleteFunc(c.mentions, ofOther)
 	}
 	d.nameVariables(envs)
-	if d.Var != "" {
-		return d
+	if d.Var == "" {
+		d.nameFiles(r)
+	} else if len(c.opens) == 1 {
+		d.Default = fallback(r.lits)
 	}
-	d.nameFiles(r)
 	return d
+}
+
+// fallback is the one absolute path among the literals that lead to a database.
+func fallback(lits []located) string {
+	found := ""
+	for _, lit := range lits {
+		m := dbFile.FindStringSubmatch(lit.text)
+		switch {
+		case m == nil, !path.IsAbs(m[1]), m[1] == found:
+		case found != "":
+			return ""
+		default:
+			found = m[1]
+		}
+	}
+	return found
 }
 
 func dirEnv(e located) bool { return dirVariable.MatchString(e.text) }

@@ -34,12 +34,13 @@ func Detect(ctx context.Context, dir string) (*Facts, error) {
 	defer root.Close() // it was only read
 
 	f := &Facts{Dir: abs}
-	f.Fly, f.LiteFS = readFly(root), readLiteFS(root)
+	f.Fly = readFly(root)
 	f.Litestream = present(root, litestreamFiles)
 	// What is wrong with the Dockerfile matters only where there is nothing else
 	// to go by; Compare looks at it too.
 	var dockerErr error
 	f.Docker, dockerErr = readDocker(root, f.dockerPath())
+	f.LiteFS = readLiteFS(root, f.Docker, f.machineEnv)
 	requires, err := f.readModule(root)
 	if errors.Is(err, errNoModule) && dockerErr != nil {
 		return nil, dockerErr

@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kballard/go-shellquote"
 
 	"github.com/flysql/flysql/flyconf"
 )
@@ -25,6 +28,13 @@ type Docker struct {
 	User    string // of the last USER; empty for root and where there is none
 	Port    int    // the one that is exposed; 0 for none or several
 	Place   string // where the port is, "Dockerfile:12"
+
+	Env    map[string]string // that is known
+	LiteFS bool              // it has LiteFS
+	Config string            // what is copied to where LiteFS looks for its configuration
+	// Mounts: litefs mount starts the app, Mounted where it says which.
+	Mounts  bool
+	Mounted []string
 }
 
 // readDocker looks at the Dockerfile, if there is one.
@@ -45,6 +55,13 @@ func readDocker(root *os.Root, name string) (*Docker, error) {
 	image := file.Final().Image(nil)
 	d := &Docker{Written: byInit(data), Ready: ready(image), User: appUser(image)}
 	d.Command = commandOf(image)
+	d.Env = map[string]string{}
+	for _, s := range image.Env {
+		if s.Known {
+			d.Env[s.Name] = s.Value
+		}
+	}
+	d.readLiteFS(image)
 	d.Port, d.Place = exposed(file, name)
 	return d, nil
 }
@@ -83,6 +100,30 @@ func commandOf(image *flyconf.Image) string {
 		}
 	}
 	return strings.Join(command, " ")
+}
+
+// readLiteFS looks for LiteFS in an image.
+func (d *Docker) readLiteFS(image *flyconf.Image) {
+	words, err := shellquote.Split(d.Command)
+	if err == nil && len(words) > 0 && words[0] == "exec" {
+		words = words[1:]
+	}
+	if err == nil && len(words) > 1 && path.Base(words[0]) == "litefs" && words[1] == "mount" {
+		d.Mounts = true
+		if i := slices.Index(words, "--"); i >= 0 {
+			d.Mounted = words[i+1:]
+		}
+	}
+	for _, c := range image.Copies {
+		if c.From == "" && target(c) == litefsConfig && len(c.Sources) == 1 {
+			if name := path.Clean(c.Sources[0].Value); plainPath.MatchString(name) && inside(name) {
+				d.Config = name
+			}
+		}
+	}
+	d.LiteFS = d.Mounts || slices.ContainsFunc(image.Copies, func(c flyconf.Copy) bool {
+		return path.Base(target(c)) == "litefs" && c.From != ""
+	})
 }
 
 // exposed is the one port that the last stage exposes.

@@ -165,10 +165,10 @@ func (e *Existing) answer(a *Answers) {
 
 // database is the path of the app's database. That there are two is an error: one
 // of them would be neither checked nor migrated.
-func (e *Existing) database(variable string) (string, error) {
+func (e *Existing) database(d Database) (string, error) {
 	found, by := "", ""
-	for _, name := range []string{variable, "FLYSQL_DB", databaseURL} {
-		db := pathOf(e.Env[name])
+	for _, name := range []string{d.variable(), entrypointDB, databaseURL} {
+		db := d.in(name, e.Env[name])
 		switch {
 		case db == "" || db == found:
 		case found == "":
@@ -226,9 +226,24 @@ type LiteFSFile struct {
 	Err    error           // why not; or what LiteFS would not take
 }
 
-// readLiteFS reads litefs.yml, if there is one.
-func readLiteFS(root *os.Root) *LiteFSFile {
-	found := present(root, litefsFiles)
+// machineEnv is a variable of the machines, as far as files say it.
+func (f *Facts) machineEnv(name string) (value string, known bool) {
+	if f.Fly != nil {
+		value, known = f.Fly.Env[name]
+	}
+	if !known && f.Docker != nil {
+		value, known = f.Docker.Env[name]
+	}
+	return value, known
+}
+
+// readLiteFS reads litefs.yml, if there is one: the one that the image has.
+func readLiteFS(root *os.Root, docker *Docker, env func(string) (string, bool)) *LiteFSFile {
+	names := litefsFiles
+	if docker != nil && docker.Config != "" {
+		names = append([]string{docker.Config}, names...)
+	}
+	found := present(root, names)
 	if len(found) == 0 {
 		return nil
 	}
@@ -238,7 +253,7 @@ func readLiteFS(root *os.Root) *LiteFSFile {
 		l.Err = fmt.Errorf("%s %w", l.Path, err)
 		return l
 	}
-	config, err := flyconf.ParseLiteFS(l.Path, data, nil)
+	config, err := flyconf.ParseLiteFS(l.Path, data, env)
 	if err != nil {
 		l.Err = shown(err, data)
 		return l

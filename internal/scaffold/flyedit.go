@@ -162,14 +162,21 @@ func (e *flyEditor) build() {
 	e.removeEmpty("build")
 }
 
-// removeEmpty takes a table out that holds nothing any more.
+// removeEmpty takes a table or a list out that holds nothing any more.
 func (e *flyEditor) removeEmpty(key string) {
 	if e.err != nil {
 		return
 	}
 	rest, _ := e.doc.Get(key)
-	if table, ok := rest.(map[string]any); ok && len(table) == 0 {
-		e.remove(key)
+	switch v := rest.(type) {
+	case map[string]any:
+		if len(v) == 0 {
+			e.remove(key)
+		}
+	case []any:
+		if len(v) == 0 {
+			e.remove(key)
+		}
 	}
 }
 
@@ -194,13 +201,16 @@ func (e *flyEditor) deploy() {
 // env has the variables name the database and the port. What stands around the
 // path, such as ?_fk=1, is the app's choice.
 func (e *flyEditor) env() {
-	variable := e.Main.Database.variable()
+	d := e.Main.Database
+	variable := d.variable()
 	for _, name := range slices.Sorted(maps.Keys(e.Env)) {
 		key, value := flyconf.PathOf("env", name), e.Env[name]
 		have, there := e.config.Env[name]
 		switch {
-		case name == variable:
+		case name == variable && name != d.DirVar:
 			e.database(name, value)
+		case name == variable && d.in(name, have) == e.Answers.DB:
+			// However it is written.
 		case name == "PORT" && !there && !e.Main.ReadsPort && e.Main.PortReason != "":
 			// It does not care.
 		case name == "FLYSQL_GRACE" && there, have == value && there:
@@ -208,7 +218,7 @@ func (e *flyEditor) env() {
 			e.set(key, value)
 		}
 	}
-	for _, name := range []string{"FLYSQL_DB", databaseURL} {
+	for _, name := range []string{entrypointDB, databaseURL} {
 		if name != variable && pathOf(e.config.Env[name]) != "" {
 			e.database(name, e.Answers.DB)
 		}
@@ -344,6 +354,7 @@ func (e *flyEditor) serviceChecks(checks []flyconf.ServiceHTTPCheck) {
 		e.takeFrom(fmt.Sprintf("services[0].http_checks[%d]", len(checks)), "http_service.checks[0]")
 	case e.Answers.Mode != LiteFS && litefs >= 0:
 		e.remove(fmt.Sprintf("services[0].http_checks[%d]", litefs))
+		e.removeEmpty("services[0].http_checks")
 	}
 }
 
@@ -391,5 +402,6 @@ func (e *flyEditor) checks() {
 		e.takeFrom(fmt.Sprintf("http_service.checks[%d]", len(checks)), "http_service.checks[0]")
 	case e.Answers.Mode != LiteFS && litefs >= 0: // there is nobody to answer it
 		e.remove(fmt.Sprintf("http_service.checks[%d]", litefs))
+		e.removeEmpty("http_service.checks")
 	}
 }

@@ -48,7 +48,7 @@ func (f *Facts) flyConfig(a Answers, m Main) *flyconf.Config {
 // env are the variables that the app and the entrypoint must have.
 func (f *Facts) env(a Answers, m Main) map[string]string {
 	env := map[string]string{
-		m.Database.variable(): m.Database.value(a.DB),
+		m.Database.variable(): f.databaseValue(a, m),
 		"PORT":                strconv.Itoa(a.Port),
 	}
 	for _, name := range m.PortVars {
@@ -61,6 +61,18 @@ func (f *Facts) env(a Answers, m Main) map[string]string {
 		env["FLYSQL_MIGRATE"] = command
 	}
 	return env
+}
+
+// databaseValue is what the variable holds: as the Dockerfile has it, where that is
+// right.
+func (f *Facts) databaseValue(a Answers, m Main) string {
+	d := m.Database
+	if f.Docker != nil && d.variable() != entrypointDB {
+		if value := f.Docker.Env[d.variable()]; d.in(d.variable(), value) == a.DB {
+			return value
+		}
+	}
+	return d.value(a.DB)
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) + "s" }

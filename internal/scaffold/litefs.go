@@ -50,7 +50,7 @@ func (f *Facts) renderLiteFS(a Answers) (File, error) {
 	if err := checkLiteFS("litefs.yml", b.Bytes()); err != nil {
 		return File{}, fmt.Errorf("the litefs.yml of flysql init: %w", err)
 	}
-	return File{Path: f.litefsPath(), Content: b.Bytes(), Edit: newLiteFSEdit(a, f.litefsPath())}, nil
+	return File{Path: f.litefsPath(), Content: b.Bytes(), Edit: newLiteFSEdit(a, f.litefsPath(), f.machineEnv)}, nil
 }
 
 // checkLiteFS reports what LiteFS would not take.
@@ -66,6 +66,8 @@ func checkLiteFS(name string, data []byte) error {
 type LiteFSEdit struct {
 	Name   string // of the file
 	Values []Value
+	// Env are the variables of the machines, by which a value may be right as it is.
+	Env func(name string) (value string, known bool)
 }
 
 // Value is what a key must have.
@@ -76,8 +78,8 @@ type Value struct {
 	Keep bool
 }
 
-func newLiteFSEdit(a Answers, name string) *LiteFSEdit {
-	return &LiteFSEdit{Name: name, Values: []Value{
+func newLiteFSEdit(a Answers, name string, env func(string) (string, bool)) *LiteFSEdit {
+	return &LiteFSEdit{Name: name, Env: env, Values: []Value{
 		{Key: "fuse.dir", Value: a.dir()},
 		{Key: "fuse.allow-other", Value: true},
 		{Key: "data.dir", Value: litefsData(a)},
@@ -97,7 +99,7 @@ func newLiteFSEdit(a Answers, name string) *LiteFSEdit {
 
 // to returns the file with what must be right; all else stays as it is.
 func (e *LiteFSEdit) to(data []byte) ([]byte, error) {
-	config, err := flyconf.ParseLiteFS(e.Name, data, nil)
+	config, err := flyconf.ParseLiteFS(e.Name, data, e.Env)
 	if err != nil {
 		return nil, fmt.Errorf("%w\nmend %s first, or overwrite it with --force", shown(err, data), e.Name)
 	}
@@ -109,7 +111,7 @@ func (e *LiteFSEdit) to(data []byte) ([]byte, error) {
 		switch _, there := doc.Get(v.Key); {
 		case v.Value == nil:
 			err = doc.Remove(v.Key)
-		case there && (v.Keep || sameAddress(v, config)):
+		case there && (v.Keep || sameAddress(v, config) || samePath(v, config)):
 			continue
 		case v.Key == "lease.consul.url" || v.Key == "lease.consul.key":
 			if config.Lease.Type == "static" {
@@ -127,6 +129,13 @@ func (e *LiteFSEdit) to(data []byte) ([]byte, error) {
 		return nil, err
 	}
 	return doc.Bytes(), nil
+}
+
+// samePath tells whether a name is as it must be, also by variables.
+func samePath(v Value, config *flyconf.LiteFS) bool {
+	have := map[string]string{"fuse.dir": config.FUSE.Dir, "data.dir": config.Data.Dir, "proxy.db": config.Proxy.DB}[v.Key]
+	want, ok := v.Value.(string)
+	return have != "" && ok && path.Clean(have) == want
 }
 
 // sameAddress tells whether an address of the proxy has the port that it must have,

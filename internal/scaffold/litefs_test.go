@@ -152,7 +152,7 @@ func TestLiteFSEdit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edit := newLiteFSEdit(a, "litefs.yml")
+	edit := newLiteFSEdit(a, "litefs.yml", nil)
 	tests := []struct{ name, in, want string }{
 		{"comments and choices stay", "# Ours.\nfuse:\n  dir: /litefs # here\n  allow-other: true\ndata:\n  dir: /data/litefs\n  compress: false\nlease:\n  type: static\n  hostname: h\n  advertise-url: http://h:20202\n  candidate: true\n  promote: false\nproxy:\n  addr: \":8080\"\n  target: localhost:8081\n  db: shop.db\n",
 			"# Ours.\nfuse:\n  dir: /litefs # here\n  allow-other: true\ndata:\n  dir: /data/litefs\n  compress: false\nlease:\n  type: static\n  hostname: h\n  advertise-url: http://h:20202\n  candidate: true\n  promote: false\nproxy:\n  addr: \":8080\"\n  target: localhost:8081\n  db: shop.db\n"},
@@ -238,7 +238,7 @@ func FuzzLiteFSEdit(f *testing.F) {
 	for _, s := range []string{"", "fuse:\n  dir: x\n", "exec: a\nproxy: {addr: :1}\n", "lease:\r\n  type: static\r\n", "# c\n---\nfuse: &a {dir: /x}\ndata: *a\n", "data:\n  dir: ${X}\n"} {
 		f.Add([]byte(s))
 	}
-	edit := newLiteFSEdit(Answers{App: "shop", Mode: LiteFS, DB: "/litefs/shop.db", Port: 8081, Proxy: 8080}, "litefs.yml")
+	edit := newLiteFSEdit(Answers{App: "shop", Mode: LiteFS, DB: "/litefs/shop.db", Port: 8081, Proxy: 8080}, "litefs.yml", nil)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		once, err := edit.to(data)
 		if err != nil {

@@ -56,17 +56,27 @@ func (a Answers) listens() int {
 // completeMode answers how the database is kept, and where that leaves the mounts.
 func (f *Facts) completeMode(a *Answers, m Main) error {
 	if f.Fly != nil && f.Fly.Err == nil {
-		db, err := f.Fly.database(m.Database.variable())
+		db, err := f.Fly.database(m.Database)
 		if err != nil && a.DB == "" {
 			return &AnswerError{Err: err}
+		}
+		if db == "" && f.LiteFS != nil {
+			db = f.unset(m, f.LiteFS.fuse())
+		}
+		if db == "" && f.Fly.Source != "" {
+			db = f.unset(m, a.mount())
 		}
 		if db == "" && m.Database.Var == "" {
 			db = pathOf(m.Database.Literal)
 		}
+		if db == "" && f.runsLiteFS() {
+			a.From = LiteFS
+			db = f.proxied()
+		}
 		switch {
 		case db != "" && f.LiteFS != nil && within(db, f.LiteFS.fuse()):
 			a.From = LiteFS
-		case db != "" || f.Fly.Source != "": // a volume holds it, wherever
+		case a.From == "" && (db != "" || f.Fly.Source != ""): // a volume holds it, wherever
 			a.From = Volume
 		}
 		a.Was = db
@@ -82,6 +92,37 @@ func (f *Facts) completeMode(a *Answers, m Main) error {
 		}
 	}
 	return nil
+}
+
+// unset is the database in a directory that is the app's where fly.toml names none:
+// by the image's variables, or by the code.
+func (f *Facts) unset(m Main, dir string) string {
+	var list []string
+	if f.Docker != nil {
+		for _, name := range []string{m.Database.variable(), databaseURL} {
+			list = append(list, m.Database.in(name, f.Docker.Env[name]))
+		}
+	}
+	for _, db := range append(list, m.Database.Default) {
+		if checkDB(db, dir) == nil {
+			return db
+		}
+	}
+	return ""
+}
+
+// runsLiteFS tells whether the image that there is has LiteFS, and its configuration.
+func (f *Facts) runsLiteFS() bool {
+	return f.LiteFS != nil && f.LiteFS.Config != nil && f.Docker != nil && f.Docker.LiteFS
+}
+
+// proxied is the database that LiteFS's proxy waits for; empty where it names none.
+func (f *Facts) proxied() string {
+	db := path.Join(f.LiteFS.fuse(), f.LiteFS.Config.Proxy.DB)
+	if checkDB(db, f.LiteFS.fuse()) != nil {
+		return ""
+	}
+	return db
 }
 
 // completePorts answers what the app listens on, and in LiteFS mode what LiteFS's
@@ -148,6 +189,12 @@ func (f *Facts) completeDB(a *Answers, m Main) {
 	}
 	if literal := m.Database.Literal; a.DB == "" && m.Database.Var == "" && checkDB(literal, a.dir()) == nil {
 		a.DB = literal // it is there already
+	}
+	if a.DB == "" {
+		a.DB = f.unset(m, a.dir())
+	}
+	if a.DB == "" && m.Database.DirVar+m.Database.DirFlag != "" {
+		a.DB = path.Join(a.dir(), m.Database.Literal)
 	}
 	if a.DB == "" {
 		a.DB = path.Join(a.dir(), a.App+".db")

@@ -30,12 +30,28 @@ func (f *Facts) modeNotes(a Answers) []string {
 		"a primary that dies without a warning takes with it the writes that no replica has got yet, up to about a second of them; until another one has the lease, 18 to 21 seconds, nothing can be written",
 	}
 	if f.LiteFS != nil && f.LiteFS.Config != nil && len(f.LiteFS.Config.Exec) > 0 {
-		list = append(list, fmt.Sprintf("the exec section goes from %s: flysql-entrypoint starts LiteFS, and the app when LiteFS is ready. What it ran is %q: give that by --command where the image's own command is another", f.LiteFS.Path, f.LiteFS.Config.Exec[len(f.LiteFS.Config.Exec)-1].Cmd))
+		list = append(list, f.execNote(a))
 	}
 	if f.LiteFS != nil && f.LiteFS.Config != nil && f.LiteFS.Config.Lease.Promote {
 		list = append(list, fmt.Sprintf("lease.promote goes off in %s: a machine that becomes the primary because it has just started may not have caught up, and newer rows of the others would be lost", f.LiteFS.Path))
 	}
 	return list
+}
+
+// execNote says what becomes of what LiteFS ran.
+func (f *Facts) execNote(a Answers) string {
+	exec := f.LiteFS.Config.Exec
+	last := exec[len(exec)-1].Cmd
+	note := fmt.Sprintf("the exec section goes from %s: flysql-entrypoint starts LiteFS, and the app when LiteFS is ready. ", f.LiteFS.Path)
+	if f.Docker != nil && f.Docker.Mounts {
+		note += fmt.Sprintf("The image runs %q now", cmp.Or(a.Command, last))
+	} else {
+		note += fmt.Sprintf("What it ran is %q: give that by --command where the image's own command is another", last)
+	}
+	for _, e := range exec[:len(exec)-1] {
+		note += fmt.Sprintf("; %q, which it ran before, is not run any more: where that migrates, set it as FLYSQL_MIGRATE in fly.toml's [env]", e.Cmd)
+	}
+	return note
 }
 
 // flyNotes say what the files that are there have that does not go with the mode.
@@ -55,6 +71,9 @@ func (f *Facts) flyNotes(a Answers, m Main) []string {
 	}
 	if e.Err != nil {
 		return append(list, "nothing of the present fly.toml could be taken over: "+e.Err.Error())
+	}
+	if a.From == Volume && a.Mode == Volume && a.Was == "" && m.Database.Server == "" {
+		add("fly.toml has a volume, and no file says which database is on it: %s is set. Where the app runs with another one already, which fly ssh console -C \"ls %s\" and fly secrets list show, name it by --db, for this one would be empty", a.DB, a.mount())
 	}
 	if e.Builder != "" {
 		add("the builder %s goes from fly.toml: the image is built by the Dockerfile, which has flysql-entrypoint", e.Builder)

@@ -60,7 +60,7 @@ func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
 		return nil, err
 	}
 	asRoot := f.Foreign != nil && f.Docker.User == ""
-	if err := errors.Join(a.validate(asRoot), f.checkMigrations(a), f.checkCommand(a), f.checkWorkers(a)); err != nil {
+	if err := errors.Join(a.validate(asRoot), m.Database.checkName(a), f.checkMigrations(a), f.checkCommand(a), f.checkWorkers(a)); err != nil {
 		return nil, &AnswerError{Err: err}
 	}
 	if len(f.OutsideReplaces) > 0 && !f.HasVendor { // vendor/ has their code
@@ -164,6 +164,8 @@ func (f *Facts) found(a Answers, m Main) []string {
 	}
 	if a.Mode == LiteFS {
 		add("mode        litefs: the primary in %s%s", a.Region, replicas(a))
+	} else {
+		add("mode        volume: one machine; --mode litefs has replicas in several regions")
 	}
 	add("database    %s", m.describeDatabase(a))
 	switch {
@@ -198,7 +200,11 @@ func (f *Facts) notes(a Answers, m Main, fl Flysql) []string {
 		add("the app migrates by itself (%s)", m.Migrates)
 	}
 	list = append(list, f.others(a, m)...)
-	list = append(list, m.Notes...)
+	for _, note := range m.Notes {
+		if f.migrateCommand(a, m) == "" || !strings.Contains(note, "FLYSQL_MIGRATE=") { // it is set
+			list = append(list, note)
+		}
+	}
 	if f.Foreign != nil && m.PortReason == "" && a.Port == m.Port {
 		add("the Dockerfile exposes no port: %d is assumed, and set as PORT; --port changes it", a.Port)
 	} else if m.PortReason == "" && a.Port == m.Port {

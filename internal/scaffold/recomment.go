@@ -19,6 +19,38 @@ func (e *FlyEdit) recomment(data []byte) []byte {
 	return []byte(strings.Join(lines, ""))
 }
 
+// dockerComments are those of init's Dockerfile that only one of the modes has.
+var dockerComments = []struct{ volume, litefs string }{
+	{"There is no USER line: the entrypoint starts as root, gives the volume's files to\n" +
+		"FLYSQL_USER, and runs migrations and app as that user.",
+		"There is no USER line: the entrypoint starts as root, as LiteFS must run, and runs\n" +
+			"migrations and app as FLYSQL_USER."},
+	{"FLYSQL_DB is the database for the entrypoint, which reads no variable of the app's\n" +
+		"but DATABASE_URL.",
+		"FLYSQL_DB is the database for the entrypoint, in the directory that LiteFS mounts."},
+	{"flysql-entrypoint starts as root; the app runs as FLYSQL_USER.", rootComment},
+	{"", "LiteFS mounts its directory with fuse3."},
+	{"", "flysql-entrypoint starts LiteFS, as it finds /etc/litefs.yml."},
+}
+
+// rootComment stands above the USER line that LiteFS needs.
+const rootComment = "flysql-entrypoint and LiteFS start as root; the app runs as FLYSQL_USER."
+
+// recommentDocker does the same for the Dockerfile.
+func recommentDocker(data []byte, litefs bool) []byte {
+	lines := strings.SplitAfter(string(data), "\n")
+	for _, c := range dockerComments {
+		old, now := c.litefs, c.volume
+		if litefs {
+			old, now = now, old
+		}
+		if old != "" {
+			lines = replaceComment(lines, old, now)
+		}
+	}
+	return []byte(strings.Join(lines, ""))
+}
+
 // replaceComment replaces the first block of lines that is a comment of init's.
 func replaceComment(lines []string, old, now string) []string {
 	stale := strings.Split(old, "\n")

@@ -31,7 +31,7 @@ func firstLiteFS(a Answers) []Step {
 	steps := []Step{
 		{"fly apps create " + a.App, "once; if the name is taken: flysql init --app OTHER --force"},
 		{"fly consul attach", "once; sets FLY_CONSUL_URL, by which the machines agree on the primary"},
-		{"fly deploy --ha=false", "the primary alone, in " + a.Region + "; the first deploy makes its volume"},
+		{"fly deploy --ha=false", "the first deploy makes the primary alone, in " + a.Region + ", and its volume"},
 		{"fly logs", "wait until the app has started there"},
 	}
 	return append(steps, scaleOut(a)...)
@@ -82,7 +82,7 @@ func (f *Facts) toLiteFS(a Answers) []Step {
 		f.hold(),
 		{"fly deploy --ha=false --strategy immediate --config " + holding, "stops the app: from here on nothing is written or served. LiteFS starts, with an empty database"},
 		{`fly ssh console -C "sh -c 'apt-get update && apt-get install -y sqlite3'"`, "on this machine only, until the next deploy; apk add sqlite on Alpine"},
-		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'"`, old), "rows that are still in the WAL go into the file; must print 0|0|0"},
+		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'"`, old), "rows that are still in the WAL go into the file; must print 0|0|0, or 0|-1|-1 where there is no WAL"},
 		{fmt.Sprintf(`fly ssh console -C "litefs import -name %s %s"`, db, old), "replaces the empty database; the old file stays as it is"},
 		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA integrity_check; SELECT count(*) FROM sqlite_schema'"`, a.DB), "must print ok; count the rows of a table that you know, too"},
 		{"fly deploy --ha=false", "the app starts, on LiteFS; remove " + holding},
@@ -96,15 +96,15 @@ func (f *Facts) toLiteFS(a Answers) []Step {
 func toVolume(a Answers) []Step {
 	db := path.Base(cmp.Or(a.Was, a.DB))
 	return []Step{
-		{"fly scale count 1 --region " + a.Region, "the primary region alone"},
-		{"fly scale count 0 --region REGION", "for each other region: the replicas go, their volumes stay until you destroy them"},
+		{"fly scale count 0 --region REGION", "for each region but " + a.Region + ": the replicas go, their volumes stay until you destroy them"},
+		{"fly scale count 1 --region " + a.Region, "where there are more: the one that goes may be the primary, and with it up to a second of writes, so let nobody write meanwhile"},
 		{"fly volumes list", "note the id of the volume in " + a.Region},
 		{"fly volumes snapshots create ID", "the backup: go on when fly volumes snapshots list ID shows it"},
 		{"fly machine list", "note the id of the machine that is left"},
 		{`fly machine update ID --command "sleep infinity" --skip-health-checks`, "stops the app: from here on nothing is written or served. LiteFS goes on"},
 		{fmt.Sprintf(`fly ssh console -C "sh -c 'test ! -e %s && test ! -e %s-wal && litefs export -name %s %s'"`, a.DB, a.DB, db, a.DB), "prints Export of database; where it prints nothing, a file of that name is there already: move it and its -wal away first"},
 		{"fly deploy --ha=false", "the app starts, on the volume"},
-		{"fly ssh console -C \"ls -l " + a.mount() + "\"", "look at the app; " + litefsData(a) + " can go when you are sure"},
+		{"fly ssh console -C \"ls -l " + a.mount() + "\"", "look at the app; " + path.Join(litefsData(a), "dbs") + ", LiteFS's copy, can go when you are sure"},
 		{"fly consul detach", "it is no longer needed"},
 	}
 }
