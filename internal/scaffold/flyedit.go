@@ -287,6 +287,9 @@ func (e *flyEditor) mounts() {
 		e.takeFrom(key+"initial_size", "mounts[0].initial_size")
 	}
 	e.extend(m, key)
+	if m.SnapshotRetentionDays == 0 && (m.ScheduledSnapshots == nil || *m.ScheduledSnapshots) {
+		e.takeFrom(key+"snapshot_retention", "mounts[0].snapshot_retention")
+	}
 }
 
 // extend has the volume grow, or not: a part of the three keys does nothing, nor does
