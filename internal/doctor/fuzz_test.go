@@ -58,7 +58,7 @@ func FuzzCheck(f *testing.F) {
 		}
 	}
 	dir := f.TempDir()
-	facts := &scaffold.Facts{Mains: []scaffold.Main{
+	facts := &scaffold.Facts{Migrations: []string{"start.sh", "missing.sql"}, Mains: []scaffold.Main{
 		{Dir: ".", Binary: "shop", Driver: "modernc.org/sqlite", Database: scaffold.Database{Var: "DB_PATH"}, Port: 8080, PortReason: "the app reads PORT", ToHTTPS: "main.go:3"},
 		{Dir: "cmd/worker", Binary: "worker", Driver: "github.com/mattn/go-sqlite3", Database: scaffold.Database{Literal: "data/app.db", LiteralPlace: "cmd/worker/main.go:9", Flag: "db"}, Port: 3000, PortPlace: "cmd/worker/main.go:12", Loopback: true},
 	}}
