@@ -99,7 +99,7 @@ func entrypointMain() int {
 		if err != nil {
 			panic("unknown fault " + what)
 		}
-		return syscall.Kill(os.Getpid(), syscall.Signal(n))
+		return raise(syscall.Signal(n))
 	}
 	return ExitCode(Run(context.Background(), inv.Config))
 }
