@@ -14,5 +14,5 @@ func NewConnector(wrap func(driver.Driver) driver.Driver, path string, timeout t
 	if err != nil {
 		return nil, err
 	}
-	return newConnector(wrap(drv), newTarget(path), timeout, roleWriter), nil
+	return newConnector(wrap(drv), newTarget(path), timeout, roleWriter, nil), nil
 }

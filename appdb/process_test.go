@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 }
 
 var helpers = map[string]func(ctx context.Context, path string) error{
+	"app":    helperApp,
 	"churn":  helperChurn,
 	"follow": helperFollow,
 	"hold":   helperHold,

@@ -1,0 +1,187 @@
+package appdb
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flysql/flysql/engine"
+)
+
+const (
+	// settle is how long a write waits for the role of this machine to be known: a
+	// handover takes some tenths of a second, and an engine that is not heard is
+	// called again within that time.
+	settle = time.Second
+	// holdLimit is how long reads are held back when the role changes.
+	holdLimit = 250 * time.Millisecond
+	// holdRest is how long they are not held back again after that was in vain.
+	holdRest = 10 * time.Second
+	// eventLag is how late an engine may tell what its file system knows already.
+	eventLag = 100 * time.Millisecond
+)
+
+// A node is this machine's part in what copies the database to others.
+type node struct {
+	path   string
+	engine engine.Engine // nil: all that is known is that the file is LiteFS's
+	litefs bool          // the file lies in a LiteFS mount
+
+	held atomic.Pointer[hold] // what reads wait for; nil where they need not
+	vain atomic.Int64         // when a hold last ended by its limit, in Unix nanoseconds
+	lost atomic.Int64         // since when the role has been unknown; 0 where it is known
+
+	stop  context.CancelFunc
+	ended sync.WaitGroup
+}
+
+// A hold ends when over is closed.
+type hold struct {
+	over  chan struct{}
+	limit *time.Timer
+}
+
+// newNode returns nil where the file is this machine's alone.
+func newNode(path string, e engine.Engine) *node {
+	n := &node{path: path, engine: e, litefs: onLiteFS(path)}
+	if e == nil {
+		if n.litefs {
+			return n
+		}
+		return nil
+	}
+	if e.State().Role == engine.RoleUnknown {
+		n.lost.Store(time.Now().UnixNano())
+	}
+	var ctx context.Context
+	ctx, n.stop = context.WithCancel(context.Background())
+	n.ended.Go(func() { n.follow(ctx) })
+	return n
+}
+
+// close ends the following.
+func (n *node) close() {
+	if n == nil || n.stop == nil {
+		return
+	}
+	n.stop()
+	n.ended.Wait()
+	n.release()
+}
+
+// follow holds reads back while the role changes. LiteFS needs a moment without any
+// reader to go from one role to the other. It asks for that at ever longer intervals,
+// and from a busy app never gets it otherwise.
+func (n *node) follow(ctx context.Context) {
+	for st := n.engine.State(); st.Changed != nil; {
+		select {
+		case <-st.Changed:
+		case <-ctx.Done():
+			return
+		}
+		next := n.engine.State()
+		switch was := st.Role; {
+		case next.Role != engine.RoleUnknown:
+			n.lost.Store(0)
+			n.release()
+		case was != engine.RoleUnknown:
+			n.lost.Store(time.Now().UnixNano())
+			n.hold()
+		}
+		st = next
+	}
+}
+
+// hold makes reads wait until release, or for holdLimit. Where that was in vain not
+// long ago the role is unknown for a longer time, and reads go on as they can.
+func (n *node) hold() {
+	if time.Since(time.Unix(0, n.vain.Load())) < holdRest {
+		return
+	}
+	h := &hold{over: make(chan struct{})}
+	n.held.Store(h)
+	h.limit = time.AfterFunc(holdLimit, func() {
+		if n.held.CompareAndSwap(h, nil) {
+			n.vain.Store(time.Now().UnixNano())
+			close(h.over)
+		}
+	})
+}
+
+// release lets reads go on.
+func (n *node) release() {
+	if h := n.held.Swap(nil); h != nil {
+		h.limit.Stop()
+		close(h.over)
+	}
+}
+
+// waitHeld waits where reads are held back.
+func (n *node) waitHeld(ctx context.Context) error {
+	h := n.held.Load()
+	if h == nil {
+		return nil
+	}
+	select {
+	case <-h.over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// primary reports whether this machine writes, as far as is known without waiting.
+// Without an engine to ask, SQLite finds out.
+func (n *node) primary() bool {
+	return n.engine == nil || n.engine.State().Role == engine.RolePrimary
+}
+
+// await returns nil where this machine is the primary, and an [ErrReplica] where it
+// is not. While the role is unknown, and has not been so for long, it waits.
+func (n *node) await(ctx context.Context) error {
+	if n.primary() {
+		return nil
+	}
+	limit := time.Until(time.Unix(0, n.lost.Load()).Add(settle))
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	st, err := engine.Wait(ctx, n.engine, func(st engine.State) bool { return st.Role != engine.RoleUnknown })
+	if err == nil && st.Role == engine.RolePrimary {
+		return nil
+	}
+	return &ReplicaError{Primary: st.Primary}
+}
+
+// confirm watches for a time whether this machine stays the primary after a commit.
+func (n *node) confirm(ctx context.Context, d time.Duration) error {
+	short, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	_, err := engine.Wait(short, n.engine, func(st engine.State) bool { return st.Role != engine.RolePrimary })
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w: %w while it was confirmed", ErrUnknown, ctx.Err())
+	case err != nil: // nothing happened
+		return nil
+	}
+	if err := n.await(ctx); err != nil {
+		// Not wrapped: an ErrReplica says that nothing was written.
+		return fmt.Errorf("%w: just after it %v", ErrUnknown, err)
+	}
+	return nil
+}
+
+// refusal is the error of a write that is not tried.
+func (n *node) refusal() error { return &ReplicaError{Primary: n.engine.State().Primary} }
+
+// notPrimary reports whether this machine is certainly not the primary, and who is.
+func (n *node) notPrimary() (primary string, certain bool) {
+	if n.engine == nil {
+		return mountPrimary(n.path)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), eventLag)
+	defer cancel()
+	st, err := engine.Wait(ctx, n.engine, func(st engine.State) bool { return st.Role != engine.RolePrimary })
+	return st.Primary, err == nil
+}

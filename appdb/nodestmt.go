@@ -1,0 +1,120 @@
+package appdb
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+// sqliteStmt and sqliteRows are what those of the driver can do.
+type sqliteStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type sqliteRows interface {
+	driver.Rows
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
+}
+
+// A nodeTx is a transaction of a nodeConn.
+type nodeTx struct {
+	conn *nodeConn
+	tx   driver.Tx
+}
+
+// Commit does not commit where this machine is no longer the primary. In WAL mode
+// LiteFS learns of a commit when SQLite has acknowledged it already: on a replica it
+// can only end itself then.
+func (t *nodeTx) Commit() error {
+	c := t.conn
+	defer t.ended()
+	if c.broken {
+		return errors.Join(errShared, t.undo())
+	}
+	if c.writing {
+		if err := c.node.await(context.Background()); err != nil {
+			c.broken = true
+			_ = t.undo() // the connection is given up, and with it what it did
+			return err
+		}
+	}
+	err := c.run(false, t.tx.Commit)
+	if c.writing && errors.Is(err, errShared) {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return err
+}
+
+func (t *nodeTx) Rollback() error {
+	defer t.ended()
+	err := t.undo()
+	if t.conn.broken {
+		return nil // Close undoes what this could not
+	}
+	return err
+}
+
+func (t *nodeTx) undo() error { return t.conn.run(false, t.tx.Rollback) }
+
+func (t *nodeTx) ended() { t.conn.inTx, t.conn.writing = false, false }
+
+// A nodeStmt is a prepared statement of a nodeConn.
+type nodeStmt struct {
+	sqliteStmt
+	conn *nodeConn
+}
+
+func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
+	if err := s.conn.ready(ctx); err != nil {
+		return nil, err
+	}
+	err = s.conn.run(s.conn.readOnly(), func() (err error) {
+		res, err = s.sqliteStmt.ExecContext(ctx, args)
+		return err
+	})
+	return res, err
+}
+
+func (s *nodeStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
+	if err := s.conn.ready(ctx); err != nil {
+		return nil, err
+	}
+	err = s.conn.run(s.conn.readOnly(), func() (err error) {
+		rows, err = s.sqliteStmt.QueryContext(ctx, args)
+		return err
+	})
+	return s.conn.rows(rows, err)
+}
+
+func (s *nodeStmt) Close() error { return guard(s.sqliteStmt.Close) }
+
+// rows wraps the rows of a query.
+func (c *nodeConn) rows(rows driver.Rows, err error) (driver.Rows, error) {
+	if err != nil {
+		return nil, err
+	}
+	r, ok := rows.(sqliteRows)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("driver rows %T lack methods of modernc.org/sqlite", rows), rows.Close())
+	}
+	return &nodeRows{r, c}, nil
+}
+
+// nodeRows are the rows of a query on a nodeConn.
+type nodeRows struct {
+	sqliteRows
+	conn *nodeConn
+}
+
+func (r *nodeRows) Next(dest []driver.Value) error {
+	return r.conn.run(false, func() error { return r.sqliteRows.Next(dest) })
+}
+
+func (r *nodeRows) Close() error { return r.conn.run(false, r.sqliteRows.Close) }
