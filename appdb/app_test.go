@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/appdb"
-	"github.com/flysql/flysql/engine"
 	"github.com/flysql/flysql/litefs"
 )
 
@@ -205,39 +204,4 @@ func (s *speaker) read(ctx context.Context, a app) {
 		s.say("readerror", "-", err)
 	}
 	rest(40 * time.Millisecond)
-}
-
-// roles is an engine whose state a test sets.
-type roles struct {
-	mu sync.Mutex
-	st engine.State
-	ch chan struct{}
-}
-
-func newRoles(r engine.Role, primary string) *roles {
-	e := &roles{}
-	e.set(r, primary)
-	return e
-}
-
-// set changes the role, as an engine tells it.
-func (e *roles) set(r engine.Role, primary string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	was := e.ch
-	e.ch = make(chan struct{})
-	e.st = engine.State{Role: r, Primary: primary, Epoch: e.st.Epoch + 1, At: time.Now(), Changed: e.ch}
-	if was != nil {
-		close(was)
-	}
-}
-
-func (e *roles) State() engine.State {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.st
-}
-
-func (e *roles) WaitPosition(context.Context, string, engine.Pos) error {
-	return errors.New("a DB waits for no position")
 }

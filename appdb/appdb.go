@@ -3,6 +3,7 @@ package appdb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math"
@@ -141,6 +142,14 @@ func (c Config) Open(ctx context.Context, urlOrPath string) (*DB, error) {
 	db.reader.SetMaxIdleConns(readers) // database/sql's default of 2 reconnects under load
 	db.reader.SetConnMaxIdleTime(5 * time.Minute)
 
+	if node != nil {
+		node.start(func() {
+			db.writer.SetMaxIdleConns(0) // closes it
+			db.writer.SetMaxIdleConns(1)
+			db.reader.SetMaxIdleConns(0)
+			db.reader.SetMaxIdleConns(readers)
+		}, func() (driver.Conn, error) { return drv.Open(reader.dsn(false)) })
+	}
 	// The writer first: it creates the file, recovers it and makes it WAL.
 	for _, pool := range []*sql.DB{db.writer, db.reader} {
 		if err := pool.PingContext(ctx); err != nil {

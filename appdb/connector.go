@@ -89,10 +89,17 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 }
 
-func (c *connector) connect(ctx context.Context) (conn driver.Conn, err error) {
-	if c.node == nil {
-		return c.open(ctx, c.writes())
+func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
+	if c.node != nil {
+		return c.connectNode(ctx)
 	}
+	return c.open(func(conn driver.Conn) (driver.Conn, error) {
+		return conn, c.prepare(ctx, conn, c.writes())
+	}, c.writes())
+}
+
+// connectNode connects to a file that an engine copies.
+func (c *connector) connectNode(ctx context.Context) (driver.Conn, error) {
 	// On a replica the writer's connection is one more reader, until that changes.
 	writing := c.writes() && c.node.await(ctx) == nil
 	if !writing {
@@ -103,33 +110,46 @@ func (c *connector) connect(ctx context.Context) (conn driver.Conn, err error) {
 	if _, err := os.Stat(c.target.path); c.writes() && !writing && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: only the primary can create it, and this machine has not received it yet", err)
 	}
-	err = guard(func() (err error) {
-		conn, err = c.open(ctx, writing)
-		return err
-	})
-	return conn, err
+	c.node.connecting.RLock()
+	defer c.node.connecting.RUnlock()
+	born := c.node.generation.Load()
+	return c.open(func(conn driver.Conn) (driver.Conn, error) {
+		node, err := newNodeConn(conn, c.node, born, c.writes(), !writing)
+		if err != nil {
+			return conn, err
+		}
+		err = guard(func() error {
+			// Of all statements this one cannot leave anything behind where it is the
+			// first to look into the file, and meets a fault: it needs no schema.
+			if _, err := queryText(ctx, conn, "PRAGMA user_version"); err != nil {
+				return err
+			}
+			return c.prepare(ctx, conn, writing)
+		})
+		if errors.Is(err, errShared) {
+			c.node.renewSoon()
+		}
+		return node, err
+	}, writing)
 }
 
-// open opens a connection; writing says that it shall write from the start.
-func (c *connector) open(ctx context.Context, writing bool) (driver.Conn, error) {
+// open opens a connection, and closes it where it cannot be made ready for use.
+func (c *connector) open(ready func(driver.Conn) (driver.Conn, error), writing bool) (driver.Conn, error) {
 	conn, err := c.drv.Open(c.dsn(writing))
 	if err != nil {
 		return nil, err
 	}
-	err = c.prepare(ctx, conn, writing)
-	var wrapped driver.Conn
-	if err == nil && c.node != nil {
-		wrapped, err = newNodeConn(conn, c.node, c.writes(), !writing)
-	} else {
-		wrapped = conn
-	}
+	conn, err = ready(conn)
 	if err == nil && c.role == roleWriter {
-		wrapped, err = newWriterConn(wrapped)
+		var writer driver.Conn
+		if writer, err = newWriterConn(conn); err == nil {
+			return writer, nil
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return wrapped, nil
+	return conn, nil
 }
 
 // prepare checks a new connection, applies the settings, and sees to WAL if it
@@ -264,13 +284,23 @@ func execPragmas(ctx context.Context, conn driver.Conn, pragmas map[string]strin
 	return nil
 }
 
-// queryText runs a statement that yields one value, and returns it as text.
+// queryText runs a statement that yields one value, and returns it as text. The
+// statement is closed whatever happens, a panic too: see guard.
 func queryText(ctx context.Context, conn driver.Conn, query string) (_ string, err error) {
-	q, ok := conn.(driver.QueryerContext)
+	p, ok := conn.(driver.ConnPrepareContext)
 	if !ok {
-		return "", fmt.Errorf("driver connection %T cannot run a query", conn)
+		return "", fmt.Errorf("driver connection %T cannot prepare a statement", conn)
 	}
-	rows, err := q.QueryContext(ctx, query, nil)
+	stmt, err := p.PrepareContext(ctx, query)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	q, ok := stmt.(driver.StmtQueryContext)
+	if !ok {
+		return "", fmt.Errorf("driver statement %T cannot run a query", stmt)
+	}
+	rows, err := q.QueryContext(ctx, nil)
 	if err != nil {
 		return "", err
 	}

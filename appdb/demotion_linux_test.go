@@ -103,27 +103,32 @@ func (c *cluster) writing(n int64) {
 // promote makes the other node the primary, under load.
 func (c *cluster) promote() {
 	c.t.Helper()
-	old := c.places[c.primary]
 	c.primary = 1 - c.primary
 	if err := c.places[c.primary].follower.Promote(c.t.Context()); err != nil {
 		c.t.Fatal(err)
 	}
+	// LiteFS may end itself at a commit, a moment later: it follows the new primary, or
+	// it is gone.
+	old := c.places[1-c.primary]
+	testkit.Poll(c.t, old.Name+" to follow", func() bool {
+		info, ok := old.Info()
+		return !ok || info.Primary.Hostname == c.places[c.primary].Name
+	})
 	for _, p := range c.places {
 		c.revive(p)
+		if _, ok := p.Info(); ok {
+			continue
+		}
+		c.ends++
+		_ = p.app.cmd.Process.Kill()
+		<-p.app.done
+		c.collect(p.app)
+		p.Kill()
+		for unix.Unmount(p.Mount, unix.MNT_DETACH) == nil {
+		}
+		p.Start()
+		p.app = startApp(c.t, c.way, p.Node)
 	}
-	if _, ok := old.Info(); ok {
-		return
-	}
-	// LiteFS has ended itself. Its app goes with it.
-	c.ends++
-	_ = old.app.cmd.Process.Kill()
-	<-old.app.done
-	c.collect(old.app)
-	old.Kill()
-	for unix.Unmount(old.Mount, unix.MNT_DETACH) == nil {
-	}
-	old.Start()
-	old.app = startApp(c.t, c.way, old.Node)
 }
 
 // revive starts an app again that has died.

@@ -16,3 +16,6 @@ func NewConnector(wrap func(driver.Driver) driver.Driver, path string, timeout t
 	}
 	return newConnector(wrap(drv), newTarget(path), timeout, roleWriter, nil), nil
 }
+
+// Faults is how often a connection of db has met a fault in shared memory.
+func Faults(db *DB) int64 { return db.node.faults.Load() }

@@ -2,6 +2,8 @@ package appdb
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -19,6 +21,8 @@ const (
 	holdLimit = 250 * time.Millisecond
 	// holdRest is how long they are not held back again after that was in vain.
 	holdRest = 10 * time.Second
+	// faultRest is how long LiteFS has to set the shared memory right after a fault.
+	faultRest = 20 * time.Millisecond
 	// eventLag is how late an engine may tell what its file system knows already.
 	eventLag = 100 * time.Millisecond
 )
@@ -28,6 +32,14 @@ type node struct {
 	path   string
 	engine engine.Engine // nil: all that is known is that the file is LiteFS's
 	litefs bool          // the file lies in a LiteFS mount
+
+	// generation is that of the connections that may be used, and drop closes those
+	// that nobody uses.
+	generation atomic.Uint64
+	drop       func()
+	look       func() (driver.Conn, error) // opens a connection that only reads
+	connecting sync.RWMutex                // held to connect; and alone, to drop
+	faults     atomic.Int64                // for tests
 
 	held atomic.Pointer[hold] // what reads wait for; nil where they need not
 	vain atomic.Int64         // when a hold last ended by its limit, in Unix nanoseconds
@@ -46,19 +58,25 @@ type hold struct {
 // newNode returns nil where the file is this machine's alone.
 func newNode(path string, e engine.Engine) *node {
 	n := &node{path: path, engine: e, litefs: onLiteFS(path)}
-	if e == nil {
-		if n.litefs {
-			return n
-		}
+	if e == nil && !n.litefs {
 		return nil
 	}
-	if e.State().Role == engine.RoleUnknown {
+	if e != nil && e.State().Role == engine.RoleUnknown {
 		n.lost.Store(time.Now().UnixNano())
+	}
+	return n
+}
+
+// start begins to follow the role, until close. drop closes all connections that
+// nobody uses, and look opens one that only reads.
+func (n *node) start(drop func(), look func() (driver.Conn, error)) {
+	if n.drop, n.look = drop, look; n.engine == nil {
+		return
 	}
 	var ctx context.Context
 	ctx, n.stop = context.WithCancel(context.Background())
-	n.ended.Go(func() { n.follow(ctx) })
-	return n
+	st := n.engine.State()
+	n.ended.Go(func() { n.follow(ctx, st) })
 }
 
 // close ends the following.
@@ -74,24 +92,68 @@ func (n *node) close() {
 // follow holds reads back while the role changes. LiteFS needs a moment without any
 // reader to go from one role to the other. It asks for that at ever longer intervals,
 // and from a busy app never gets it otherwise.
-func (n *node) follow(ctx context.Context) {
-	for st := n.engine.State(); st.Changed != nil; {
+func (n *node) follow(ctx context.Context, st engine.State) {
+	for st.Changed != nil {
 		select {
 		case <-st.Changed:
 		case <-ctx.Done():
 			return
 		}
 		next := n.engine.State()
-		switch was := st.Role; {
-		case next.Role != engine.RoleUnknown:
-			n.lost.Store(0)
-			n.release()
-		case was != engine.RoleUnknown:
-			n.lost.Store(time.Now().UnixNano())
-			n.hold()
+		if next.Role != st.Role {
+			n.became(next.Role)
 		}
 		st = next
 	}
+}
+
+// became acts on another role.
+func (n *node) became(role engine.Role) {
+	if role == engine.RoleUnknown {
+		n.lost.Store(time.Now().UnixNano())
+		n.hold()
+		n.renew()
+		return
+	}
+	n.renew()
+	n.lost.Store(0)
+	n.release()
+}
+
+// renew gives up all connections that there are, at once or when their users are done
+// with them. SQLite keeps the index of a log mapped as long as one of a process's
+// connections is open, and LiteFS shortens it when the role changes: who then comes to
+// need the part that is gone meets a fault, again and again.
+func (n *node) renew() {
+	n.connecting.Lock()
+	defer n.connecting.Unlock()
+	n.generation.Add(1)
+	n.drop()
+}
+
+// renewSoon is for who has met such a fault: in a moment, LiteFS will be done.
+func (n *node) renewSoon() {
+	n.faults.Add(1)
+	time.AfterFunc(faultRest, n.renew)
+}
+
+// sound reports whether the shared memory can be read at the moment. It takes a new
+// connection to find out: one that has met a fault may not get as far a second time.
+func (n *node) sound() bool {
+	conn, err := n.look()
+	if err != nil {
+		return true // not for want of shared memory
+	}
+	defer conn.Close()
+	err = guard(func() error {
+		_, err := queryText(context.Background(), conn, "PRAGMA user_version")
+		return err
+	})
+	if errors.Is(err, errShared) {
+		n.faults.Add(1)
+		return false
+	}
+	return true
 }
 
 // hold makes reads wait until release, or for holdLimit. Where that was in vain not
@@ -144,7 +206,10 @@ func (n *node) await(ctx context.Context) error {
 	if n.primary() {
 		return nil
 	}
-	limit := time.Until(time.Unix(0, n.lost.Load()).Add(settle))
+	limit := settle
+	if lost := n.lost.Load(); lost != 0 {
+		limit = time.Until(time.Unix(0, lost).Add(settle))
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	st, err := engine.Wait(ctx, n.engine, func(st engine.State) bool { return st.Role != engine.RoleUnknown })

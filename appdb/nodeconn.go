@@ -21,21 +21,23 @@ import (
 type nodeConn struct {
 	sqliteConn
 	node   *node
-	writes bool // it is the writer's
+	writes bool   // it is the writer's
+	born   uint64 // the generation of the node's connections that it belongs to
 
 	// database/sql uses a connection from one goroutine at a time.
-	queryOnly bool // what the connection is set to
-	inTx      bool // in one that was begun with BeginTx
-	writing   bool // and may write
-	broken    bool // it must not be used again
+	queryOnly bool          // what the connection is set to
+	inTx      bool          // in one that was begun with BeginTx
+	writing   bool          // and may write
+	broken    bool          // it must not be used again
+	left      []driver.Stmt // statements to be closed with it
 }
 
-func newNodeConn(conn driver.Conn, n *node, writes, queryOnly bool) (driver.Conn, error) {
+func newNodeConn(conn driver.Conn, n *node, born uint64, writes, queryOnly bool) (driver.Conn, error) {
 	c, ok := conn.(sqliteConn)
 	if !ok {
 		return nil, fmt.Errorf("driver connection %T lacks methods of modernc.org/sqlite", conn)
 	}
-	return &nodeConn{sqliteConn: c, node: n, writes: writes, queryOnly: queryOnly}, nil
+	return &nodeConn{sqliteConn: c, node: n, born: born, writes: writes, queryOnly: queryOnly}, nil
 }
 
 // errShared is told where a connection met memory that LiteFS had taken away.
@@ -123,10 +125,14 @@ func (c *nodeConn) run(again bool, op func() error) error {
 		return nil
 	case errors.Is(err, errShared):
 		c.broken = true
+		c.node.renewSoon()
 		switch {
 		case c.inTx: // its end will say so
 			return err
 		case again:
+			if !c.writes {
+				time.Sleep(2 * faultRest) // the next connection fares better then
+			}
 			return driver.ErrBadConn
 		case c.writes && !c.queryOnly:
 			return fmt.Errorf("%w: %w", ErrUnknown, err)
@@ -158,53 +164,85 @@ func isHot(err error) bool {
 // readOnly reports whether nothing that runs outside a transaction can write.
 func (c *nodeConn) readOnly() bool { return !c.writes || c.queryOnly }
 
-func (c *nodeConn) BeginTx(ctx context.Context, opts driver.TxOptions) (tx driver.Tx, err error) {
+// SQLite closes no connection that has a statement left, and keeps its locks. The
+// driver's own BeginTx, ExecContext and QueryContext lose sight of one that meets a
+// fault, so they are made of statements that are known here.
+
+func (c *nodeConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
+	begin := "BEGIN"
 	writing := c.writes && !opts.ReadOnly
-	if writing && c.queryOnly {
-		return nil, c.node.refusal()
+	if writing {
+		if c.queryOnly {
+			return nil, c.node.refusal()
+		}
+		begin = "BEGIN IMMEDIATE"
 	}
-	err = c.run(true, func() (err error) {
-		tx, err = c.sqliteConn.BeginTx(ctx, opts)
-		return err
-	})
-	if err != nil {
+	if err := c.exec(ctx, true, begin); err != nil {
+		_ = c.exec(context.Background(), false, "ROLLBACK") // it may have begun when ctx ended
 		return nil, err
 	}
 	c.inTx, c.writing = true, writing
-	return &nodeTx{c, tx}, nil
+	return &nodeTx{c}, nil
 }
 
-func (c *nodeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
+// exec runs a statement that returns nothing.
+func (c *nodeConn) exec(ctx context.Context, again bool, query string) error {
+	stmt, err := c.prepare(ctx, query)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.exec(ctx, again, nil)
+	_ = stmt.Close() // it would say the same
+	return err
+}
+
+func (c *nodeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	err = c.run(c.readOnly(), func() (err error) {
-		res, err = c.sqliteConn.ExecContext(ctx, query, args)
-		return err
-	})
+	stmt, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	res, err := stmt.exec(ctx, c.readOnly(), args)
+	_ = stmt.Close()
 	return res, err
 }
 
-func (c *nodeConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
+func (c *nodeConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	err = c.run(c.readOnly(), func() (err error) {
-		rows, err = c.sqliteConn.QueryContext(ctx, query, args)
-		return err
-	})
-	return c.rows(rows, err)
+	stmt, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.query(ctx, args)
+	if err != nil {
+		_ = stmt.Close()
+		return nil, err
+	}
+	rows.stmt = stmt
+	return rows, nil
 }
 
-func (c *nodeConn) PrepareContext(ctx context.Context, query string) (_ driver.Stmt, err error) {
+func (c *nodeConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
+	stmt, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return stmt, nil
+}
+
+func (c *nodeConn) prepare(ctx context.Context, query string) (*nodeStmt, error) {
 	var stmt driver.Stmt
-	err = c.run(true, func() (err error) {
+	err := c.run(true, func() (err error) {
 		stmt, err = c.sqliteConn.PrepareContext(ctx, query)
 		return err
 	})
@@ -226,12 +264,26 @@ func (c *nodeConn) Ping(ctx context.Context) error {
 }
 
 func (c *nodeConn) ResetSession(ctx context.Context) error {
-	if c.broken {
+	if !c.fresh() {
 		return driver.ErrBadConn
 	}
 	return c.sqliteConn.ResetSession(ctx)
 }
 
-func (c *nodeConn) IsValid() bool { return !c.broken && c.sqliteConn.IsValid() }
+func (c *nodeConn) IsValid() bool { return c.fresh() && c.sqliteConn.IsValid() }
 
-func (c *nodeConn) Close() error { return guard(c.sqliteConn.Close) }
+// Close closes the connection. SQLite looks into the shared memory once more when the
+// last connection closes that may write, and a fault there could not be survived: so it
+// waits until that can be read, which is a matter of milliseconds.
+func (c *nodeConn) Close() error {
+	for start := time.Now(); c.writes && !c.node.sound() && time.Since(start) < settle; {
+		time.Sleep(faultRest / 4)
+	}
+	for _, stmt := range c.left {
+		_ = guard(stmt.Close) // ends its transaction, one way or the other
+	}
+	return c.sqliteConn.Close()
+}
+
+// fresh reports whether the connection may have another user.
+func (c *nodeConn) fresh() bool { return !c.broken && c.born == c.node.generation.Load() }

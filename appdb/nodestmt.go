@@ -24,10 +24,7 @@ type sqliteRows interface {
 }
 
 // A nodeTx is a transaction of a nodeConn.
-type nodeTx struct {
-	conn *nodeConn
-	tx   driver.Tx
-}
+type nodeTx struct{ conn *nodeConn }
 
 // Commit does not commit where this machine is no longer the primary. In WAL mode
 // LiteFS learns of a commit when SQLite has acknowledged it already: on a replica it
@@ -36,7 +33,8 @@ func (t *nodeTx) Commit() error {
 	c := t.conn
 	defer t.ended()
 	if c.broken {
-		return errors.Join(errShared, t.undo())
+		_ = t.undo()
+		return errShared
 	}
 	if c.writing {
 		if err := c.node.await(context.Background()); err != nil {
@@ -45,7 +43,11 @@ func (t *nodeTx) Commit() error {
 			return err
 		}
 	}
-	err := c.run(false, t.tx.Commit)
+	err := c.exec(context.Background(), false, "COMMIT")
+	if err == nil {
+		return nil
+	}
+	_ = t.undo() // SQLite may be in it still
 	if c.writing && errors.Is(err, errShared) {
 		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
@@ -61,7 +63,7 @@ func (t *nodeTx) Rollback() error {
 	return err
 }
 
-func (t *nodeTx) undo() error { return t.conn.run(false, t.tx.Rollback) }
+func (t *nodeTx) undo() error { return t.conn.exec(context.Background(), false, "ROLLBACK") }
 
 func (t *nodeTx) ended() { t.conn.inTx, t.conn.writing = false, false }
 
@@ -71,32 +73,38 @@ type nodeStmt struct {
 	conn *nodeConn
 }
 
-func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
+func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	if err := s.conn.ready(ctx); err != nil {
 		return nil, err
 	}
-	err = s.conn.run(s.conn.readOnly(), func() (err error) {
+	return s.exec(ctx, s.conn.readOnly(), args)
+}
+
+func (s *nodeStmt) exec(ctx context.Context, again bool, args []driver.NamedValue) (res driver.Result, err error) {
+	err = s.conn.run(again, func() (err error) {
 		res, err = s.sqliteStmt.ExecContext(ctx, args)
 		return err
 	})
 	return res, err
 }
 
-func (s *nodeStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
+func (s *nodeStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	if err := s.conn.ready(ctx); err != nil {
 		return nil, err
 	}
-	err = s.conn.run(s.conn.readOnly(), func() (err error) {
+	rows, err := s.query(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (s *nodeStmt) query(ctx context.Context, args []driver.NamedValue) (*nodeRows, error) {
+	var rows driver.Rows
+	err := s.conn.run(s.conn.readOnly(), func() (err error) {
 		rows, err = s.sqliteStmt.QueryContext(ctx, args)
 		return err
 	})
-	return s.conn.rows(rows, err)
-}
-
-func (s *nodeStmt) Close() error { return guard(s.sqliteStmt.Close) }
-
-// rows wraps the rows of a query.
-func (c *nodeConn) rows(rows driver.Rows, err error) (driver.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -104,17 +112,34 @@ func (c *nodeConn) rows(rows driver.Rows, err error) (driver.Rows, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("driver rows %T lack methods of modernc.org/sqlite", rows), rows.Close())
 	}
-	return &nodeRows{r, c}, nil
+	return &nodeRows{sqliteRows: r, conn: s.conn}, nil
+}
+
+// Close closes the statement. On a connection that has met a fault that could meet it
+// again, and has time until the connection is closed.
+func (s *nodeStmt) Close() error {
+	if s.conn.broken {
+		s.conn.left = append(s.conn.left, s.sqliteStmt)
+		return nil
+	}
+	return guard(s.sqliteStmt.Close)
 }
 
 // nodeRows are the rows of a query on a nodeConn.
 type nodeRows struct {
 	sqliteRows
 	conn *nodeConn
+	stmt *nodeStmt // to be closed with them; nil where it is the caller's
 }
 
 func (r *nodeRows) Next(dest []driver.Value) error {
 	return r.conn.run(false, func() error { return r.sqliteRows.Next(dest) })
 }
 
-func (r *nodeRows) Close() error { return r.conn.run(false, r.sqliteRows.Close) }
+func (r *nodeRows) Close() error {
+	err := r.conn.run(false, r.sqliteRows.Close)
+	if r.stmt != nil {
+		err = errors.Join(err, r.stmt.Close())
+	}
+	return err
+}
