@@ -33,22 +33,23 @@ type app struct {
 
 // ways are those ways.
 var ways = map[string]func(ctx context.Context, path string, node *litefs.Node) (app, error){
-	"appdb": func(ctx context.Context, path string, node *litefs.Node) (app, error) {
-		return openApp(ctx, path, node, 0)
-	},
-	"appdb+confirm": func(ctx context.Context, path string, node *litefs.Node) (app, error) {
-		return openApp(ctx, path, node, 20*time.Millisecond)
-	},
-	"kept":   openKept,
-	"closed": openClosed,
+	"appdb":         openApp(0),
+	"appdb+confirm": openApp(confirm),
+	"kept":          openKept,
+	"closed":        openClosed,
 }
 
-func openApp(ctx context.Context, path string, node *litefs.Node, confirm time.Duration) (app, error) {
-	db, err := appdb.Config{Engine: node, Confirm: confirm}.Open(ctx, path)
-	if err != nil {
-		return app{}, err
+// confirm is a Config.Confirm that covers what LiteFS needs to tell here.
+const confirm = 20 * time.Millisecond
+
+func openApp(confirm time.Duration) func(ctx context.Context, path string, node *litefs.Node) (app, error) {
+	return func(ctx context.Context, path string, node *litefs.Node) (app, error) {
+		db, err := appdb.Config{Engine: node, Confirm: confirm}.Open(ctx, path)
+		if err != nil {
+			return app{}, err
+		}
+		return app{db.Update, func(fn func(*sql.DB) error) error { return fn(db.Reader()) }}, nil
 	}
-	return app{db.Update, func(fn func(*sql.DB) error) error { return fn(db.Reader()) }}, nil
 }
 
 // openPools are a writer and readers with appdb's settings, and no more.

@@ -48,12 +48,7 @@ func startNodes(t testing.TB, journal string) [2]*place {
 	for i, name := range []string{"a", "b"} {
 		n := testkit.NewNode(t, name, testkit.NodeOptions{Lease: l})
 		n.Start()
-		f, err := litefs.Open(litefs.Config{Addr: fmt.Sprintf("127.0.0.1:%d", n.API), FUSEDir: n.Mount})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = f.Close() })
-		places[i] = &place{Node: n, follower: f}
+		places[i] = &place{Node: n, follower: follower(t, n)}
 	}
 	db, err := sql.Open("sqlite", "file:"+places[0].DB("app.db"))
 	if err != nil {
@@ -67,6 +62,17 @@ func startNodes(t testing.TB, journal string) [2]*place {
 	}
 	level(t, places)
 	return places
+}
+
+// follower follows a node until the test ends.
+func follower(t testing.TB, n *testkit.Node) *litefs.Node {
+	t.Helper()
+	f, err := litefs.Open(litefs.Config{Addr: fmt.Sprintf("127.0.0.1:%d", n.API), FUSEDir: n.Mount})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }
 
 // level waits until both nodes are at one position.
