@@ -210,10 +210,14 @@ func checkWritable(conn driver.Conn) error {
 
 // setJournal sees to the journal mode.
 func (c *connector) setJournal(ctx context.Context, conn driver.Conn, writing bool) error {
-	switch {
-	case c.node != nil && c.node.litefs:
+	if c.node == nil {
+		return setWAL(ctx, conn)
+	}
+	if c.node.litefs {
 		return c.keepJournal(ctx, conn, writing)
-	case writing:
+	}
+	c.node.wal.Store(true) // or will be
+	if writing {
 		return setWAL(ctx, conn)
 	}
 	return nil

@@ -20,6 +20,7 @@ func (c *connector) keepJournal(ctx context.Context, conn driver.Conn, writing b
 	}
 	switch mode {
 	case "wal":
+		c.node.wal.Store(true)
 		return nil
 	case "memory", "off":
 		return errMemoryJournal
@@ -30,6 +31,7 @@ func (c *connector) keepJournal(ctx context.Context, conn driver.Conn, writing b
 			return err
 		}
 		if pages == "0" {
+			c.node.wal.Store(true)
 			return setWAL(ctx, conn)
 		}
 		return fmt.Errorf("its journal mode is %q, and LiteFS does not bear a change of it: take journal_mode out of the URL, or export the database, change it, and import it again (litefs export, litefs import)", mode)

@@ -39,7 +39,8 @@ type node struct {
 	drop       func()
 	look       func() (driver.Conn, error) // opens a connection that only reads
 	connecting sync.RWMutex                // held to connect; and alone, to drop
-	faults     atomic.Int64                // for tests
+	wal        atomic.Bool                 // the database has shared memory
+	faults     atomic.Int64                // in it; for tests
 
 	held atomic.Pointer[hold] // what reads wait for; nil where they need not
 	vain atomic.Int64         // when a hold last ended by its limit, in Unix nanoseconds
@@ -112,12 +113,11 @@ func (n *node) became(role engine.Role) {
 	if role == engine.RoleUnknown {
 		n.lost.Store(time.Now().UnixNano())
 		n.hold()
-		n.renew()
-		return
+	} else {
+		n.lost.Store(0)
+		n.release()
 	}
 	n.renew()
-	n.lost.Store(0)
-	n.release()
 }
 
 // renew gives up all connections that there are, at once or when their users are done
@@ -125,9 +125,9 @@ func (n *node) became(role engine.Role) {
 // connections is open, and LiteFS shortens it when the role changes: who then comes to
 // need the part that is gone meets a fault, again and again.
 func (n *node) renew() {
+	n.generation.Add(1)
 	n.connecting.Lock()
 	defer n.connecting.Unlock()
-	n.generation.Add(1)
 	n.drop()
 }
 
@@ -140,6 +140,9 @@ func (n *node) renewSoon() {
 // sound reports whether the shared memory can be read at the moment. It takes a new
 // connection to find out: one that has met a fault may not get as far a second time.
 func (n *node) sound() bool {
+	if !n.wal.Load() {
+		return true
+	}
 	conn, err := n.look()
 	if err != nil {
 		return true // not for want of shared memory

@@ -28,7 +28,8 @@ type nodeConn struct {
 	queryOnly bool          // what the connection is set to
 	inTx      bool          // in one that was begun with BeginTx
 	writing   bool          // and may write
-	broken    bool          // it must not be used again
+	broken    error         // why it must not be used again; nil where it may
+	faulted   bool          // it is a fault in shared memory
 	left      []driver.Stmt // statements to be closed with it
 }
 
@@ -70,7 +71,9 @@ func guard(op func() error) (err error) {
 // ready is called before a statement or a transaction.
 func (c *nodeConn) ready(ctx context.Context) error {
 	switch {
-	case c.broken:
+	case c.broken != nil && c.inTx:
+		return c.broken
+	case c.broken != nil:
 		return driver.ErrBadConn
 	case c.inTx:
 		return c.mayGoOn()
@@ -106,8 +109,8 @@ func (c *nodeConn) mayGoOn() error {
 	if st.Role != engine.RoleReplica {
 		return nil
 	}
-	c.broken = true
-	return &ReplicaError{Primary: st.Primary}
+	c.broken = &ReplicaError{Primary: st.Primary}
+	return c.broken
 }
 
 // run runs a statement, or a part of one. again says that nothing is lost when
@@ -124,7 +127,7 @@ func (c *nodeConn) run(again bool, op func() error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errShared):
-		c.broken = true
+		c.broken, c.faulted = err, true
 		c.node.renewSoon()
 		switch {
 		case c.inTx: // its end will say so
@@ -143,7 +146,7 @@ func (c *nodeConn) run(again bool, op func() error) error {
 	}
 	refused, ok := c.node.replicaError(err)
 	if ok && !isReadOnly(err) {
-		c.broken = true // it may hold half of a transaction that it can neither end nor undo
+		c.broken = refused // it may hold half of a transaction that it can neither end nor undo
 	}
 	return refused
 }
@@ -181,7 +184,7 @@ func (c *nodeConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.T
 		begin = "BEGIN IMMEDIATE"
 	}
 	if err := c.exec(ctx, true, begin); err != nil {
-		_ = c.exec(context.Background(), false, "ROLLBACK") // it may have begun when ctx ended
+		_ = c.undo() // it may have begun when ctx ended
 		return nil, err
 	}
 	c.inTx, c.writing = true, writing
@@ -197,6 +200,14 @@ func (c *nodeConn) exec(ctx context.Context, again bool, query string) error {
 	_, err = stmt.exec(ctx, again, nil)
 	_ = stmt.Close() // it would say the same
 	return err
+}
+
+// undo ends a transaction, if there is one. After a fault that is for Close to do.
+func (c *nodeConn) undo() error {
+	if c.faulted {
+		return nil
+	}
+	return c.exec(context.Background(), false, "ROLLBACK")
 }
 
 func (c *nodeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -257,7 +268,7 @@ func (c *nodeConn) prepare(ctx context.Context, query string) (*nodeStmt, error)
 }
 
 func (c *nodeConn) Ping(ctx context.Context) error {
-	if c.broken {
+	if c.broken != nil {
 		return driver.ErrBadConn
 	}
 	return c.run(true, func() error { return c.sqliteConn.Ping(ctx) })
@@ -286,4 +297,4 @@ func (c *nodeConn) Close() error {
 }
 
 // fresh reports whether the connection may have another user.
-func (c *nodeConn) fresh() bool { return !c.broken && c.born == c.node.generation.Load() }
+func (c *nodeConn) fresh() bool { return c.broken == nil && c.born == c.node.generation.Load() }

@@ -32,22 +32,18 @@ type nodeTx struct{ conn *nodeConn }
 func (t *nodeTx) Commit() error {
 	c := t.conn
 	defer t.ended()
-	if c.broken {
-		_ = t.undo()
-		return errShared
+	if c.writing && c.broken == nil {
+		c.broken = c.node.await(context.Background())
 	}
-	if c.writing {
-		if err := c.node.await(context.Background()); err != nil {
-			c.broken = true
-			_ = t.undo() // the connection is given up, and with it what it did
-			return err
-		}
+	if c.broken != nil {
+		_ = c.undo() // the connection is given up, and with it what it did
+		return c.broken
 	}
 	err := c.exec(context.Background(), false, "COMMIT")
 	if err == nil {
 		return nil
 	}
-	_ = t.undo() // SQLite may be in it still
+	_ = c.undo() // SQLite may be in it still
 	if c.writing && errors.Is(err, errShared) {
 		return fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
@@ -56,14 +52,12 @@ func (t *nodeTx) Commit() error {
 
 func (t *nodeTx) Rollback() error {
 	defer t.ended()
-	err := t.undo()
-	if t.conn.broken {
+	err := t.conn.undo()
+	if t.conn.broken != nil {
 		return nil // Close undoes what this could not
 	}
 	return err
 }
-
-func (t *nodeTx) undo() error { return t.conn.exec(context.Background(), false, "ROLLBACK") }
 
 func (t *nodeTx) ended() { t.conn.inTx, t.conn.writing = false, false }
 
@@ -118,7 +112,7 @@ func (s *nodeStmt) query(ctx context.Context, args []driver.NamedValue) (*nodeRo
 // Close closes the statement. On a connection that has met a fault that could meet it
 // again, and has time until the connection is closed.
 func (s *nodeStmt) Close() error {
-	if s.conn.broken {
+	if s.conn.faulted {
 		s.conn.left = append(s.conn.left, s.sqliteStmt)
 		return nil
 	}

@@ -206,6 +206,26 @@ func TestDemotedInTransaction(t *testing.T) {
 	}
 }
 
+// Who goes on after a refusal, and commits, keeps nothing, even on the primary again.
+func TestDemotedForAMoment(t *testing.T) {
+	db, e := openRole(t, appdb.Config{}, engine.RolePrimary, "a")
+	err := db.Update(t.Context(), func(tx *sql.Tx) error {
+		if err := insert("x")(tx); err != nil {
+			return err
+		}
+		e.set(engine.RoleReplica, "b")
+		isReplica(t, "insert", insert("y")(tx), "b")
+		e.set(engine.RolePrimary, "a")
+		isReplica(t, "insert", insert("z")(tx), "b")
+		return nil
+	})
+	isReplica(t, "Update", err, "b")
+	if got := rows(t, db); got != "first" {
+		t.Errorf("rows %q", got)
+	}
+	usable(t, db)
+}
+
 // While the role is not known a write waits, but not for ever, and not anew each time.
 func TestRoleUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
