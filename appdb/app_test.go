@@ -206,3 +206,36 @@ func (s *speaker) read(ctx context.Context, a app) {
 	}
 	rest(40 * time.Millisecond)
 }
+
+// helperPromoted writes each time that it is told to, as a user without rights, to whom
+// LiteFS opens a file for writing on the primary only. It says what came of it.
+func helperPromoted(ctx context.Context, path string) error {
+	if err := becomeNobody(); err != nil {
+		return err
+	}
+	var c appdb.Config
+	if os.Getenv(apiEnv) != "" {
+		node, err := litefs.Open(litefs.Config{Addr: "127.0.0.1:" + os.Getenv(apiEnv), FUSEDir: os.Getenv(mountEnv)})
+		if err != nil {
+			return err
+		}
+		defer node.Close()
+		c.Engine = node
+	}
+	db, err := c.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		err := db.Update(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO t VALUES (?, 1)", lines.Text())
+			return err
+		})
+		if errors.Is(err, appdb.ErrReplica) {
+			err = appdb.ErrReplica
+		}
+		fmt.Println(err)
+	}
+	return nil
+}

@@ -79,7 +79,7 @@ func Open(ctx context.Context, urlOrPath string) (*DB, error) {
 }
 
 // Open opens the database that urlOrPath names, creating the file if it does
-// not exist, and puts it in WAL mode. What [Path] says about urlOrPath holds
+// not exist, and puts it in WAL mode, but on LiteFS. What [Path] says about urlOrPath holds
 // here, and a relative path is taken from the current working directory, once.
 //
 // It connects before it returns, so that a file that cannot be used is found

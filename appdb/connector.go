@@ -101,7 +101,11 @@ func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
 // connectNode connects to a file that an engine copies.
 func (c *connector) connectNode(ctx context.Context) (driver.Conn, error) {
 	// On a replica the writer's connection is one more reader, until that changes.
-	writing := c.writes() && c.node.await(ctx) == nil
+	var queryOnly error
+	if c.writes() {
+		queryOnly = c.node.await(ctx)
+	}
+	writing := c.writes() && queryOnly == nil
 	if !writing {
 		if err := c.node.waitHeld(ctx); err != nil {
 			return nil, err
@@ -114,7 +118,7 @@ func (c *connector) connectNode(ctx context.Context) (driver.Conn, error) {
 	defer c.node.connecting.RUnlock()
 	born := c.node.generation.Load()
 	return c.open(func(conn driver.Conn) (driver.Conn, error) {
-		node, err := newNodeConn(conn, c.node, born, c.writes(), !writing)
+		node, err := newNodeConn(conn, c.node, born, c.writes(), queryOnly)
 		if err != nil {
 			return conn, err
 		}

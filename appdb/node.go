@@ -197,16 +197,17 @@ func (n *node) waitHeld(ctx context.Context) error {
 	}
 }
 
-// primary reports whether this machine writes, as far as is known without waiting.
-// Without an engine to ask, SQLite finds out.
-func (n *node) primary() bool {
-	return n.engine == nil || n.engine.State().Role == engine.RolePrimary
-}
-
 // await returns nil where this machine is the primary, and an [ErrReplica] where it
-// is not. While the role is unknown, and has not been so for long, it waits.
+// is not. While the role is unknown, and has not been so for long, it waits. Where
+// there is no engine to ask, LiteFS's mount says when this is a replica for certain.
 func (n *node) await(ctx context.Context) error {
-	if n.primary() {
+	if n.engine == nil {
+		if primary, replica := mountPrimary(n.path); replica {
+			return &ReplicaError{Primary: primary}
+		}
+		return nil
+	}
+	if n.engine.State().Role == engine.RolePrimary {
 		return nil
 	}
 	limit := settle
@@ -239,9 +240,6 @@ func (n *node) confirm(ctx context.Context, d time.Duration) error {
 	}
 	return nil
 }
-
-// refusal is the error of a write that is not tried.
-func (n *node) refusal() error { return &ReplicaError{Primary: n.engine.State().Primary} }
 
 // notPrimary reports whether this machine is certainly not the primary, and who is.
 func (n *node) notPrimary() (primary string, certain bool) {

@@ -25,7 +25,7 @@ type nodeConn struct {
 	born   uint64 // the generation of the node's connections that it belongs to
 
 	// database/sql uses a connection from one goroutine at a time.
-	queryOnly bool          // what the connection is set to
+	queryOnly error         // the connection only reads, for this reason; nil where it writes
 	inTx      bool          // in one that was begun with BeginTx
 	writing   bool          // and may write
 	broken    error         // why it must not be used again; nil where it may
@@ -33,7 +33,7 @@ type nodeConn struct {
 	left      []driver.Stmt // statements to be closed with it
 }
 
-func newNodeConn(conn driver.Conn, n *node, born uint64, writes, queryOnly bool) (driver.Conn, error) {
+func newNodeConn(conn driver.Conn, n *node, born uint64, writes bool, queryOnly error) (driver.Conn, error) {
 	c, ok := conn.(sqliteConn)
 	if !ok {
 		return nil, fmt.Errorf("driver connection %T lacks methods of modernc.org/sqlite", conn)
@@ -81,23 +81,25 @@ func (c *nodeConn) ready(ctx context.Context) error {
 		return c.node.waitHeld(ctx)
 	}
 	// On a replica the writer reads: SQLite then refuses a write before it begins.
-	queryOnly := c.node.await(ctx) != nil
-	if queryOnly == c.queryOnly {
+	queryOnly := c.node.await(ctx)
+	switch {
+	case (queryOnly == nil) == (c.queryOnly == nil):
+		c.queryOnly = queryOnly // the primary may be another
 		return nil
+	case c.queryOnly != nil:
+		// The file may not be open for writing either: LiteFS lets only the primary.
+		c.broken = errPromoted
+		return driver.ErrBadConn // database/sql takes another
 	}
-	if err := execPragmas(ctx, c.sqliteConn, map[string]string{"query_only": onOff(queryOnly)}); err != nil {
+	if err := execPragmas(ctx, c.sqliteConn, map[string]string{"query_only": "on"}); err != nil {
 		return err
 	}
 	c.queryOnly = queryOnly
 	return nil
 }
 
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
-}
+// errPromoted gives up a connection that was made to read.
+var errPromoted = errors.New("this machine has become the primary")
 
 // mayGoOn refuses to go on with a write transaction on a replica. While the role is
 // not known it can still turn out well.
@@ -137,7 +139,7 @@ func (c *nodeConn) run(again bool, op func() error) error {
 				time.Sleep(2 * faultRest) // the next connection fares better then
 			}
 			return driver.ErrBadConn
-		case c.writes && !c.queryOnly:
+		case c.writes && c.queryOnly == nil:
 			return fmt.Errorf("%w: %w", ErrUnknown, err)
 		}
 		return err
@@ -145,7 +147,7 @@ func (c *nodeConn) run(again bool, op func() error) error {
 		return err
 	}
 	refused, ok := c.node.replicaError(err)
-	if ok && !isReadOnly(err) {
+	if ok && !(c.queryOnly != nil && isReadOnly(err)) {
 		c.broken = refused // it may hold half of a transaction that it can neither end nor undo
 	}
 	return refused
@@ -165,7 +167,7 @@ func isHot(err error) bool {
 }
 
 // readOnly reports whether nothing that runs outside a transaction can write.
-func (c *nodeConn) readOnly() bool { return !c.writes || c.queryOnly }
+func (c *nodeConn) readOnly() bool { return !c.writes || c.queryOnly != nil }
 
 // SQLite closes no connection that has a statement left, and keeps its locks. The
 // driver's own BeginTx, ExecContext and QueryContext lose sight of one that meets a
@@ -178,8 +180,8 @@ func (c *nodeConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.T
 	begin := "BEGIN"
 	writing := c.writes && !opts.ReadOnly
 	if writing {
-		if c.queryOnly {
-			return nil, c.node.refusal()
+		if c.queryOnly != nil {
+			return nil, c.queryOnly
 		}
 		begin = "BEGIN IMMEDIATE"
 	}
