@@ -197,18 +197,25 @@ func (n *node) waitHeld(ctx context.Context) error {
 	}
 }
 
+// primary reports whether this machine may write, as far as is known without waiting.
+func (n *node) primary() bool {
+	if n.engine == nil {
+		_, replica := mountPrimary(n.path)
+		return !replica
+	}
+	return n.engine.State().Role == engine.RolePrimary
+}
+
 // await returns nil where this machine is the primary, and an [ErrReplica] where it
 // is not. While the role is unknown, and has not been so for long, it waits. Where
 // there is no engine to ask, LiteFS's mount says when this is a replica for certain.
 func (n *node) await(ctx context.Context) error {
-	if n.engine == nil {
-		if primary, replica := mountPrimary(n.path); replica {
-			return &ReplicaError{Primary: primary}
-		}
+	if n.primary() {
 		return nil
 	}
-	if n.engine.State().Role == engine.RolePrimary {
-		return nil
+	if n.engine == nil {
+		primary, _ := mountPrimary(n.path)
+		return &ReplicaError{Primary: primary}
 	}
 	limit := settle
 	if lost := n.lost.Load(); lost != 0 {

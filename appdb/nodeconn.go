@@ -277,7 +277,8 @@ func (c *nodeConn) Ping(ctx context.Context) error {
 }
 
 func (c *nodeConn) ResetSession(ctx context.Context) error {
-	if !c.fresh() {
+	// Who holds on to a Conn cannot be given another one later.
+	if !c.fresh() || c.queryOnly != nil && c.node.primary() {
 		return driver.ErrBadConn
 	}
 	return c.sqliteConn.ResetSession(ctx)
