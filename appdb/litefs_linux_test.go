@@ -185,7 +185,7 @@ func TestLongLog(t *testing.T) {
 		t.Helper()
 		err := db.Update(t.Context(), func(tx *sql.Tx) error {
 			for i := range 5 {
-				if err := put(fmt.Sprint(id, i), 4<<20)(tx); err != nil {
+				if _, err := tx.Exec("INSERT INTO t VALUES (?, zeroblob(?))", fmt.Sprint(id, i), 4<<20); err != nil {
 					return err
 				}
 			}
@@ -215,7 +215,14 @@ func TestLongLog(t *testing.T) {
 func TestSharedMemoryTakenAway(t *testing.T) {
 	db, _ := openRole(t, appdb.Config{}, engine.RolePrimary, "a")
 	shm := db.Path() + "-shm"
-	// cut takes the memory away until somebody has met with that, or has no need to.
+	// calm waits until what a fault has begun is over, and has both pools connected.
+	calm := func() {
+		t.Helper()
+		testkit.Poll(t, "the connections to be renewed", func() bool { return !appdb.Renewing(db) })
+		usable(t, db)
+		rows(t, db)
+	}
+	// cut takes the memory away until somebody has met with that.
 	cut := func() (restored func()) {
 		t.Helper()
 		was, err := os.ReadFile(shm)
@@ -243,11 +250,13 @@ func TestSharedMemoryTakenAway(t *testing.T) {
 	}
 	want := "first"
 	for range 5 {
+		calm()
 		restored := cut()
 		if got := rows(t, db); got != want {
 			t.Errorf("rows %q, want %q", got, want)
 		}
 		restored()
+		calm()
 		restored = cut()
 		if err := db.Update(t.Context(), insert("x")); err != nil {
 			t.Errorf("Update: %v", err)
@@ -256,6 +265,7 @@ func TestSharedMemoryTakenAway(t *testing.T) {
 		want += " x"
 	}
 	// In the middle of a transaction it fails.
+	calm()
 	var restored func()
 	err := db.Update(t.Context(), func(tx *sql.Tx) error {
 		if err := insert("y")(tx); err != nil {
@@ -268,6 +278,7 @@ func TestSharedMemoryTakenAway(t *testing.T) {
 	if !errors.Is(err, appdb.ErrUnknown) {
 		t.Errorf("Update: %v, want an ErrUnknown", err)
 	}
+	calm()
 	err = db.View(t.Context(), func(tx *sql.Tx) error {
 		restored = cut()
 		return tx.QueryRow("SELECT count(*) FROM t").Scan(new(int))
@@ -276,6 +287,6 @@ func TestSharedMemoryTakenAway(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "shared memory") {
 		t.Errorf("View: %v", err)
 	}
-	usable(t, db)
+	calm()
 	intact(t, db)
 }

@@ -40,7 +40,8 @@ type node struct {
 	look       func() (driver.Conn, error) // opens a connection that only reads
 	connecting sync.RWMutex                // held to connect; and alone, to drop
 	wal        atomic.Bool                 // the database has shared memory
-	faults     atomic.Int64                // in it; for tests
+	faults     atomic.Int64                // in it, and
+	renewals   atomic.Int64                // that are under way; for tests
 
 	held atomic.Pointer[hold] // what reads wait for; nil where they need not
 	vain atomic.Int64         // when a hold last ended by its limit, in Unix nanoseconds
@@ -133,8 +134,12 @@ func (n *node) renew() {
 
 // renewSoon is for who has met such a fault: in a moment, LiteFS will be done.
 func (n *node) renewSoon() {
+	n.renewals.Add(1)
 	n.faults.Add(1)
-	time.AfterFunc(faultRest, n.renew)
+	time.AfterFunc(faultRest, func() {
+		defer n.renewals.Add(-1)
+		n.renew()
+	})
 }
 
 // sound reports whether the shared memory can be read at the moment. It takes a new
