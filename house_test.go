@@ -14,7 +14,8 @@ const module = "github.com/flysql/flysql"
 var floors = map[string]int{
 	"":                      0, // the module's own source, embedded
 	"flyconf":               0,
-	"litefs":                0,
+	"engine":                0,
+	"litefs":                1,
 	"internal/migrate":      1,
 	"internal/lease":        1,
 	"internal/testkit":      2,
@@ -32,6 +33,8 @@ var floors = map[string]int{
 var forbidden = map[string][]string{
 	// It reads other people's files; nothing it does needs a network.
 	"flyconf": {"net", "net/http", "database/sql"},
+	// Whoever takes an engine need not draw in how one is spoken to.
+	"engine": {"net", "net/http", "database/sql", "log/slog"},
 	// An app that follows its LiteFS node must not inherit a CLI's dependencies.
 	"litefs": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3"},
 	// The container's binary stays small, and talks to nobody.

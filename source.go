@@ -20,6 +20,7 @@ import (
 //go:embed go.mod go.sum LICENSE
 //go:embed appdb/*.go appdb/appdbtest/*.go
 //go:embed cmd/flysql-entrypoint/*.go
+//go:embed engine/*.go
 //go:embed entrypoint/*.go
 //go:embed flyconf/*.go
 //go:embed litefs/*.go

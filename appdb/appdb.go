@@ -3,6 +3,7 @@ package appdb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/flysql/flysql/engine"
 )
 
 // DefaultBusyTimeout is how long a write waits for another process.
@@ -31,6 +34,23 @@ type Config struct {
 	// It does not limit the wait for this DB's own writer: callers queue for
 	// that until their context ends.
 	BusyTimeout time.Duration
+
+	// Engine is what copies the database to other machines, such as a
+	// litefs.Node; it stays the caller's to close, after the DB. nil means that
+	// nothing does, or that nobody is to be asked.
+	//
+	// With it a write on a machine that is not the primary is an [ErrReplica]
+	// before SQLite is asked. The DB follows the role by itself: there is no need
+	// to open it again.
+	Engine engine.Engine
+
+	// Confirm is how long [DB.Update] watches after its commit whether this
+	// machine stays the primary. Whoever takes its place without a handover, in
+	// that time, may lack what was committed last, and Update is an [ErrUnknown]
+	// then instead of nil. The next Update does not wait for it: it costs each
+	// write this time, and all of them together nothing. 0 means not to; 20 ms
+	// covers what LiteFS needs to tell on a busy machine.
+	Confirm time.Duration
 }
 
 // A DB is one SQLite file, opened with one connection that writes and several
@@ -42,12 +62,15 @@ type DB struct {
 	path   string
 	reader *sql.DB
 	writer *sql.DB
+	node   *node // nil where the file is this machine's alone
 
 	// turn is held by the Update whose turn it is. database/sql hands a
 	// connection to a waiter picked at random; a channel keeps the order, so
 	// the unlucky do not wait many times longer than the rest.
 	turn   chan struct{}
 	holder atomic.Pointer[holder]
+
+	confirm time.Duration
 }
 
 // Open opens the database that urlOrPath names with the zero [Config].
@@ -56,7 +79,7 @@ func Open(ctx context.Context, urlOrPath string) (*DB, error) {
 }
 
 // Open opens the database that urlOrPath names, creating the file if it does
-// not exist, and puts it in WAL mode. What [Path] says about urlOrPath holds
+// not exist, and puts it in WAL mode, but on LiteFS. What [Path] says about urlOrPath holds
 // here, and a relative path is taken from the current working directory, once.
 //
 // It connects before it returns, so that a file that cannot be used is found
@@ -75,6 +98,9 @@ func (c Config) Open(ctx context.Context, urlOrPath string) (*DB, error) {
 	}
 	if c.Readers < 0 {
 		return nil, fmt.Errorf("appdb: Config.Readers is %d: use 0 for the default", c.Readers)
+	}
+	if c.Confirm < 0 {
+		return nil, fmt.Errorf("appdb: Config.Confirm is %v: use 0 not to confirm", c.Confirm)
 	}
 	timeout, err := c.busyTimeout(t)
 	if err != nil {
@@ -95,13 +121,18 @@ func (c Config) Open(ctx context.Context, urlOrPath string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	writer := newConnector(drv, t, timeout, roleWriter)
-	reader := newConnector(drv, t, timeout, roleReader)
+	node := newNode(path, c.Engine)
+	writer := newConnector(drv, t, timeout, roleWriter, node)
+	reader := newConnector(drv, t, timeout, roleReader, node)
 	db := &DB{
 		path:   path,
+		node:   node,
 		writer: sql.OpenDB(writer),
 		reader: sql.OpenDB(reader),
 		turn:   make(chan struct{}, 1),
+	}
+	if c.Engine != nil {
+		db.confirm = c.Confirm
 	}
 	db.writer.SetMaxOpenConns(1)
 	db.writer.SetMaxIdleConns(1) // and never expires: no write pays for connecting
@@ -111,6 +142,14 @@ func (c Config) Open(ctx context.Context, urlOrPath string) (*DB, error) {
 	db.reader.SetMaxIdleConns(readers) // database/sql's default of 2 reconnects under load
 	db.reader.SetConnMaxIdleTime(5 * time.Minute)
 
+	if node != nil {
+		node.start(func() {
+			db.writer.SetMaxIdleConns(0) // closes it
+			db.writer.SetMaxIdleConns(1)
+			db.reader.SetMaxIdleConns(0)
+			db.reader.SetMaxIdleConns(readers)
+		}, func() (driver.Conn, error) { return drv.Open(reader.dsn(false)) })
+	}
 	// The writer first: it creates the file, recovers it and makes it WAL.
 	for _, pool := range []*sql.DB{db.writer, db.reader} {
 		if err := pool.PingContext(ctx); err != nil {
@@ -181,5 +220,7 @@ func (db *DB) Path() string { return db.path }
 // has the file open: then the log stays beside the file, and the next to open
 // it picks it up. So stop the work first (http.Server.Shutdown), then Close.
 func (db *DB) Close() error {
-	return errors.Join(db.reader.Close(), db.writer.Close())
+	err := errors.Join(db.reader.Close(), db.writer.Close())
+	db.node.close()
+	return err
 }

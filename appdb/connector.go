@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"net/url"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -32,6 +34,7 @@ type connector struct {
 	target  *target
 	timeout time.Duration
 	role    role
+	node    *node // nil where the file is this machine's alone
 
 	// create is true until the file has been opened once. After that a file
 	// that has gone is an error: a new, empty one in its place would take
@@ -39,8 +42,8 @@ type connector struct {
 	create atomic.Bool
 }
 
-func newConnector(drv driver.Driver, t *target, timeout time.Duration, r role) *connector {
-	c := &connector{drv: drv, target: t, timeout: timeout, role: r}
+func newConnector(drv driver.Driver, t *target, timeout time.Duration, r role, n *node) *connector {
+	c := &connector{drv: drv, target: t, timeout: timeout, role: r, node: n}
 	c.create.Store(r == roleWriter && t.mode == "rwc")
 	return c
 }
@@ -72,7 +75,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 			c.create.Store(false)
 			return conn, nil
 		}
-		if !isBusy(err) || !time.Now().Before(deadline) {
+		if !isBusy(err) && !errors.Is(err, errShared) || !time.Now().Before(deadline) {
 			return nil, newFault(c.target.path, err)
 		}
 		// Half of the pause is random, or the same two would meet again.
@@ -87,28 +90,77 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.drv.Open(c.dsn())
+	if c.node != nil {
+		return c.connectNode(ctx)
+	}
+	return c.open(func(conn driver.Conn) (driver.Conn, error) {
+		return conn, c.prepare(ctx, conn, c.writes())
+	}, c.writes())
+}
+
+// connectNode connects to a file that an engine copies.
+func (c *connector) connectNode(ctx context.Context) (driver.Conn, error) {
+	// On a replica the writer's connection is one more reader, until that changes.
+	var queryOnly error
+	if c.writes() {
+		queryOnly = c.node.await(ctx)
+	}
+	writing := c.writes() && queryOnly == nil
+	if !writing {
+		if err := c.node.waitHeld(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := os.Stat(c.target.path); c.writes() && !writing && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: only the primary can create it, and this machine has not received it yet", err)
+	}
+	c.node.connecting.RLock()
+	defer c.node.connecting.RUnlock()
+	born := c.node.generation.Load()
+	return c.open(func(conn driver.Conn) (driver.Conn, error) {
+		node, err := newNodeConn(conn, c.node, born, c.writes(), queryOnly)
+		if err != nil {
+			return conn, err
+		}
+		err = guard(func() error {
+			// Of all statements this one cannot leave anything behind where it is the
+			// first to look into the file, and meets a fault: it needs no schema.
+			if _, err := queryText(ctx, conn, "PRAGMA user_version"); err != nil {
+				return err
+			}
+			return c.prepare(ctx, conn, writing)
+		})
+		if errors.Is(err, errShared) {
+			c.node.renewSoon()
+		}
+		return node, err
+	}, writing)
+}
+
+// open opens a connection, and closes it where it cannot be made ready for use.
+func (c *connector) open(ready func(driver.Conn) (driver.Conn, error), writing bool) (driver.Conn, error) {
+	conn, err := c.drv.Open(c.dsn(writing))
 	if err != nil {
 		return nil, err
 	}
-	if err := c.prepare(ctx, conn); err != nil {
-		return nil, errors.Join(err, conn.Close())
+	conn, err = ready(conn)
+	if err == nil && c.role == roleWriter {
+		var writer driver.Conn
+		if writer, err = newWriterConn(conn); err == nil {
+			return writer, nil
+		}
 	}
-	if c.role != roleWriter {
-		return conn, nil
-	}
-	writer, err := newWriterConn(conn)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return writer, nil
+	return conn, nil
 }
 
 // prepare checks a new connection, applies the settings, and sees to WAL if it
 // is to write. A file that cannot be used is found out here, and not in the
 // middle of a request, and stays as it is.
-func (c *connector) prepare(ctx context.Context, conn driver.Conn) error {
-	if c.writes() {
+func (c *connector) prepare(ctx context.Context, conn driver.Conn, writing bool) error {
+	if writing {
 		// First of all: some settings read the file, and would leave a -wal
 		// and a -shm beside one that cannot be written.
 		if err := checkWritable(conn); err != nil {
@@ -119,7 +171,7 @@ func (c *connector) prepare(ctx context.Context, conn driver.Conn) error {
 		return err
 	}
 	if c.writes() {
-		if err := setWAL(ctx, conn); err != nil {
+		if err := c.setJournal(ctx, conn, writing); err != nil {
 			return err
 		}
 	}
@@ -160,6 +212,21 @@ func checkWritable(conn driver.Conn) error {
 	return nil
 }
 
+// setJournal sees to the journal mode.
+func (c *connector) setJournal(ctx context.Context, conn driver.Conn, writing bool) error {
+	if c.node == nil {
+		return setWAL(ctx, conn)
+	}
+	if c.node.litefs {
+		return c.keepJournal(ctx, conn, writing)
+	}
+	c.node.wal.Store(true) // or will be
+	if writing {
+		return setWAL(ctx, conn)
+	}
+	return nil
+}
+
 // setWAL sets the journal mode, which the file keeps. It does nothing where it
 // is set already.
 func setWAL(ctx context.Context, conn driver.Conn) error {
@@ -178,7 +245,7 @@ func (c *connector) writes() bool { return c.role == roleWriter && c.target.mode
 
 // dsn returns the driver's name for the file, with the settings that must hold
 // from the first statement on.
-func (c *connector) dsn() string {
+func (c *connector) dsn(writing bool) string {
 	q := url.Values{
 		"_time_format": {"sqlite"}, // 2006-01-02 15:04:05.999999999+00:00
 		"_timezone":    {"UTC"},
@@ -191,7 +258,12 @@ func (c *connector) dsn() string {
 		q.Set(key, value)
 	}
 	switch {
-	case !c.writes():
+	case c.writes() && !writing:
+		// The file must be there; it may be written when the role has changed.
+		q.Set("mode", "rw")
+		q.Set("_txlock", "immediate")
+		q.Add("_pragma", "query_only(on)")
+	case !writing:
 		// mode=ro guards the file even from a reader that lifts query_only;
 		// query_only guards TEMP tables and attached files too.
 		q.Set("mode", "ro")
@@ -220,13 +292,23 @@ func execPragmas(ctx context.Context, conn driver.Conn, pragmas map[string]strin
 	return nil
 }
 
-// queryText runs a statement that yields one value, and returns it as text.
+// queryText runs a statement that yields one value, and returns it as text. The
+// statement is closed whatever happens, a panic too: see guard.
 func queryText(ctx context.Context, conn driver.Conn, query string) (_ string, err error) {
-	q, ok := conn.(driver.QueryerContext)
+	p, ok := conn.(driver.ConnPrepareContext)
 	if !ok {
-		return "", fmt.Errorf("driver connection %T cannot run a query", conn)
+		return "", fmt.Errorf("driver connection %T cannot prepare a statement", conn)
 	}
-	rows, err := q.QueryContext(ctx, query, nil)
+	stmt, err := p.PrepareContext(ctx, query)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	q, ok := stmt.(driver.StmtQueryContext)
+	if !ok {
+		return "", fmt.Errorf("driver statement %T cannot run a query", stmt)
+	}
+	rows, err := q.QueryContext(ctx, nil)
 	if err != nil {
 		return "", err
 	}

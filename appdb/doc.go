@@ -17,7 +17,7 @@
 //
 // It is a pool of readers and a single writer, both plain [*sql.DB] values
 // over [modernc.org/sqlite], and the settings that each connection gets:
-// write-ahead logging, foreign keys on, synchronous=NORMAL, a busy timeout,
+// write-ahead logging (but on LiteFS), foreign keys on, synchronous=NORMAL, a busy timeout,
 // immediate write transactions, and times stored as UTC text.
 //
 // It is not an ORM, a query builder or a migration tool, and it hides nothing
@@ -34,6 +34,22 @@
 // The driver gives a time.Time back only where the column is declared as
 // exactly DATE, DATETIME or TIMESTAMP. From a TEXT column, and from an
 // expression such as max(created_at), it gives the text.
+//
+// # On LiteFS, and other engines
+//
+// Where the file is copied to other machines, Config.Engine says by what, and the DB
+// follows: on a replica every write is an [ErrReplica] before anything has happened,
+// which names the primary, and from a promotion on it is taken. No connection has to
+// be opened again, and a change of the primary does not end the process, whatever
+// LiteFS does to SQLite's shared memory.
+//
+//	node, err := litefs.Open(litefs.Config{})
+//	...
+//	db, err := appdb.Config{Engine: node, Confirm: 20 * time.Millisecond}.Open(ctx, url)
+//
+// On a LiteFS mount a new database gets a rollback journal and not WAL, since
+// LiteFS loses more in WAL mode; docs/database.md has the figures. The journal mode
+// of one that is there is never changed.
 //
 // # What it does not protect from
 //

@@ -49,7 +49,7 @@ func newFault(path string, err error) *fault {
 // the caller's own pass through unchanged.
 func (db *DB) explain(err error) error {
 	var se *sqlite.Error
-	if !errors.As(err, &se) || errors.As(err, new(*fault)) {
+	if !errors.As(err, &se) || errors.As(err, new(*fault)) || errors.Is(err, ErrReplica) {
 		return err
 	}
 	if hint := hintFor(db.path, se.Code()); hint != "" {

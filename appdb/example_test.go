@@ -3,6 +3,7 @@ package appdb_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/appdb"
+	"github.com/flysql/flysql/engine"
 )
 
 // An app opens its database once, when it starts.
@@ -145,3 +147,43 @@ func exampleDB() (db *appdb.DB, done func()) {
 	}
 	return db, func() { _ = db.Close(); _ = os.RemoveAll(dir) }
 }
+
+// An app beside LiteFS gives its node to the DB, and sends refused writes to the
+// primary (package replay does it for a whole web app).
+func ExampleReplicaError() {
+	db, done := exampleDB()
+	path := db.Path()
+	_ = db.Close()
+	defer done()
+	ctx := context.Background()
+
+	// node, err := litefs.Open(litefs.Config{})
+	var node engine.Engine = replicaOf("9080e6f3a12987")
+	db, err := appdb.Config{Engine: node}.Open(ctx, path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	err = db.Update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM guests")
+		return err
+	})
+	var elsewhere *appdb.ReplicaError
+	if errors.As(err, &elsewhere) {
+		fmt.Println("the primary is", elsewhere.Primary)
+	}
+	fmt.Println(errors.Is(err, appdb.ErrReplica))
+	// Output:
+	// the primary is 9080e6f3a12987
+	// true
+}
+
+// replicaOf is an engine on a replica of a primary.
+type replicaOf string
+
+func (r replicaOf) State() engine.State {
+	return engine.State{Role: engine.RoleReplica, Primary: string(r), Ready: true}
+}
+
+func (r replicaOf) WaitPosition(context.Context, string, engine.Pos) error { return nil }

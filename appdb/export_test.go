@@ -14,5 +14,11 @@ func NewConnector(wrap func(driver.Driver) driver.Driver, path string, timeout t
 	if err != nil {
 		return nil, err
 	}
-	return newConnector(wrap(drv), newTarget(path), timeout, roleWriter), nil
+	return newConnector(wrap(drv), newTarget(path), timeout, roleWriter, nil), nil
 }
+
+// Faults is how often a connection of db has met a fault in shared memory.
+func Faults(db *DB) int64 { return db.node.faults.Load() }
+
+// Renewing reports whether connections of db are about to be given up after a fault.
+func Renewing(db *DB) bool { return db.node.renewals.Load() != 0 }

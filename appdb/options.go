@@ -17,6 +17,7 @@ type target struct {
 	busyTimeout *time.Duration    // nil: the URL does not say
 	pragmas     map[string]string // by name, in SQLite's own spelling
 	reading     map[string]string // the driver's options for reading times
+	wal         bool              // the URL asks for WAL, which is the default but on LiteFS
 }
 
 func newTarget(path string) *target {
@@ -187,6 +188,7 @@ func (t *target) pragma(key, name, value string) (string, string, *refusal) {
 		return name, strconv.FormatInt(ms, 10), nil
 	case "journal_mode":
 		if value == "wal" {
+			t.wal = true
 			return name, value, nil
 		}
 		return "", "", refuse(key+": "+quote(value)+" would let readers and the writer block each other", "remove it: appdb always uses WAL")

@@ -41,11 +41,13 @@ func TestMain(m *testing.M) {
 }
 
 var helpers = map[string]func(ctx context.Context, path string) error{
-	"churn":  helperChurn,
-	"follow": helperFollow,
-	"hold":   helperHold,
-	"insert": helperInsert,
-	"nobody": helperNobody,
+	"app":      helperApp,
+	"churn":    helperChurn,
+	"follow":   helperFollow,
+	"hold":     helperHold,
+	"insert":   helperInsert,
+	"nobody":   helperNobody,
+	"promoted": helperPromoted,
 }
 
 // released blocks until the test closes the helper's standard input.
@@ -131,19 +133,24 @@ func helperInsert(ctx context.Context, path string) error {
 
 // helperNobody opens as a user without rights. Root may write everywhere.
 func helperNobody(ctx context.Context, path string) error {
-	if os.Geteuid() == 0 {
-		if err := syscall.Setgid(65534); err != nil {
-			return err
-		}
-		if err := syscall.Setuid(65534); err != nil {
-			return err
-		}
+	if err := becomeNobody(); err != nil {
+		return err
 	}
 	db, err := appdb.Open(ctx, path)
 	if err != nil {
 		return err
 	}
 	return db.Close()
+}
+
+func becomeNobody() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if err := syscall.Setgid(65534); err != nil {
+		return err
+	}
+	return syscall.Setuid(65534)
 }
 
 // A helper is a running helper process.
@@ -154,14 +161,14 @@ type helper struct {
 	stderr strings.Builder
 }
 
-func start(t *testing.T, name, path string) *helper {
+func start(t *testing.T, name, path string, env ...string) *helper {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &helper{cmd: osexec.Command(exe)}
-	h.cmd.Env = append(os.Environ(), helperEnv+"="+name, pathEnv+"="+path)
+	h.cmd.Env = append(append(os.Environ(), helperEnv+"="+name, pathEnv+"="+path), env...)
 	h.cmd.Stderr = &h.stderr
 	if h.stdin, err = h.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

@@ -31,7 +31,10 @@ func (db *DB) View(ctx context.Context, fn func(tx *sql.Tx) error) error {
 
 // Update runs fn in one write transaction. It commits when fn returns nil, and
 // rolls back when fn returns an error or panics, or when ctx ends first. After
-// nil everything was kept, after an error nothing.
+// nil everything was kept, after an error nothing, unless it is an [ErrUnknown].
+//
+// With Config.Engine it is an [ErrReplica], and fn is not called, where this machine
+// is not the primary. While that is not known it waits, for up to a second.
 //
 // Calls queue in the order in which they come, until ctx ends; an error from
 // the queue says which Update held it, since a deadlock ends there. SQLite's
@@ -48,6 +51,14 @@ func (db *DB) View(ctx context.Context, fn func(tx *sql.Tx) error) error {
 // Reader see the data as it was before. tx must not be used after fn has
 // returned.
 func (db *DB) Update(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	if err := db.update(ctx, fn); err != nil || db.confirm == 0 {
+		return err
+	}
+	return db.node.confirm(ctx, db.confirm)
+}
+
+// update is Update up to the commit.
+func (db *DB) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if err := db.queue(ctx); err != nil {
 		return err
 	}
@@ -114,7 +125,7 @@ func (db *DB) queue(ctx context.Context) error {
 	select {
 	case db.turn <- struct{}{}:
 		var pcs [1]uintptr
-		runtime.Callers(3, pcs[:]) // Callers, queue, Update
+		runtime.Callers(4, pcs[:]) // Callers, queue, update, Update
 		db.holder.Store(&holder{since: time.Now(), pc: pcs[0]})
 		return nil
 	case <-ctx.Done():

@@ -40,7 +40,8 @@
 //
 // What a web app, its router and its boot ask of a replicated database is small:
 // who is primary, where does this machine stand, wait until it has come as far as
-// this, tell me when the primary changes. That is [Engine]; Node is the first.
+// this, tell me when the primary changes. That is [engine.Engine]; Node is the
+// first, and State, Pos and the other types here are those of package engine.
 //
 // # Configuration
 //

@@ -3,18 +3,17 @@ package litefs
 import (
 	"errors"
 	"strconv"
+
+	"github.com/flysql/flysql/engine"
 )
 
 // Errors that a caller may branch on, with errors.Is.
 var (
 	// ErrClosed is told by every method that waits, and by [State.Err], after Close.
-	ErrClosed = errors.New("the node is closed")
+	ErrClosed = engine.ErrClosed
 
-	// ErrDiverged says that this node has another history than the one asked for:
-	// at the same TXID its database has another checksum. It happens after a
-	// failover that lost transactions, on the side that lost or on the one that has
-	// yet to be told, so it may pass. Ask the primary.
-	ErrDiverged = errors.New("this node has another history")
+	// ErrDiverged says that this node has another history than the one asked for.
+	ErrDiverged = engine.ErrDiverged
 
 	// ErrNotPrimary says that only the primary can do what was asked.
 	ErrNotPrimary = errors.New("this node is not the primary")

@@ -21,8 +21,8 @@ func TestEvents(t *testing.T) {
 		`{"type":"moon","db":7,"data":"full"}` + "\n"
 	want := []event{
 		{kind: eventInit, hostname: "node1"},
-		{kind: eventTx, db: "app.db", pos: Pos{3, 0x8f1c2d3e4f506172}},
-		{kind: eventTx, db: "app.db", pos: Pos{4, 1 << 63}, dropped: true},
+		{kind: eventTx, db: "app.db", pos: posAt(3, 0x8f1c2d3e4f506172)},
+		{kind: eventTx, db: "app.db", pos: posAt(4, 1<<63), dropped: true},
 		{kind: eventPrimary, isPrimary: true},
 		{kind: eventPrimary},
 	}

@@ -206,11 +206,11 @@ func (s *session) applyTx(ctx context.Context, e event) error {
 	}
 	switch {
 	case e.dropped:
-		st.Databases = st.without(e.db)
+		st.Databases = without(st.Databases, e.db)
 	case !known && len(st.Databases) >= maxDatabases:
 		return errTooMany
 	default:
-		st.Databases = st.with(e.db, e.pos)
+		st.Databases = with(st.Databases, e.db, e.pos)
 	}
 	s.publish(st, e.db)
 	return nil

@@ -81,6 +81,10 @@ func descriptors() int {
 	return len(names)
 }
 
+func posAt(txid, sum uint64) Pos { return Pos{TXID: txid, PostApplyChecksum: sum} }
+
+func dbAt(name string, txid, sum uint64) Database { return Database{Name: name, Pos: posAt(txid, sum)} }
+
 func canceled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -120,14 +120,14 @@ func TestNoAnswer(t *testing.T) {
 func TestTooManyDatabases(t *testing.T) {
 	many := make([]Database, maxDatabases)
 	for i := range many {
-		many[i] = Database{fmt.Sprintf("%08d", i), Pos{1, 1}}
+		many[i] = dbAt(fmt.Sprintf("%08d", i), 1, 1)
 	}
 	n := quiet(RolePrimary, many...)
 	s := session{Node: n}
-	if err := s.apply(t.Context(), event{kind: eventTx, db: many[7].Name, pos: Pos{2, 2}}); err != nil {
+	if err := s.apply(t.Context(), event{kind: eventTx, db: many[7].Name, pos: posAt(2, 2)}); err != nil {
 		t.Error(err)
 	}
-	if err := s.apply(t.Context(), event{kind: eventTx, db: "one more", pos: Pos{1, 1}}); !errors.Is(err, errTooMany) {
+	if err := s.apply(t.Context(), event{kind: eventTx, db: "one more", pos: posAt(1, 1)}); !errors.Is(err, errTooMany) {
 		t.Errorf("one more: %v", err)
 	}
 }

@@ -139,7 +139,7 @@ func (m *mount) positions(ctx context.Context) ([]Database, error) {
 				return nil, err
 			}
 			if !pos.IsZero() {
-				dbs = append(dbs, Database{db, pos})
+				dbs = append(dbs, Database{Name: db, Pos: pos})
 			}
 		}
 		if len(dbs) > maxDatabases {

@@ -113,12 +113,12 @@ func (n *Node) publish(next State, db string) {
 	prev := n.state.Load()
 	next.At = time.Now()
 	next.Epoch, next.Changed = prev.Epoch, prev.Changed
-	moved := prev.moves(&next)
+	moved := moves(prev, &next)
 	if moved {
 		next.Epoch++
 	}
 	passed := n.changed
-	if prev.alters(&next) {
+	if alters(prev, &next) {
 		n.changed = make(chan struct{})
 		next.Changed = n.changed
 	} else {

@@ -5,7 +5,7 @@ import "testing"
 // Between subscribing and reading the mount transactions may go by, whose events
 // are read afterwards: they do not take the position back. A real way back does.
 func TestStaleEvents(t *testing.T) {
-	n := quiet(RoleReplica, Database{"app.db", Pos{10, 100}})
+	n := quiet(RoleReplica, dbAt("app.db", 10, 100))
 	n.own = newMount(t.TempDir(), 1, false)
 	s := session{Node: n, placed: true}
 	for _, tt := range []struct {
@@ -16,17 +16,17 @@ func TestStaleEvents(t *testing.T) {
 		want       Pos
 		wantMissed bool
 	}{
-		{"stale", Pos{10, 100}, Pos{8, 80}, false, Pos{10, 100}, false},
-		{"known", Pos{10, 100}, Pos{10, 100}, false, Pos{10, 100}, false},
-		{"stale, and the mount is further", Pos{12, 120}, Pos{9, 90}, false, Pos{12, 120}, false},
-		{"next", Pos{13, 130}, Pos{13, 130}, false, Pos{13, 130}, false},
-		{"taken back", Pos{11, 111}, Pos{11, 111}, false, Pos{11, 111}, false},
-		{"another history", Pos{11, 112}, Pos{11, 112}, false, Pos{11, 112}, false},
-		{"taken back, and on", Pos{11, 113}, Pos{10, 103}, false, Pos{11, 113}, false},
-		{"dropped before it was made again", Pos{11, 113}, Pos{9, 90}, true, Pos{11, 113}, false},
-		{"dropped", Pos{12, 1}, Pos{12, 1}, true, Pos{}, true},
-		{"dropped, told twice", Pos{12, 1}, Pos{12, 1}, true, Pos{}, true},
-		{"made again", Pos{13, 2}, Pos{13, 2}, false, Pos{13, 2}, false},
+		{"stale", posAt(10, 100), posAt(8, 80), false, posAt(10, 100), false},
+		{"known", posAt(10, 100), posAt(10, 100), false, posAt(10, 100), false},
+		{"stale, and the mount is further", posAt(12, 120), posAt(9, 90), false, posAt(12, 120), false},
+		{"next", posAt(13, 130), posAt(13, 130), false, posAt(13, 130), false},
+		{"taken back", posAt(11, 111), posAt(11, 111), false, posAt(11, 111), false},
+		{"another history", posAt(11, 112), posAt(11, 112), false, posAt(11, 112), false},
+		{"taken back, and on", posAt(11, 113), posAt(10, 103), false, posAt(11, 113), false},
+		{"dropped before it was made again", posAt(11, 113), posAt(9, 90), true, posAt(11, 113), false},
+		{"dropped", posAt(12, 1), posAt(12, 1), true, Pos{}, true},
+		{"dropped, told twice", posAt(12, 1), posAt(12, 1), true, Pos{}, true},
+		{"made again", posAt(13, 2), posAt(13, 2), false, posAt(13, 2), false},
 	} {
 		write(t, n.own.dir, "app.db-pos", tt.disk.String()+"\n")
 		if err := s.apply(t.Context(), event{kind: eventTx, db: "app.db", pos: tt.event, dropped: tt.dropped}); err != nil {
@@ -40,11 +40,11 @@ func TestStaleEvents(t *testing.T) {
 
 	// Where the mount does not answer LiteFS's word counts.
 	n.own.dir = t.TempDir()
-	if err := s.apply(t.Context(), event{kind: eventTx, db: "app.db", pos: Pos{5, 50}}); err != nil {
+	if err := s.apply(t.Context(), event{kind: eventTx, db: "app.db", pos: posAt(5, 50)}); err != nil {
 		t.Fatal(err)
 	}
 	st := n.State()
-	if got, _ := st.Position("app.db"); got != (Pos{5, 50}) {
+	if got, _ := st.Position("app.db"); got != posAt(5, 50) {
 		t.Errorf("at %v", got)
 	}
 }

@@ -1,136 +1,86 @@
 package litefs
 
 import (
-	"cmp"
 	"context"
-	"sort"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
+
+	"github.com/flysql/flysql/engine"
 )
 
-// Role is what a node is in its cluster.
-type Role uint8
+// What any engine tells is described in package engine. These are the same types
+// under the names that a program has at hand which knows of LiteFS anyway.
+type (
+	Role     = engine.Role     // what a node is in its cluster
+	State    = engine.State    // what was known of a node at one moment
+	Database = engine.Database // a database of a node, and its position
+	Pos      = engine.Pos      // how far a database has come
+	Engine   = engine.Engine   // what a [Node] is to those who know nothing of LiteFS
+)
 
 const (
-	// RoleUnknown is the zero value: the program does not hear LiteFS, or LiteFS
-	// does not know the primary. It is neither of the other two: during an outage
-	// no node is the primary, and none knows one.
-	RoleUnknown Role = iota
-	// RolePrimary takes writes.
-	RolePrimary
-	// RoleReplica follows a primary that it knows. LiteFS says so from the moment
-	// on at which it begins to connect, so one whose primary has died may be told
-	// again and again, between spells of RoleUnknown.
-	RoleReplica
+	RoleUnknown = engine.RoleUnknown // nobody knows, or LiteFS is not heard
+	RolePrimary = engine.RolePrimary // takes writes
+	RoleReplica = engine.RoleReplica // follows a primary that it knows
 )
 
-// String is "unknown", "primary" or "replica".
-func (r Role) String() string {
-	switch r {
-	case RolePrimary:
-		return "primary"
-	case RoleReplica:
-		return "replica"
+var _ Engine = (*Node)(nil)
+
+// ParsePos reads what Pos.String writes: the form that LiteFS uses in its -pos files.
+func ParsePos(s string) (Pos, error) { return engine.ParsePos(s) }
+
+// Wait is [engine.Wait]: it waits until ok is true of the engine's state.
+func Wait(ctx context.Context, e Engine, ok func(State) bool) (State, error) {
+	return engine.Wait(ctx, e, ok)
+}
+
+// parseHex reads the 16 digits that LiteFS writes for a node's ID.
+func parseHex(s string) (uint64, error) {
+	if len(s) != 16 {
+		return 0, strconv.ErrSyntax
 	}
-	return "unknown"
+	return strconv.ParseUint(s, 16, 64)
 }
 
-// State is what was known of a node at one moment. It never changes: the node
-// makes a new one. While LiteFS cannot be heard only Err, Epoch, At and Changed
-// are set.
-type State struct {
-	Role Role
-
-	// Primary is the hostname of the primary (lease.hostname of its litefs.yml),
-	// "" where nobody is known to be. On the primary it is its own, and "" for the
-	// millisecond until LiteFS was asked for it.
-	Primary string
-
-	// Ready says that the node is the primary, or a replica that has heard from a
-	// primary since LiteFS began; Lag says how long ago. It is not said of a remote
-	// replica.
-	Ready bool
-
-	// Lag is how far a replica that is Ready was behind at the time of At: the age
-	// of the last word from the primary, so up to a second where nothing is
-	// written. It compares the clocks of two machines, and is never negative. 0 on
-	// the primary.
-	Lag time.Duration
-
-	// Candidate says that the node may become the primary.
-	Candidate bool
-
-	ClusterID string // "LFSC…"; "" before the cluster has one
-	NodeID    string // 16 hexadecimal digits, as [Node.Handoff] takes them
-
-	// Databases are the databases of the node and their positions, by name. They
-	// must not be modified. A dropped database is not among them.
-	Databases []Database
-
-	// Err is what is in the way of knowing more: LiteFS does not answer, or its
-	// mount cannot be read, in which case Role is known and Databases may be
-	// incomplete. nil when all is known.
-	Err error
-
-	// Epoch grows with each change of the role or of the primary, so that who looks
-	// rarely can tell that the primary has been another in between.
-	Epoch uint64
-
-	// At is when this was learned.
-	At time.Time
-
-	// Changed is closed when anything but At, Lag or a position has become
-	// different. nil means that nothing will, since the node is closed.
-	Changed <-chan struct{}
+// same tells whether p and q, of one TXID, can be the same state of the database.
+func same(p, q Pos) bool {
+	return p.PostApplyChecksum == q.PostApplyChecksum || p.PostApplyChecksum == 0 || q.PostApplyChecksum == 0
 }
 
-// Database is a database of a node, and its position.
-type Database struct {
-	Name string // of its file, in the mount
-	Pos  Pos
+// find is where db is among dbs, or belongs.
+func find(dbs []Database, db string) (int, bool) {
+	return slices.BinarySearchFunc(dbs, db, func(d Database, db string) int { return strings.Compare(d.Name, db) })
 }
 
-// Position is the position of a database; ok is false where it has none or the
-// node's databases are not known.
-func (s *State) Position(db string) (pos Pos, ok bool) {
-	if i, found := s.find(db); found {
-		return s.Databases[i].Pos, true
-	}
-	return Pos{}, false
-}
-
-func (s *State) find(db string) (int, bool) {
-	return sort.Find(len(s.Databases), func(i int) int { return strings.Compare(db, s.Databases[i].Name) })
-}
-
-// with returns the databases with db at pos, and leaves those of s alone.
-func (s *State) with(db string, pos Pos) []Database {
-	i, found := s.find(db)
-	next := make([]Database, 0, len(s.Databases)+1)
-	next = append(append(next, s.Databases[:i]...), Database{db, pos})
+// with returns dbs with db at pos, and leaves dbs itself alone.
+func with(dbs []Database, db string, pos Pos) []Database {
+	i, found := find(dbs, db)
+	next := make([]Database, 0, len(dbs)+1)
+	next = append(append(next, dbs[:i]...), Database{Name: db, Pos: pos})
 	if found {
 		i++
 	}
-	return append(next, s.Databases[i:]...)
+	return append(next, dbs[i:]...)
 }
 
-// without returns the databases but for db.
-func (s *State) without(db string) []Database {
-	i, found := s.find(db)
+// without returns dbs but for db.
+func without(dbs []Database, db string) []Database {
+	i, found := find(dbs, db)
 	if !found {
-		return s.Databases
+		return dbs
 	}
-	return append(append(make([]Database, 0, len(s.Databases)), s.Databases[:i]...), s.Databases[i+1:]...)
+	return append(append(make([]Database, 0, len(dbs)), dbs[:i]...), dbs[i+1:]...)
 }
 
-// alters tells whether next differs from s in what Changed is about.
-func (s *State) alters(next *State) bool {
+// alters tells whether from s to next anything has changed that Changed is about.
+func alters(s, next *State) bool {
 	return s.Role != next.Role || s.Primary != next.Primary || s.Ready != next.Ready || s.Candidate != next.Candidate ||
 		s.ClusterID != next.ClusterID || s.NodeID != next.NodeID || !sameText(s.Err, next.Err)
 }
 
 // moves tells whether from s to next the primary has become another.
-func (s *State) moves(next *State) bool {
+func moves(s, next *State) bool {
 	return s.Role != next.Role || s.Role == RoleReplica && s.Primary != next.Primary
 }
 
@@ -139,39 +89,4 @@ func sameText(a, b error) bool {
 		return a == b
 	}
 	return a == b || a.Error() == b.Error()
-}
-
-// An Engine copies databases to other machines, and is asked about that from one
-// of them. Its methods may be called by several goroutines at once.
-type Engine interface {
-	// State is what is known at this moment, without waiting.
-	State() State
-	// WaitPosition waits until this machine has a database at pos or further.
-	WaitPosition(ctx context.Context, db string, pos Pos) error
-}
-
-var _ Engine = (*Node)(nil)
-
-// Wait waits until ok is true of the engine's state, and returns that state. ok is
-// called with the state of now and then with a new one whenever [State.Changed]
-// says so: it sees no position change, for which there is WaitPosition. A role
-// that lasts an instant may be missed.
-//
-// It returns the last state with the error of ctx, or with State.Err (ErrClosed
-// where that is nil) when nothing will change any more.
-func Wait(ctx context.Context, e Engine, ok func(State) bool) (State, error) {
-	for {
-		st := e.State()
-		if ok(st) {
-			return st, nil
-		}
-		if st.Changed == nil {
-			return st, cmp.Or(st.Err, ErrClosed)
-		}
-		select {
-		case <-st.Changed:
-		case <-ctx.Done():
-			return st, context.Cause(ctx)
-		}
-	}
 }

@@ -55,7 +55,7 @@ func waitError(db string, pos Pos, err error) error {
 // reachedExactly is what needs no lock to be decided.
 func reachedExactly(st *State, db string, pos Pos) bool {
 	at, ok := st.Position(db)
-	return ok && (at.TXID == pos.TXID && at.same(pos) || at.TXID > pos.TXID && pos.PostApplyChecksum == 0)
+	return ok && (at.TXID == pos.TXID && same(at, pos) || at.TXID > pos.TXID && pos.PostApplyChecksum == 0)
 }
 
 // waiters are those who wait for positions, and what they are judged by. Its lock
@@ -120,7 +120,7 @@ func (ws *waiters) judge(db string, pos, at Pos) error {
 			at = was
 		}
 	}
-	if at.TXID == pos.TXID && !at.same(pos) {
+	if at.TXID == pos.TXID && !same(at, pos) {
 		return ErrDiverged
 	}
 	return nil
@@ -219,7 +219,7 @@ func (h *history) at(txid uint64) (Pos, bool) {
 	if txid > h.last || h.last-txid >= uint64(len(h.sums)) {
 		return Pos{}, false
 	}
-	return Pos{txid, h.sums[uint64(len(h.sums))-1-(h.last-txid)]}, true
+	return Pos{TXID: txid, PostApplyChecksum: h.sums[uint64(len(h.sums))-1-(h.last-txid)]}, true
 }
 
 // waitHeap has the waiter with the lowest TXID first.

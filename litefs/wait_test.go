@@ -22,16 +22,16 @@ func quiet(role Role, dbs ...Database) *Node {
 // move publishes that db is at pos.
 func (n *Node) move(db string, pos Pos) {
 	st := n.State()
-	st.Databases = st.with(db, pos)
+	st.Databases = with(st.Databases, db, pos)
 	n.publish(st, db)
 }
 
 // What WaitPosition says of a position at once.
 func TestJudged(t *testing.T) {
 	ended := canceled()
-	n := quiet(RoleReplica, Database{"app.db", Pos{10, 100}})
+	n := quiet(RoleReplica, dbAt("app.db", 10, 100))
 	for txid := uint64(11); txid <= 20; txid++ {
-		n.move("app.db", Pos{txid, txid * 10})
+		n.move("app.db", posAt(txid, txid*10))
 	}
 	check := func(name string, pos Pos, want error) {
 		t.Helper()
@@ -40,37 +40,37 @@ func TestJudged(t *testing.T) {
 		}
 	}
 	check("zero", Pos{}, nil)
-	check("now", Pos{20, 200}, nil)
-	check("now, checksum unknown", Pos{20, 0}, nil)
-	check("now, another", Pos{20, 201}, ErrDiverged)
-	check("before", Pos{12, 120}, nil)
-	check("before, another", Pos{12, 121}, ErrDiverged)
-	check("before, checksum unknown", Pos{12, 0}, nil)
-	check("before what was seen", Pos{9, 1}, nil)
-	check("ahead", Pos{21, 210}, context.Canceled)
-	if err := n.WaitPosition(ended, "other.db", Pos{1, 0}); !errors.Is(err, context.Canceled) {
+	check("now", posAt(20, 200), nil)
+	check("now, checksum unknown", posAt(20, 0), nil)
+	check("now, another", posAt(20, 201), ErrDiverged)
+	check("before", posAt(12, 120), nil)
+	check("before, another", posAt(12, 121), ErrDiverged)
+	check("before, checksum unknown", posAt(12, 0), nil)
+	check("before what was seen", posAt(9, 1), nil)
+	check("ahead", posAt(21, 210), context.Canceled)
+	if err := n.WaitPosition(ended, "other.db", posAt(1, 0)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a database that is not there: %v", err)
 	}
 
 	// Back to 15, of another history: what was seen before says nothing any more.
-	n.move("app.db", Pos{15, 151})
-	check("taken back", Pos{15, 151}, nil)
-	check("lost at the same TXID", Pos{15, 150}, ErrDiverged)
-	check("lost beyond", Pos{20, 200}, context.Canceled)
-	check("before it", Pos{12, 121}, nil)
+	n.move("app.db", posAt(15, 151))
+	check("taken back", posAt(15, 151), nil)
+	check("lost at the same TXID", posAt(15, 150), ErrDiverged)
+	check("lost beyond", posAt(20, 200), context.Canceled)
+	check("before it", posAt(12, 121), nil)
 
 	// A gap: a snapshot may be of any history.
-	n.move("app.db", Pos{30, 300})
-	check("over the gap", Pos{15, 150}, nil)
+	n.move("app.db", posAt(30, 300))
+	check("over the gap", posAt(15, 150), nil)
 
 	// Another primary may have another history too.
-	n.move("app.db", Pos{31, 310})
+	n.move("app.db", posAt(31, 310))
 	st := n.State()
 	st.Primary = "other"
 	n.publish(st, "")
-	n.move("app.db", Pos{32, 320})
-	check("of the primary before", Pos{30, 301}, nil)
-	check("at the change", Pos{31, 311}, ErrDiverged)
+	n.move("app.db", posAt(32, 320))
+	check("of the primary before", posAt(30, 301), nil)
+	check("at the change", posAt(31, 311), ErrDiverged)
 }
 
 // The history is bounded, and right at its edges.
@@ -78,19 +78,19 @@ func TestHistory(t *testing.T) {
 	var h history
 	const last = 10 * historyLen
 	for txid := uint64(1); txid <= last; txid++ {
-		h.add(Pos{txid, txid})
-		h.add(Pos{txid, txid}) // told twice
+		h.add(posAt(txid, txid))
+		h.add(posAt(txid, txid)) // told twice
 	}
 	if len(h.sums) > 2*historyLen || cap(h.sums) > 4*historyLen {
 		t.Errorf("%d of %d are kept", len(h.sums), cap(h.sums))
 	}
 	for txid := uint64(0); txid <= last+1; txid++ {
 		pos, ok := h.at(txid)
-		if ok && pos != (Pos{txid, txid}) || txid > last-historyLen && txid <= last && !ok || txid > last && ok {
+		if ok && pos != posAt(txid, txid) || txid > last-historyLen && txid <= last && !ok || txid > last && ok {
 			t.Fatalf("at %d: %v, %v", txid, pos, ok)
 		}
 	}
-	h.add(Pos{1 << 63, 5})
+	h.add(posAt(1<<63, 5))
 	if _, ok := h.at(last); ok {
 		t.Error("a gap was bridged")
 	}
@@ -104,7 +104,7 @@ func TestWaitPositionWakes(t *testing.T) {
 		var mu sync.Mutex
 		for _, txid := range []uint64{5, 3, 4, 3, 9} {
 			go func() {
-				err := n.WaitPosition(context.Background(), "app.db", Pos{txid, txid})
+				err := n.WaitPosition(context.Background(), "app.db", posAt(txid, txid))
 				mu.Lock()
 				defer mu.Unlock()
 				got[txid] = err
@@ -120,14 +120,14 @@ func TestWaitPositionWakes(t *testing.T) {
 			}
 		}
 		woken(0)
-		n.move("app.db", Pos{2, 2})
-		n.move("other.db", Pos{9, 9})
+		n.move("app.db", posAt(2, 2))
+		n.move("other.db", posAt(9, 9))
 		woken(0)
-		n.move("app.db", Pos{3, 3})
+		n.move("app.db", posAt(3, 3))
 		woken(1)
 		n.publish(State{Err: errNotYet}, "") // LiteFS is gone, and comes back
 		woken(1)
-		n.publish(State{Role: RolePrimary, Databases: []Database{{"app.db", Pos{5, 55}}}}, "")
+		n.publish(State{Role: RolePrimary, Databases: []Database{dbAt("app.db", 5, 55)}}, "")
 		woken(3)
 		if got[3] != nil || got[4] != nil || !errors.Is(got[5], ErrDiverged) {
 			t.Errorf("verdicts: %v", got)
@@ -152,7 +152,7 @@ func TestNoLostWakeups(t *testing.T) {
 		waits.Go(func() {
 			for range 10 {
 				txid := 1 + rand.Uint64N(transactions)
-				if err := n.WaitPosition(ctx, "app.db", Pos{txid, txid}); err != nil {
+				if err := n.WaitPosition(ctx, "app.db", posAt(txid, txid)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -161,13 +161,13 @@ func TestNoLostWakeups(t *testing.T) {
 			early, end := context.WithCancel(ctx)
 			go end()
 			txid := 1 + rand.Uint64N(transactions)
-			if err := n.WaitPosition(early, "app.db", Pos{txid, txid}); err != nil && !errors.Is(err, context.Canceled) {
+			if err := n.WaitPosition(early, "app.db", posAt(txid, txid)); err != nil && !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
 		})
 	}
 	for txid := uint64(1); txid <= transactions; txid++ {
-		n.move("app.db", Pos{txid, txid})
+		n.move("app.db", posAt(txid, txid))
 	}
 	waits.Wait()
 	if len(n.waiting.byDB) != 0 {
@@ -187,7 +187,7 @@ func TestWait(t *testing.T) {
 			}
 			found <- st
 		}()
-		n.move("app.db", Pos{1, 1})
+		n.move("app.db", posAt(1, 1))
 		synctest.Wait()
 		changed := n.State().Changed
 		st := n.State()
@@ -221,22 +221,22 @@ func TestWait(t *testing.T) {
 
 // A state that was handed out stays as it was.
 func TestStateNeverChanges(t *testing.T) {
-	n := quiet(RolePrimary, Database{"b.db", Pos{1, 1}})
+	n := quiet(RolePrimary, dbAt("b.db", 1, 1))
 	first := n.State()
-	n.move("a.db", Pos{2, 2})
-	n.move("b.db", Pos{3, 3})
-	n.move("c.db", Pos{4, 4})
+	n.move("a.db", posAt(2, 2))
+	n.move("b.db", posAt(3, 3))
+	n.move("c.db", posAt(4, 4))
 	second := n.State()
 	st := n.State()
-	st.Databases = st.without("b.db")
+	st.Databases = without(st.Databases, "b.db")
 	n.publish(st, "b.db")
 	for _, tt := range []struct {
 		st   State
 		want []Database
 	}{
-		{first, []Database{{"b.db", Pos{1, 1}}}},
-		{second, []Database{{"a.db", Pos{2, 2}}, {"b.db", Pos{3, 3}}, {"c.db", Pos{4, 4}}}},
-		{n.State(), []Database{{"a.db", Pos{2, 2}}, {"c.db", Pos{4, 4}}}},
+		{first, []Database{dbAt("b.db", 1, 1)}},
+		{second, []Database{dbAt("a.db", 2, 2), dbAt("b.db", 3, 3), dbAt("c.db", 4, 4)}},
+		{n.State(), []Database{dbAt("a.db", 2, 2), dbAt("c.db", 4, 4)}},
 	} {
 		if len(tt.st.Databases) != len(tt.want) {
 			t.Fatalf("%v, want %v", tt.st.Databases, tt.want)
@@ -257,25 +257,14 @@ func TestStateNeverChanges(t *testing.T) {
 
 // Reading costs no memory, whatever it is that is asked.
 func TestNoAllocations(t *testing.T) {
-	n := quiet(RoleReplica, Database{"app.db", Pos{1, 1}})
-	n.move("app.db", Pos{2, 2})
+	n := quiet(RoleReplica, dbAt("app.db", 1, 1))
+	n.move("app.db", posAt(2, 2))
 	if got := testing.AllocsPerRun(100, func() {
 		st := n.State()
-		if _, ok := st.Position("app.db"); !ok || n.WaitPosition(t.Context(), "app.db", Pos{1, 1}) != nil {
+		if _, ok := st.Position("app.db"); !ok || n.WaitPosition(t.Context(), "app.db", posAt(1, 1)) != nil {
 			t.Error("not reached")
 		}
 	}); got != 0 {
 		t.Errorf("%v allocations", got)
-	}
-}
-
-func TestRoleString(t *testing.T) {
-	for role, want := range map[Role]string{RoleUnknown: "unknown", RolePrimary: "primary", RoleReplica: "replica", Role(9): "unknown"} {
-		if got := role.String(); got != want {
-			t.Errorf("Role(%d) is %q, want %q", role, got, want)
-		}
-	}
-	if (State{}).Role != RoleUnknown {
-		t.Error("the zero State has a role")
 	}
 }

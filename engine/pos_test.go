@@ -1,4 +1,4 @@
-package litefs
+package engine
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package litefs
+package engine
 
 import (
 	"fmt"
@@ -26,22 +26,17 @@ func (p Pos) String() string { return fmt.Sprintf("%016x/%016x", p.TXID, p.PostA
 // IsZero tells whether p is the zero Pos.
 func (p Pos) IsZero() bool { return p == Pos{} }
 
-// same tells whether p and q, of one TXID, can be the same state of the database.
-func (p Pos) same(q Pos) bool {
-	return p.PostApplyChecksum == q.PostApplyChecksum || p.PostApplyChecksum == 0 || q.PostApplyChecksum == 0
-}
-
 // ParsePos reads what [Pos.String] writes. It takes nothing shorter, longer or
 // surrounded by space, so that a position from a cookie means one thing.
 func ParsePos(s string) (Pos, error) {
 	if len(s) != posLen || s[16] != '/' {
 		return Pos{}, posError(s)
 	}
-	txid, err := parseHex(s[:16])
+	txid, err := strconv.ParseUint(s[:16], 16, 64)
 	if err != nil {
 		return Pos{}, posError(s)
 	}
-	sum, err := parseHex(s[17:])
+	sum, err := strconv.ParseUint(s[17:], 16, 64)
 	if err != nil {
 		return Pos{}, posError(s)
 	}
@@ -49,15 +44,7 @@ func ParsePos(s string) (Pos, error) {
 }
 
 func posError(s string) error {
-	return fmt.Errorf("parse position %s: it must be 16 hexadecimal digits, a slash and 16 more", quote(s))
-}
-
-// parseHex reads the 16 digits that LiteFS writes for TXIDs, checksums and nodes.
-func parseHex(s string) (uint64, error) {
-	if len(s) != 16 {
-		return 0, strconv.ErrSyntax
-	}
-	return strconv.ParseUint(s, 16, 64)
+	return fmt.Errorf("parse position %.50q: it must be 16 hexadecimal digits, a slash and 16 more", s)
 }
 
 // MarshalText makes a Pos a string in JSON.

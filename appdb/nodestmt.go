@@ -1,0 +1,139 @@
+package appdb
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+)
+
+// sqliteStmt and sqliteRows are what those of the driver can do.
+type sqliteStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type sqliteRows interface {
+	driver.Rows
+	driver.RowsColumnTypeDatabaseTypeName
+	driver.RowsColumnTypeLength
+	driver.RowsColumnTypeNullable
+	driver.RowsColumnTypePrecisionScale
+	driver.RowsColumnTypeScanType
+}
+
+// A nodeTx is a transaction of a nodeConn.
+type nodeTx struct{ conn *nodeConn }
+
+// Commit does not commit where this machine is no longer the primary. In WAL mode
+// LiteFS learns of a commit when SQLite has acknowledged it already: on a replica it
+// can only end itself then.
+func (t *nodeTx) Commit() error {
+	c := t.conn
+	defer t.ended()
+	if c.writing && c.broken == nil {
+		c.broken = c.node.await(context.Background())
+	}
+	if c.broken != nil {
+		_ = c.undo() // the connection is given up, and with it what it did
+		return c.broken
+	}
+	err := c.exec(context.Background(), false, "COMMIT")
+	if err == nil {
+		return nil
+	}
+	_ = c.undo() // SQLite may be in it still
+	if c.writing && errors.Is(err, errShared) {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return err
+}
+
+func (t *nodeTx) Rollback() error {
+	defer t.ended()
+	err := t.conn.undo()
+	if t.conn.broken != nil {
+		return nil // Close undoes what this could not
+	}
+	return err
+}
+
+func (t *nodeTx) ended() { t.conn.inTx, t.conn.writing = false, false }
+
+// A nodeStmt is a prepared statement of a nodeConn.
+type nodeStmt struct {
+	sqliteStmt
+	conn *nodeConn
+}
+
+func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.conn.ready(ctx); err != nil {
+		return nil, err
+	}
+	return s.exec(ctx, s.conn.readOnly(), args)
+}
+
+func (s *nodeStmt) exec(ctx context.Context, again bool, args []driver.NamedValue) (res driver.Result, err error) {
+	err = s.conn.run(again, func() (err error) {
+		res, err = s.sqliteStmt.ExecContext(ctx, args)
+		return err
+	})
+	return res, err
+}
+
+func (s *nodeStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.conn.ready(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.query(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+func (s *nodeStmt) query(ctx context.Context, args []driver.NamedValue) (*nodeRows, error) {
+	var rows driver.Rows
+	err := s.conn.run(s.conn.readOnly(), func() (err error) {
+		rows, err = s.sqliteStmt.QueryContext(ctx, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r, ok := rows.(sqliteRows)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("driver rows %T lack methods of modernc.org/sqlite", rows), rows.Close())
+	}
+	return &nodeRows{sqliteRows: r, conn: s.conn}, nil
+}
+
+// Close closes the statement. On a connection that has met a fault that could meet it
+// again, and has time until the connection is closed.
+func (s *nodeStmt) Close() error {
+	if s.conn.faulted {
+		s.conn.left = append(s.conn.left, s.sqliteStmt)
+		return nil
+	}
+	return guard(s.sqliteStmt.Close)
+}
+
+// nodeRows are the rows of a query on a nodeConn.
+type nodeRows struct {
+	sqliteRows
+	conn *nodeConn
+	stmt *nodeStmt // to be closed with them; nil where it is the caller's
+}
+
+func (r *nodeRows) Next(dest []driver.Value) error {
+	return r.conn.run(false, func() error { return r.sqliteRows.Next(dest) })
+}
+
+func (r *nodeRows) Close() error {
+	err := r.conn.run(false, r.sqliteRows.Close)
+	if r.stmt != nil {
+		err = errors.Join(err, r.stmt.Close())
+	}
+	return err
+}
