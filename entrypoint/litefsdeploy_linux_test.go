@@ -66,13 +66,19 @@ func (f *fleet) release(version int) []sqlStep {
 	return steps
 }
 
-// start boots a machine, and returns when its app serves.
-func (f *fleet) start(i, version int) {
+// boot is one of a machine with the image of a version.
+func (f *fleet) boot(i, version int) entry {
 	f.t.Helper()
 	e := amongPeers(f.t, f.nodes[i], f.nodes, f.release(version)...)
 	e.app = []string{executable}
 	e.env = append(append(e.env, "FLYSQL_LITEFS_WAIT=45s", fmt.Sprintf("%s=%s %s %d", asApp, f.apps[i], f.nodes[i].DB("app.db"), version)), f.env...)
-	f.procs[i] = e.start(f.t)
+	return e
+}
+
+// start boots a machine, and returns when its app serves.
+func (f *fleet) start(i, version int) {
+	f.t.Helper()
+	f.procs[i] = f.boot(i, version).start(f.t)
 	f.procs[i].isServing()
 }
 
@@ -136,12 +142,20 @@ func (f *fleet) primary() int {
 	return slices.IndexFunc(f.nodes, func(n *testkit.Node) bool { info, _ := n.Info(); return info.IsPrimary })
 }
 
-// report compares, and logs what it has cost.
+// report compares, and fails where a row is missing, or there twice.
 func (f *fleet) report(l *load, pauses []time.Duration) {
+	f.t.Helper()
+	if lost, twice := f.compare(l, pauses); lost+twice > 0 || len(l.acked) == 0 {
+		f.t.Errorf("%d rows lost, %d twice, of %d", lost, twice, len(l.acked))
+	}
+}
+
+// compare compares, and logs what it has cost.
+func (f *fleet) compare(l *load, pauses []time.Duration) (lost, twice int) {
 	f.t.Helper()
 	var at int
 	testkit.Poll(f.t, "a primary", func() bool { at = f.primary(); return at >= 0 })
-	lost, twice := l.check(f.t, f.nodes[at].DB("app.db"))
+	lost, twice = l.check(f.t, f.nodes[at].DB("app.db"))
 	f.t.Logf("%s: %d rows acknowledged, %d lost, %d twice, %d unknown; %d machines stopped: longest pause p50 %v, p99 %v, max %v; %d apps died",
 		f.mode, len(l.acked), lost, twice, len(l.unknown), len(pauses), quantile(pauses, 0.5), quantile(pauses, 0.99), quantile(pauses, 1), f.down)
 	for _, why := range slices.Sorted(maps.Keys(l.reasons)) {
@@ -149,7 +163,5 @@ func (f *fleet) report(l *load, pauses []time.Duration) {
 			f.t.Logf("%6d times: %s", l.reasons[why], why)
 		}
 	}
-	if lost+twice > 0 || len(l.acked) == 0 {
-		f.t.Errorf("%d rows lost, %d twice, of %d", lost, twice, len(l.acked))
-	}
+	return lost, twice
 }

@@ -115,6 +115,13 @@ func (c *loadConn) ask(kept **loadConn, addr string, id int64) (answer string, k
 	return "", false
 }
 
+// since tells whether a row came after that.
+func (l *load) since(when time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked) > 0 && l.acked[len(l.acked)-1].at.After(when)
+}
+
 // pause is the longest time without a row between two moments.
 func (l *load) pause(from, to time.Time) time.Duration {
 	l.mu.Lock()
