@@ -106,6 +106,9 @@ func (f *fleet) stop(i int) result {
 func TestLiteFSRollingDeploys(t *testing.T) {
 	for _, mode := range journalModes {
 		t.Run(mode, func(t *testing.T) {
+			if os.Getenv(deploysVariable) == "" { // else it measures
+				t.Parallel()
+			}
 			f := newFleet(t, mode, "FLYSQL_MIGRATE_FROM=any")
 			withRows(t, f.nodes[0], mode, 10)
 			for i := range f.nodes {

@@ -26,7 +26,7 @@ func (b *boot) settleFailed(ctx context.Context, err error) error {
 			return err
 		}
 		return nil
-	case ctx.Err() != nil, !errors.As(err, &e), e.Step != "migrate", len(b.pending.Pending) == 0:
+	case b.MigrateFrom == FromPrimary, ctx.Err() != nil, !errors.As(err, &e), e.Step != "migrate", len(b.pending.Pending) == 0:
 		return err
 	}
 	sum, herr := b.pendingSum()
