@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,7 +127,10 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 func peerAddr(s string) (string, error) {
 	addr := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(s), "http://"), "/")
 	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" || port == "" {
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil || host == "" || strings.Contains(host, "/") {
 		return "", fmt.Errorf("%.100q is no address of a LiteFS node: write host:port", s)
 	}
 	return addr, nil
