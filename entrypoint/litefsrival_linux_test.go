@@ -30,7 +30,7 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 			plain := testkit.NewNode(t, "a", testkit.NodeOptions{Lease: l, Dir: t.TempDir(), DataDir: f.nodes[0].Data})
 			withRows(t, plain, mode, 10)
 			plain.Start()
-			run(t, plain.DB("app.db"), "CREATE TABLE rows(id INTEGER NOT NULL, at INTEGER)", "CREATE TABLE goose_db_version(version_id)", "INSERT INTO goose_db_version VALUES (1)")
+			run(t, plain.DB("app.db"), "CREATE TABLE rows(id INTEGER NOT NULL, at INTEGER)", "CREATE TABLE goose_db_version(version_id INTEGER)", "INSERT INTO goose_db_version VALUES (1)")
 			plain.Stop()
 			for i := range f.nodes {
 				f.startByMount(i)
@@ -51,14 +51,25 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 	}
 }
 
+// startByMount starts a machine, again where its app ends instead of serving, as Fly
+// would.
 func (f *fleet) startByMount(i int) {
 	f.t.Helper()
-	f.nodes[i].Start()
-	testkit.Poll(f.t, "app of "+f.nodes[i].Name, func() bool {
+	serves := func() bool {
 		conn, err := net.Dial("tcp", f.apps[i])
 		if err == nil {
 			conn.Close()
 		}
 		return err == nil
-	})
+	}
+	for range 5 {
+		f.nodes[i].Start()
+		if waitUntil(10*time.Second, serves) {
+			return
+		}
+		f.down++
+		f.t.Logf("%s: no app:\n%s", f.nodes[i].Name, f.nodes[i].Log())
+		f.nodes[i].Stop()
+	}
+	f.t.Fatalf("the app of %s does not start", f.nodes[i].Name)
 }
