@@ -17,7 +17,7 @@ LITEFS_TOOLCHAIN ?= go1.21.13
 GOOSE_TAGS := no_clickhouse no_libsql no_mssql no_mysql no_postgres no_vertica no_ydb no_turso no_spanner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit e2e lint fmt build bench litefs setup clean
+.PHONY: help demo test unit e2e lint fmt build bench soak litefs setup clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ build: ## bin/flysql and bin/flysql-entrypoint
 
 bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
+
+soak: setup $(LITEFS) ## 50 rolling deploys under load on three LiteFS nodes, beside litefs mount
+	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys' -v -timeout 40m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
 

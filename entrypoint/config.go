@@ -31,6 +31,9 @@ const (
 	// DefaultLiteFSWait is how long a boot waits for LiteFS to be ready, and then,
 	// on a replica, for the primary to have this image's migrations.
 	DefaultLiteFSWait = 5 * time.Minute
+	// DefaultHandoff is how long a primary that goes waits for another node to take
+	// over. It takes a tenth of a second where that node has caught up.
+	DefaultHandoff = 10 * time.Second
 	// DefaultLiteFS is the litefs.yml whose presence makes a boot one of LiteFS.
 	DefaultLiteFS = "/etc/litefs.yml"
 )
@@ -50,6 +53,23 @@ const (
 	CheckQuick Check = "quick"
 	// CheckFull always runs PRAGMA integrity_check.
 	CheckFull Check = "full"
+)
+
+// MigrateFrom says which LiteFS nodes may migrate.
+type MigrateFrom string
+
+// The nodes that may migrate.
+const (
+	// FromPrimary: the primary does, and a replica waits for it. It is the default,
+	// and the zero value means it. A deploy must reach the primary first, or not wait
+	// for a machine before it goes on to the next.
+	FromPrimary MigrateFrom = "primary"
+	// FromCandidate: a candidate that has migrations which the primary lacks becomes
+	// the primary, once it has all that the primary has, and migrates.
+	FromCandidate MigrateFrom = "candidate"
+	// FromAny: as FromCandidate; a node that is no candidate gives the lease back
+	// before its app is started.
+	FromAny MigrateFrom = "any"
 )
 
 // Config says what to boot. Exactly one of Command and App is set; every other
@@ -112,6 +132,23 @@ type Config struct {
 	// LiteFSWait bounds the wait for LiteFS, and the one for the primary's
 	// migrations; 0 means DefaultLiteFSWait.
 	LiteFSWait time.Duration
+	// Peers are the other LiteFS nodes, as host:port of their API. Empty means all
+	// machines of the app on Fly (FLY_APP_NAME), at this node's own port.
+	Peers []string
+	// Handoff bounds the wait of a primary that goes for another node to take over,
+	// after the app has ended; 0 means DefaultHandoff, and a negative value does not
+	// hand over.
+	Handoff time.Duration
+	// MigrateFrom says which nodes may migrate; empty means FromPrimary. It has no
+	// say in a MigrateCommand, which is the primary's.
+	MigrateFrom MigrateFrom
+	// StrictMigrations refuses, beside LiteFS, a migration that takes away what the
+	// release before may still use on other nodes; otherwise it is warned of.
+	StrictMigrations bool
+	// Import is a SQLite file that becomes the database of a LiteFS cluster which
+	// has none yet, before the migrations. It is left as it is, and ignored
+	// wherever there is a database.
+	Import string
 	// Skip passes Command through untouched, as RELEASE_COMMAND and
 	// FLY_TEST_COMMAND in Env do.
 	Skip bool
@@ -173,6 +210,16 @@ func (c Config) Validate() error {
 	if c.LiteFSWait < 0 {
 		bad("the wait for LiteFS, %v, is negative", c.LiteFSWait)
 	}
+	switch c.MigrateFrom {
+	case "", FromPrimary, FromCandidate, FromAny:
+	default:
+		bad("migrate from %q is not known: use primary, candidate or any", c.MigrateFrom)
+	}
+	for _, p := range c.Peers {
+		if _, err := peerAddr(p); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if c.App != nil && c.LiteFS != "" && c.LiteFS != litefsOff {
 		bad("LiteFS needs a command: a function runs in this process, which must stay root to unmount. Set FLYSQL_LITEFS=off where something else runs LiteFS")
 	}
@@ -208,6 +255,19 @@ func (c Config) withDefaults() Config {
 	}
 	if c.LiteFSWait == 0 {
 		c.LiteFSWait = DefaultLiteFSWait
+	}
+	if c.Handoff == 0 {
+		c.Handoff = DefaultHandoff
+	}
+	if c.MigrateFrom == "" {
+		c.MigrateFrom = FromPrimary
+	}
+	peers := c.Peers
+	c.Peers = nil
+	for _, p := range peers {
+		if addr, err := peerAddr(p); err == nil { // Validate has looked
+			c.Peers = append(c.Peers, addr)
+		}
 	}
 	if c.Check == "" {
 		c.Check = CheckAuto

@@ -36,8 +36,10 @@
 // Where Config.LiteFS names a litefs.yml, or /etc/litefs.yml is there, the boot also
 // brings a LiteFS node up before those steps and takes it down after the app, which
 // then runs as a child: mode, guard, own, node, then check, snapshot and migrate on
-// the primary or schema on a replica, app, node. What opens the database is a process
-// of its own: this program, started again.
+// the primary or schema on a replica, app, handoff, node. What opens the database is a
+// process of its own: this program, started again. Of what the app has committed
+// nothing is lost when a primary is stopped and another node may take over, nor when a
+// replica takes over in order to migrate: the lease moves only to a node that has all.
 //
 // The package is not an init system, a process manager or a migration tool: with
 // nothing left to supervise it execs the app and is gone.

@@ -36,6 +36,15 @@ Each flag can be given as an environment variable; the flag wins.
                                              or off (default /etc/litefs.yml if it is there)
   --litefs-wait D      FLYSQL_LITEFS_WAIT    wait for LiteFS, and on a replica for the
                                              primary's migrations (default 5m)
+  --litefs-peers LIST  FLYSQL_LITEFS_PEERS   host:port of the other nodes' LiteFS, by commas
+                                             (default: the app's machines on Fly)
+  --litefs-import FILE FLYSQL_LITEFS_IMPORT  becomes the database of a cluster without one
+  --handoff D          FLYSQL_HANDOFF        a primary that goes: wait for another node to
+                                             take over, 0 for not at all (default 10s)
+  --migrate-from NODES FLYSQL_MIGRATE_FROM   who migrates in a cluster: primary, or also a
+                                             candidate, or any node (default primary)
+  --strict-migrations  FLYSQL_STRICT_MIGRATIONS=1
+                                             refuse what the release before may still use
   --skip               FLYSQL_SKIP=1         exec COMMAND untouched
   --log FORMAT         FLYSQL_LOG            text, logfmt or json
   --dry-run            say what a boot would do, start nothing
@@ -68,7 +77,7 @@ func FromEnv(args, environ []string) (Invocation, error) {
 
 	// One table says which flag is which variable and how it is read, so that
 	// the two ways in cannot drift apart.
-	var skip, supervise, command string
+	var skip, supervise, strict, command string
 	table := []struct {
 		flag, env string
 		read      func(string) error
@@ -105,6 +114,16 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		{"grace", "FLYSQL_GRACE", duration(&c.Grace)},
 		{"litefs", "FLYSQL_LITEFS", text(&c.LiteFS)},
 		{"litefs-wait", "FLYSQL_LITEFS_WAIT", duration(&c.LiteFSWait)},
+		{"litefs-peers", "FLYSQL_LITEFS_PEERS", func(s string) error { c.Peers = strings.Split(s, ","); return nil }},
+		{"litefs-import", "FLYSQL_LITEFS_IMPORT", text(&c.Import)},
+		{"handoff", "FLYSQL_HANDOFF", func(s string) error {
+			if s == "0" || s == "0s" { // the field's zero value means the default
+				c.Handoff = -1
+				return nil
+			}
+			return duration(&c.Handoff)(s)
+		}},
+		{"migrate-from", "FLYSQL_MIGRATE_FROM", func(s string) error { c.MigrateFrom = MigrateFrom(s); return nil }},
 		{"log", "FLYSQL_LOG", func(s string) error {
 			switch s {
 			case "text", "logfmt", "json":
@@ -115,10 +134,11 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		}},
 		{"skip", "FLYSQL_SKIP", text(&skip)},
 		{"supervise", "FLYSQL_SUPERVISE", text(&supervise)},
+		{"strict-migrations", "FLYSQL_STRICT_MIGRATIONS", text(&strict)},
 	}
 	for _, row := range table {
 		switch row.flag {
-		case "skip", "supervise":
+		case "skip", "supervise", "strict-migrations":
 			set.BoolFunc(row.flag, "", row.read)
 		default:
 			set.Func(row.flag, "", row.read)
@@ -160,6 +180,9 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		errs = append(errs, err)
 	}
 	if c.Supervise, err = boolean("FLYSQL_SUPERVISE", supervise); err != nil {
+		errs = append(errs, err)
+	}
+	if c.StrictMigrations, err = boolean("FLYSQL_STRICT_MIGRATIONS", strict); err != nil {
 		errs = append(errs, err)
 	}
 	return inv, errors.Join(errs...)

@@ -32,6 +32,13 @@ func TestFromEnv(t *testing.T) {
 		{"booleans off", []string{"--supervise=false"}, []string{"FLYSQL_SUPERVISE=1", "FLYSQL_SKIP=0"}, func(i Invocation) bool { return !i.Supervise && !i.Skip }},
 		{"help", []string{"--help"}, nil, func(i Invocation) bool { return i.Help }},
 		{"a flag goes before a variable that is wrong", []string{"--grace=3s"}, []string{"FLYSQL_GRACE=bad"}, func(i Invocation) bool { return i.Grace == 3*time.Second }},
+		{"peers", []string{"--litefs-peers=a:1, http://b:2/"}, nil, func(i Invocation) bool {
+			return i.Validate() != nil && slices.Equal(i.withDefaults().Peers, []string{"a:1", "b:2"})
+		}},
+		{"no hand-over", nil, []string{"FLYSQL_HANDOFF=0"}, func(i Invocation) bool { return i.Handoff < 0 }},
+		{"a hand-over", nil, []string{"FLYSQL_HANDOFF=3s", "FLYSQL_MIGRATE_FROM=any", "FLYSQL_STRICT_MIGRATIONS=1"}, func(i Invocation) bool {
+			return i.Handoff == 3*time.Second && i.MigrateFrom == FromAny && i.StrictMigrations
+		}},
 		{"the last of a variable", nil, []string{"FLYSQL_DB=a", "FLYSQL_DB=b"}, func(i Invocation) bool { return i.DB == "b" }},
 	}
 	for _, tt := range tests {
@@ -58,7 +65,8 @@ func TestFromEnvErrors(t *testing.T) {
 // Usage names every variable that is read, and every one it names is read.
 func TestUsageIsComplete(t *testing.T) {
 	for _, name := range []string{"FLYSQL_DB", "FLYSQL_MIGRATIONS", "FLYSQL_MIGRATE_TOOL", "FLYSQL_MIGRATE_TABLE", "FLYSQL_MIGRATE", "FLYSQL_USER",
-		"FLYSQL_SNAPSHOTS", "FLYSQL_CHECK", "FLYSQL_MIN_FREE", "FLYSQL_LOCK_TIMEOUT", "FLYSQL_SUPERVISE", "FLYSQL_GRACE", "FLYSQL_SKIP", "FLYSQL_LOG"} {
+		"FLYSQL_SNAPSHOTS", "FLYSQL_CHECK", "FLYSQL_MIN_FREE", "FLYSQL_LOCK_TIMEOUT", "FLYSQL_SUPERVISE", "FLYSQL_GRACE", "FLYSQL_SKIP", "FLYSQL_LOG",
+		"FLYSQL_LITEFS", "FLYSQL_LITEFS_WAIT", "FLYSQL_LITEFS_PEERS", "FLYSQL_LITEFS_IMPORT", "FLYSQL_HANDOFF", "FLYSQL_MIGRATE_FROM", "FLYSQL_STRICT_MIGRATIONS"} {
 		if !strings.Contains(Usage, name) {
 			t.Errorf("usage does not name %s", name)
 		}

@@ -25,6 +25,7 @@ import (
 const (
 	asEntrypoint = "FLYSQL_TEST_AS_ENTRYPOINT"
 	asCrash      = "FLYSQL_TEST_AS_CRASH"  // "JOURNALMODE DATABASE": see crashed
+	asApp        = "FLYSQL_TEST_AS_APP"    // "ADDRESS DATABASE VERSION": see appMain
 	faultAt      = "FLYSQL_TEST_FAULT"     // OPERATION=kill, OPERATION=error, OPERATION=stop or OPERATION=SIGNAL
 	mountsFrom   = "FLYSQL_TEST_MOUNTINFO" // a file in place of /proc/self/mountinfo
 )
@@ -36,6 +37,9 @@ var underRace bool
 func TestMain(m *testing.M) {
 	if os.Getenv(asEntrypoint) != "" {
 		os.Exit(entrypointMain())
+	}
+	if args := os.Getenv(asApp); args != "" {
+		os.Exit(appMain(args))
 	}
 	if mode, path, asked := strings.Cut(os.Getenv(asCrash), " "); asked {
 		fmt.Fprintln(os.Stderr, crashMain(mode, path))

@@ -208,8 +208,9 @@ func (b *boot) stopNode(ctx context.Context) {
 	if n.cmd == nil {
 		return
 	}
-	start := time.Now()
 	b.endOrphans() // one that has a database open would keep LiteFS from unmounting
+	b.handOver(ctx)
+	start := time.Now()
 	attrs := []slog.Attr{}
 	level, outcome := slog.LevelInfo, "stopped"
 	select {

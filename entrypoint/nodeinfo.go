@@ -1,15 +1,11 @@
 package entrypoint
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"net"
-	"net/textproto"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,8 +17,9 @@ import (
 
 // nodeInfo is LiteFS's answer to GET /info.
 type nodeInfo struct {
-	IsPrimary bool `json:"isPrimary"`
-	Candidate bool `json:"candidate"`
+	ClusterID string `json:"clusterID"`
+	IsPrimary bool   `json:"isPrimary"`
+	Candidate bool   `json:"candidate"`
 	Primary   struct {
 		Hostname string `json:"hostname"` // "" when no primary is known
 	} `json:"primary"`
@@ -38,50 +35,7 @@ func (i nodeInfo) role() string {
 }
 
 // info asks LiteFS what it is.
-func (n *node) info(ctx context.Context) (nodeInfo, error) {
-	head, body, err := get(ctx, n.api, "/info")
-	if err != nil {
-		return nodeInfo{}, err
-	}
-	info := nodeInfo{id: head.Get("Litefs-Id")}
-	if err := json.Unmarshal(body, &info); err != nil {
-		return nodeInfo{}, fmt.Errorf("GET /info: %w", err)
-	}
-	return info, nil
-}
-
-// get is the little of HTTP that one question to a server on this machine needs;
-// net/http would double this binary's memory. As a client of HTTP/1.0 it gets a
-// body that simply ends.
-func get(ctx context.Context, addr, path string) (textproto.MIMEHeader, []byte, error) {
-	const patience, limit = 2 * time.Second, 64 << 10
-	dialer := net.Dialer{Timeout: patience}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return nil, nil, err
-	}
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, addr); err != nil {
-		return nil, nil, err
-	}
-	r := bufio.NewReader(io.LimitReader(conn, limit))
-	status, err := r.ReadString('\n')
-	if err != nil {
-		return nil, nil, err
-	}
-	if f := strings.Fields(status); len(f) < 2 || !strings.HasPrefix(f[0], "HTTP/1.") || f[1] != "200" {
-		return nil, nil, fmt.Errorf("GET %s: %q is no answer of LiteFS's", path, strings.TrimSpace(status))
-	}
-	head, err := textproto.NewReader(r).ReadMIMEHeader()
-	if err != nil {
-		return nil, nil, err
-	}
-	body, err := io.ReadAll(r)
-	return head, body, err
-}
+func (n *node) info(ctx context.Context) (nodeInfo, error) { return infoOf(ctx, n.api) }
 
 // caughtUp tells whether a replica has all that the primary had when it connected:
 // its lag is known only from then on.

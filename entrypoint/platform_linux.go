@@ -65,8 +65,52 @@ func litefsPlatform() error {
 	return nil
 }
 
-// children lists this process's children and their states, from /proc.
+// children lists this process's children and their states: 'Z', or another. Only they
+// are looked at, for to read of a process that hangs on a dead mount may hang too.
 func children() map[int]byte {
+	found := map[int]byte{}
+	pids, ok := childPids()
+	if !ok {
+		return childrenOfAll()
+	}
+	for _, pid := range pids {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		switch {
+		case errors.Is(err, unix.ECHILD): // it ended meanwhile
+		case err == nil && info.Signo == int32(unix.SIGCHLD):
+			found[pid] = 'Z'
+		default:
+			found[pid] = 'R'
+		}
+	}
+	return found
+}
+
+// childPids are the children of all threads, where the kernel lists them
+// (CONFIG_PROC_CHILDREN).
+func childPids() (pids []int, ok bool) {
+	files, err := filepath.Glob("/proc/self/task/[0-9]*/children")
+	if err != nil {
+		return nil, false // the pattern is right, so this does not happen
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread ended, and left its children to another
+		}
+		ok = true
+		for _, f := range strings.Fields(string(data)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids, ok
+}
+
+// childrenOfAll finds them among all processes.
+func childrenOfAll() map[int]byte {
 	found := map[int]byte{}
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

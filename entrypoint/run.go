@@ -95,12 +95,12 @@ func Run(ctx context.Context, c Config) error {
 func (b *boot) steps(ctx context.Context, names ...string) error {
 	runs := map[string]func(context.Context) (report, error){
 		"guard": b.guard, "own": b.own, "node": b.startNode,
-		"check": b.check, "snapshot": b.snapshot, "migrate": b.migrate, "schema": b.awaitSchema,
+		"check": b.check, "snapshot": b.snapshot, "migrate": b.migrate, "schema": b.awaitSchema, "import": b.importDatabase,
 	}
-	var boots *lock // one boot at a time from check to migrate
+	var boots *lock // one boot at a time from check to migrate, or of an import
 	defer func() { boots.release() }()
 	for _, name := range names {
-		if name == "check" && !b.DryRun {
+		if (name == "check" || name == "import") && !b.DryRun {
 			var err error
 			if boots, err = b.lockBoots(ctx); err != nil {
 				return b.fail(ctx, name, 0, err)

@@ -29,34 +29,40 @@ const stageResult = 3
 // stage is what the process for the database is given, as JSON.
 type stage struct {
 	Role     string    `json:"role"` // primary: check, snapshot, migrate; replica: wait until that is done
+	Ask      bool      `json:"ask"`  // a replica that is behind says so, and does not wait
 	Path     string    `json:"path"` // the database
 	State    string    `json:"state"`
 	Data     string    `json:"data"` // LiteFS's data.dir
 	API      string    `json:"api"`
 	Deadline time.Time `json:"deadline"`
 	Parent   int       `json:"parent"` // the pid of who waits for it
+
+	behind bool // a replica's result
 }
 
 // stageAnswer is what it answers.
 type stageAnswer struct {
-	Done bool   `json:"done"`
-	Step string `json:"step,omitempty"`
-	Code int    `json:"code,omitempty"`
-	Hint string `json:"hint,omitempty"`
-	Err  string `json:"err,omitempty"`
+	Done   bool   `json:"done"`
+	Behind bool   `json:"behind,omitempty"` // a replica that may migrate, and has something to
+	Step   string `json:"step,omitempty"`
+	Code   int    `json:"code,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+	Err    string `json:"err,omitempty"`
 }
 
 // These end a stage that is to be begun anew: in another role, or in the same.
 var (
 	errRoleChanged = errors.New("the role of this node has changed")
 	errAgain       = errors.New("the process for the database died")
+	errBehind      = errors.New("this image has migrations that the primary has not")
 )
 
 // schema settles the schema: the primary migrates, a replica waits until every
-// migration of this image has come to it. Whoever becomes primary meanwhile
-// migrates.
+// migration of this image has come to it, or becomes the primary for that. Whoever
+// becomes primary meanwhile migrates.
 func (b *boot) schema(ctx context.Context) error {
 	deadline := time.Now().Add(b.LiteFSWait)
+	var before peer // who was the primary before this node took over
 	for {
 		info, err := b.node.info(ctx)
 		if err != nil {
@@ -65,7 +71,7 @@ func (b *boot) schema(ctx context.Context) error {
 			}
 			continue
 		}
-		err = b.runStage(ctx, info.role(), deadline)
+		err = b.runStage(ctx, info, deadline)
 		switch err {
 		case nil:
 		case errRoleChanged:
@@ -73,8 +79,19 @@ func (b *boot) schema(ctx context.Context) error {
 			continue
 		case errAgain:
 			continue
+		case errBehind:
+			if before, err = b.becomePrimary(ctx); err != nil {
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+			}
+			continue
 		default:
 			return err
+		}
+		if info.IsPrimary && !info.Candidate && b.giveBack(ctx, info, before) {
+			continue // as a replica
 		}
 		break
 	}
@@ -87,8 +104,9 @@ func (b *boot) schema(ctx context.Context) error {
 
 // runStage runs the process for the database to its end. Its error has been logged
 // there already.
-func (b *boot) runStage(ctx context.Context, role string, deadline time.Time) error {
-	cmd, answer, err := b.startStage(role, deadline)
+func (b *boot) runStage(ctx context.Context, info nodeInfo, deadline time.Time) error {
+	role := info.role()
+	cmd, answer, err := b.startStage(info, deadline)
 	if err != nil {
 		return b.fail(ctx, "schema", 0, err)
 	}
@@ -118,6 +136,8 @@ func (b *boot) runStage(ctx context.Context, role string, deadline time.Time) er
 		return nil
 	case changed:
 		return errRoleChanged
+	case r.Behind:
+		return errBehind
 	}
 	if info, err := b.node.info(ctx); err == nil && info.role() != role {
 		return errRoleChanged // and that is why it failed
@@ -135,12 +155,12 @@ func (b *boot) runStage(ctx context.Context, role string, deadline time.Time) er
 }
 
 // startStage starts this program for the stage, and returns where it answers.
-func (b *boot) startStage(role string, deadline time.Time) (cmd *exec.Cmd, answer *os.File, err error) {
+func (b *boot) startStage(info nodeInfo, deadline time.Time) (cmd *exec.Cmd, answer *os.File, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := json.Marshal(stage{Role: role, Path: b.path, State: b.state.dir, Data: b.node.data, API: b.node.api, Deadline: deadline, Parent: os.Getpid()})
+	text, err := json.Marshal(stage{Role: info.role(), Ask: b.mayTakeOver(info), Path: b.path, State: b.state.dir, Data: b.node.data, API: b.node.api, Deadline: deadline, Parent: os.Getpid()})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -40,6 +40,11 @@ func (b *boot) snapshot(ctx context.Context) (report, error) {
 	if err := b.refuseVacuum(ctx); err != nil {
 		return report{}, err
 	}
+	if b.exists {
+		if err := b.judge(ctx); err != nil {
+			return report{}, err
+		}
+	}
 	if err := b.lockUse(ctx, unix.LOCK_EX); err != nil {
 		return report{}, err
 	}

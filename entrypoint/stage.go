@@ -21,7 +21,7 @@ func (b *boot) runAsStage(ctx context.Context, text string) error {
 	unix.CloseOnExec(stageResult) // what this process starts has nothing to answer
 	out := os.NewFile(stageResult, "result")
 	err := b.runStageSteps(ctx, text)
-	r := stageAnswer{Done: err == nil}
+	r := stageAnswer{Done: err == nil, Behind: errors.Is(err, errBehind)}
 	var e *Error
 	if errors.As(err, &e) {
 		r.Step, r.Code, r.Hint, r.Err = e.Step, e.Code, e.Hint, e.Err.Error()
@@ -60,10 +60,22 @@ func (b *boot) runStageSteps(ctx context.Context, text string) error {
 		return b.fail(ctx, "own", 0, err)
 	}
 	if b.stage.Role == "primary" {
-		return b.steps(ctx, "check", "snapshot", "migrate")
+		if b.Import != "" {
+			if err := b.steps(ctx, "import"); err != nil {
+				return err
+			}
+		}
+		return b.settleFailed(ctx, b.steps(ctx, "check", "snapshot", "migrate"))
 	}
-	return b.steps(ctx, "schema")
+	if err := b.steps(ctx, "schema"); err != nil || !b.stage.behind {
+		return err
+	}
+	return errBehind
 }
+
+// askAfter is how long a replica that is behind leaves it to the primary to migrate,
+// before it asks for its place: that may be booting with the same image.
+const askAfter = 2 * time.Second
 
 // becomeUser drops to the app's user, for this process alone.
 func (b *boot) becomeUser() error {
@@ -98,6 +110,8 @@ func (b *boot) awaitSchema(ctx context.Context) (report, error) {
 		return skipped("there are no migrations"), nil
 	}
 	w := b.waiting("schema")
+	began := time.Now()
+	ask := b.stage.Ask
 	var seen position
 	for first := true; ; first = false {
 		at, err := positionOf(b.path)
@@ -111,13 +125,24 @@ func (b *boot) awaitSchema(ctx context.Context) (report, error) {
 			}
 			if err == nil {
 				seen = at
+				ask = b.stage.Ask && !b.pending.Dirty && !b.failedBefore()
 			}
 		}
 		switch {
 		case ctx.Err() != nil:
 			return report{}, context.Cause(ctx)
+		case err == nil && ask && time.Since(began) > askAfter && time.Now().Before(b.stage.Deadline):
+			if at.tx > 0 {
+				if err := b.judge(ctx); err != nil {
+					return report{}, err
+				}
+			}
+			b.stage.behind = true
+			return report{outcome: "behind", attrs: []slog.Attr{slog.String("why", "the primary has not applied "+b.missing()+": this node asks to become the primary, and applies it")}}, nil
 		case err != nil:
 			w.say(ctx, "the migrations of the database cannot be read: "+err.Error())
+		case b.stage.Ask && !ask && !b.pending.Dirty:
+			w.say(ctx, "this node is a replica, and the primary has not applied "+b.missing()+", which has failed here before: it is not tried again")
 		default:
 			w.say(ctx, "this node is a replica, and the primary has not applied "+b.missing())
 		}

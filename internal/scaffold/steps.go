@@ -11,7 +11,7 @@ import (
 func (f *Facts) steps(a Answers) []Step {
 	switch {
 	case a.From == Volume && a.Mode == LiteFS:
-		return f.toLiteFS(a)
+		return toLiteFS(a)
 	case a.From == LiteFS && a.Mode == Volume:
 		return toVolume(a)
 	case a.Mode == LiteFS:
@@ -51,26 +51,11 @@ func scaleOut(a Answers) []Step {
 	return steps
 }
 
-// holding is a fly.toml that keeps the app from being started, for as long as the
-// database is not yet there. Nothing listens then, and no request is answered.
-const holding = "fly.hold.toml"
-
-// hold makes it: the program that stands in for the app does nothing.
-func (f *Facts) hold() Step {
-	if f.Fly != nil && f.Fly.Processes[f.Fly.Web] != "" {
-		return Step{"cp fly.toml " + holding, fmt.Sprintf("then set %s = \"sleep infinity\" in its [processes]: LiteFS runs by it, and the app does not", f.Fly.Web)}
-	}
-	return Step{`{ cat fly.toml; printf '\n[experimental]\n  cmd = ["sleep", "infinity"]\n'; } > ` + holding,
-		"by it LiteFS runs and the app does not; where yours has [experimental], put cmd there"}
-}
-
-// toLiteFS moves the database of a volume into LiteFS. LiteFS's first boot makes an
-// empty database, so the app must not be started before the import has replaced
-// that; and litefs import reads the database's file alone, so what is in the WAL
-// must be in it before.
-func (f *Facts) toLiteFS(a Answers) []Step {
-	db := path.Base(a.DB)
-	old := cmp.Or(a.Was, path.Join(a.mount(), db))
+// toLiteFS moves the database of a volume into LiteFS: the entrypoint imports it,
+// with what is in its WAL, before anything else is in the cluster and before the app
+// is started.
+func toLiteFS(a Answers) []Step {
+	old := cmp.Or(a.Was, path.Join(a.mount(), path.Base(a.DB)))
 	var steps []Step
 	if a.Was == "" {
 		steps = append(steps, Step{fmt.Sprintf("fly ssh console -C %q", "ls -l "+a.mount()), "which file is the database? below, it is taken to be " + old})
@@ -79,13 +64,8 @@ func (f *Facts) toLiteFS(a Answers) []Step {
 		{"fly volumes list", "note the volume's id; there is one machine now, and stays one until the end"},
 		{"fly volumes snapshots create ID", "the backup: go on when fly volumes snapshots list ID shows it"},
 		{"fly consul attach", "sets FLY_CONSUL_URL, by which the machines agree on the primary"},
-		f.hold(),
-		{"fly deploy --ha=false --strategy immediate --config " + holding, "stops the app: from here on nothing is written or served. LiteFS starts, with an empty database"},
-		{`fly ssh console -C "sh -c 'apt-get update && apt-get install -y sqlite3'"`, "on this machine only, until the next deploy; apk add sqlite on Alpine"},
-		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA wal_checkpoint(TRUNCATE)'"`, old), "rows that are still in the WAL go into the file; must print 0|0|0, or 0|-1|-1 where there is no WAL"},
-		{fmt.Sprintf(`fly ssh console -C "litefs import -name %s %s"`, db, old), "replaces the empty database; the old file stays as it is"},
-		{fmt.Sprintf(`fly ssh console -C "sqlite3 %s 'PRAGMA integrity_check; SELECT count(*) FROM sqlite_schema'"`, a.DB), "must print ok; count the rows of a table that you know, too"},
-		{"fly deploy --ha=false", "the app starts, on LiteFS; remove " + holding},
+		{"fly deploy --ha=false --env FLYSQL_LITEFS_IMPORT=" + old, "stops the app, imports the database into LiteFS, starts the app; the old file stays as it is"},
+		{"fly logs", "must have the line import ok, with the size of the database"},
 		{fmt.Sprintf(`fly ssh console -C "mv %s %s.before-litefs"`, old, old), "keep it until you are sure; it must not be taken for the database again"},
 	}...)
 	return append(steps, scaleOut(a)...)

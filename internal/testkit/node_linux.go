@@ -143,6 +143,9 @@ func (n *Node) end(sig syscall.Signal) {
 	n.cmd = nil
 }
 
+// Pid is the process of a node that Start has started.
+func (n *Node) Pid() int { return n.cmd.Process.Pid }
+
 // Log is what the node has printed since Start.
 func (n *Node) Log() string { return n.out.String() }
 
