@@ -31,6 +31,8 @@ const (
 	// DefaultLiteFSWait is how long a boot waits for LiteFS to be ready, and then,
 	// on a replica, for the primary to have this image's migrations.
 	DefaultLiteFSWait = 5 * time.Minute
+	// DefaultLiteFSHang is how long LiteFS may give no answer before it is killed.
+	DefaultLiteFSHang = 10 * time.Second
 	// DefaultLiteFS is the litefs.yml whose presence makes a boot one of LiteFS.
 	DefaultLiteFS = "/etc/litefs.yml"
 )
@@ -112,6 +114,12 @@ type Config struct {
 	// LiteFSWait bounds the wait for LiteFS, and the one for the primary's
 	// migrations; 0 means DefaultLiteFSWait.
 	LiteFSWait time.Duration
+	// LiteFSHang is how long LiteFS may give no answer before it is killed, and the
+	// app ended; 0 means DefaultLiteFSHang.
+	LiteFSHang time.Duration
+	// NoFence leaves LiteFS alone when its lease can no longer be confirmed: two
+	// nodes may then take writes, and one of them loses its own.
+	NoFence bool
 	// Skip passes Command through untouched, as RELEASE_COMMAND and
 	// FLY_TEST_COMMAND in Env do.
 	Skip bool
@@ -173,6 +181,9 @@ func (c Config) Validate() error {
 	if c.LiteFSWait < 0 {
 		bad("the wait for LiteFS, %v, is negative", c.LiteFSWait)
 	}
+	if c.LiteFSHang < 0 {
+		bad("the wait for a LiteFS that gives no answer, %v, is negative", c.LiteFSHang)
+	}
 	if c.App != nil && c.LiteFS != "" && c.LiteFS != litefsOff {
 		bad("LiteFS needs a command: a function runs in this process, which must stay root to unmount. Set FLYSQL_LITEFS=off where something else runs LiteFS")
 	}
@@ -208,6 +219,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.LiteFSWait == 0 {
 		c.LiteFSWait = DefaultLiteFSWait
+	}
+	if c.LiteFSHang == 0 {
+		c.LiteFSHang = DefaultLiteFSHang
 	}
 	if c.Check == "" {
 		c.Check = CheckAuto

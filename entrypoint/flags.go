@@ -36,6 +36,10 @@ Each flag can be given as an environment variable; the flag wins.
                                              or off (default /etc/litefs.yml if it is there)
   --litefs-wait D      FLYSQL_LITEFS_WAIT    wait for LiteFS, and on a replica for the
                                              primary's migrations (default 5m)
+  --litefs-hang D      FLYSQL_LITEFS_HANG    no answer of LiteFS's for so long: it is
+                                             killed, the app ended (default 10s)
+  --fence on|off       FLYSQL_FENCE          stop LiteFS while its lease cannot be
+                                             confirmed (default on)
   --skip               FLYSQL_SKIP=1         exec COMMAND untouched
   --log FORMAT         FLYSQL_LOG            text, logfmt or json
   --dry-run            say what a boot would do, start nothing
@@ -105,6 +109,14 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		{"grace", "FLYSQL_GRACE", duration(&c.Grace)},
 		{"litefs", "FLYSQL_LITEFS", text(&c.LiteFS)},
 		{"litefs-wait", "FLYSQL_LITEFS_WAIT", duration(&c.LiteFSWait)},
+		{"litefs-hang", "FLYSQL_LITEFS_HANG", duration(&c.LiteFSHang)},
+		{"fence", "FLYSQL_FENCE", func(s string) error {
+			if s != "on" && s != "off" {
+				return errors.New("is not on or off")
+			}
+			c.NoFence = s == "off"
+			return nil
+		}},
 		{"log", "FLYSQL_LOG", func(s string) error {
 			switch s {
 			case "text", "logfmt", "json":

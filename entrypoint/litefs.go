@@ -28,6 +28,7 @@ type node struct {
 	cmd   *exec.Cmd     // nil until it is started, and after it was stopped
 	ended chan struct{} // closed when it has ended
 	ready bool          // it has been
+	fate  fate          // why it was killed
 	lock  *lock         // held by all that runs on this data directory
 }
 

@@ -161,7 +161,7 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 		w.say(ctx, why)
 		select {
 		case <-n.ended:
-			return info, failed("its own lines are above", "LiteFS ended with %s before it was ready", statusText(n.cmd.ProcessState))
+			return info, failed("its own lines are above", "LiteFS ended with %s before it was ready", n.endedWith())
 		case <-ctx.Done():
 			return info, context.Cause(ctx)
 		case <-time.After(50 * time.Millisecond):

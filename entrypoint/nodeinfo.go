@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/textproto"
 	"net/url"
 	"os"
@@ -50,36 +49,55 @@ func (n *node) info(ctx context.Context) (nodeInfo, error) {
 	return info, nil
 }
 
-// get is the little of HTTP that one question to a server on this machine needs;
-// net/http would double this binary's memory. As a client of HTTP/1.0 it gets a
-// body that simply ends.
-func get(ctx context.Context, addr, path string) (textproto.MIMEHeader, []byte, error) {
-	const patience, limit = 2 * time.Second, 64 << 10
-	dialer := net.Dialer{Timeout: patience}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+// question is one request of HTTP, without a body.
+type question struct {
+	method, path string
+	header       string // lines, each with its end
+	patience     time.Duration
+}
+
+// ask is the little of HTTP that one question needs; net/http would double this
+// binary's memory. As a client of HTTP/1.0 it gets a body that simply ends.
+func (s server) ask(ctx context.Context, q question) (status int, head textproto.MIMEHeader, body []byte, err error) {
+	const limit = 64 << 10
+	ctx, cancel := context.WithTimeout(ctx, q.patience)
+	defer cancel()
+	conn, err := s.connect(ctx)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return nil, nil, err
-	}
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, addr); err != nil {
-		return nil, nil, err
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // wakes what waits
+	defer stop()
+	if _, err := fmt.Fprintf(conn, "%s %s HTTP/1.0\r\nHost: %s\r\nContent-Length: 0\r\n%s\r\n", q.method, q.path, s.host, q.header); err != nil {
+		return 0, nil, nil, err
 	}
 	r := bufio.NewReader(io.LimitReader(conn, limit))
-	status, err := r.ReadString('\n')
+	line, err := r.ReadString('\n')
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
-	if f := strings.Fields(status); len(f) < 2 || !strings.HasPrefix(f[0], "HTTP/1.") || f[1] != "200" {
-		return nil, nil, fmt.Errorf("GET %s: %q is no answer of LiteFS's", path, strings.TrimSpace(status))
+	f := strings.Fields(line)
+	if len(f) < 2 || !strings.HasPrefix(f[0], "HTTP/1.") {
+		return 0, nil, nil, fmt.Errorf("%s %s: %q is no answer of HTTP", q.method, q.path, strings.TrimSpace(line))
 	}
-	head, err := textproto.NewReader(r).ReadMIMEHeader()
-	if err != nil {
-		return nil, nil, err
+	if status, err = strconv.Atoi(f[1]); err != nil {
+		return 0, nil, nil, fmt.Errorf("%s %s: the status is %q", q.method, q.path, f[1])
 	}
-	body, err := io.ReadAll(r)
+	if head, err = textproto.NewReader(r).ReadMIMEHeader(); err != nil {
+		return 0, nil, nil, err
+	}
+	body, err = io.ReadAll(r)
+	return status, head, body, err
+}
+
+// get asks a server on this machine.
+func get(ctx context.Context, addr, path string) (textproto.MIMEHeader, []byte, error) {
+	s := server{addr: addr, host: addr}
+	status, head, body, err := s.ask(ctx, question{method: "GET", path: path, patience: 2 * time.Second})
+	if err == nil && status != 200 {
+		err = fmt.Errorf("GET %s: status %d is no answer of LiteFS's", path, status)
+	}
 	return head, body, err
 }
 

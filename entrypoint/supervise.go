@@ -70,7 +70,7 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 			}
 		case <-nodeEnded:
 			nodeEnded = nil
-			lost = failed("its own lines are above. The next boot finds what it has committed", "LiteFS ended with %s while the app ran", statusText(b.node.cmd.ProcessState))
+			lost = failed("its own lines are above. The next boot finds what it has committed", "LiteFS ended with %s while the app ran", b.node.endedWith())
 			b.Logger.LogAttrs(ctx, slog.LevelError, "app", slog.String("outcome", "ending"), slog.String("err", lost.Error()))
 			b.forward(cmd, syscall.SIGTERM)
 			if kill == nil {
