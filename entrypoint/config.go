@@ -31,6 +31,8 @@ const (
 	// DefaultLiteFSWait is how long a boot waits for LiteFS to be ready, and then,
 	// on a replica, for the primary to have this image's migrations.
 	DefaultLiteFSWait = 5 * time.Minute
+	// DefaultSalvage is how much, in bytes, may be kept of what only this node had.
+	DefaultSalvage = 1 << 30
 	// DefaultLiteFSHang is how long LiteFS may give no answer before it is killed.
 	DefaultLiteFSHang = 10 * time.Second
 	// DefaultLiteFS is the litefs.yml whose presence makes a boot one of LiteFS.
@@ -114,6 +116,10 @@ type Config struct {
 	// LiteFSWait bounds the wait for LiteFS, and the one for the primary's
 	// migrations; 0 means DefaultLiteFSWait.
 	LiteFSWait time.Duration
+	// Salvage is how much may be put aside, in bytes, of a database that LiteFS
+	// could replace by another node's; 0 means DefaultSalvage, negative that LiteFS
+	// is started without putting anything aside.
+	Salvage int64
 	// LiteFSHang is how long LiteFS may give no answer before it is killed, and the
 	// app ended; 0 means DefaultLiteFSHang.
 	LiteFSHang time.Duration
@@ -219,6 +225,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.LiteFSWait == 0 {
 		c.LiteFSWait = DefaultLiteFSWait
+	}
+	if c.Salvage == 0 {
+		c.Salvage = DefaultSalvage
 	}
 	if c.LiteFSHang == 0 {
 		c.LiteFSHang = DefaultLiteFSHang

@@ -36,6 +36,8 @@ Each flag can be given as an environment variable; the flag wins.
                                              or off (default /etc/litefs.yml if it is there)
   --litefs-wait D      FLYSQL_LITEFS_WAIT    wait for LiteFS, and on a replica for the
                                              primary's migrations (default 5m)
+  --salvage MB|off     FLYSQL_SALVAGE        kept of what LiteFS replaces and no other
+                                             node has, in MB (default 1024)
   --litefs-hang D      FLYSQL_LITEFS_HANG    no answer of LiteFS's for so long: it is
                                              killed, the app ended (default 10s)
   --fence on|off       FLYSQL_FENCE          stop LiteFS while its lease cannot be
@@ -109,6 +111,17 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		{"grace", "FLYSQL_GRACE", duration(&c.Grace)},
 		{"litefs", "FLYSQL_LITEFS", text(&c.LiteFS)},
 		{"litefs-wait", "FLYSQL_LITEFS_WAIT", duration(&c.LiteFSWait)},
+		{"salvage", "FLYSQL_SALVAGE", func(s string) error {
+			n, err := strconv.ParseInt(s, 10, 32)
+			switch {
+			case s == "off":
+				n = -1
+			case err != nil || n <= 0:
+				return errors.New("is not a number of megabytes above zero, or off")
+			}
+			c.Salvage = n << 20
+			return nil
+		}},
 		{"litefs-hang", "FLYSQL_LITEFS_HANG", duration(&c.LiteFSHang)},
 		{"fence", "FLYSQL_FENCE", func(s string) error {
 			if s != "on" && s != "off" {

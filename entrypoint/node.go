@@ -35,6 +35,10 @@ func (b *boot) startNode(ctx context.Context) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
+	aside, err := b.putAside(ctx)
+	if err != nil {
+		return report{}, err
+	}
 	if err := b.fault("node.start"); err != nil {
 		return report{}, err
 	}
@@ -59,6 +63,9 @@ func (b *boot) startNode(ctx context.Context) (report, error) {
 	}()
 	info, err := b.awaitNode(ctx)
 	if err != nil {
+		return report{}, err
+	}
+	if err := b.settleAside(ctx, aside, info); err != nil {
 		return report{}, err
 	}
 	if err := b.fault("node.ready"); err != nil {

@@ -54,6 +54,7 @@ type question struct {
 	method, path string
 	header       string // lines, each with its end
 	patience     time.Duration
+	into         io.Writer // where a body of any size goes; nil is the answer's
 }
 
 // ask is the little of HTTP that one question needs; net/http would double this
@@ -72,7 +73,11 @@ func (s server) ask(ctx context.Context, q question) (status int, head textproto
 	if _, err := fmt.Fprintf(conn, "%s %s HTTP/1.0\r\nHost: %s\r\nContent-Length: 0\r\n%s\r\n", q.method, q.path, s.host, q.header); err != nil {
 		return 0, nil, nil, err
 	}
-	r := bufio.NewReader(io.LimitReader(conn, limit))
+	var all io.Reader = conn
+	if q.into == nil {
+		all = io.LimitReader(conn, limit)
+	}
+	r := bufio.NewReader(all)
 	line, err := r.ReadString('\n')
 	if err != nil {
 		return 0, nil, nil, err
@@ -86,6 +91,10 @@ func (s server) ask(ctx context.Context, q question) (status int, head textproto
 	}
 	if head, err = textproto.NewReader(r).ReadMIMEHeader(); err != nil {
 		return 0, nil, nil, err
+	}
+	if q.into != nil {
+		_, err = io.Copy(q.into, r)
+		return status, head, nil, err
 	}
 	body, err = io.ReadAll(r)
 	return status, head, body, err

@@ -70,6 +70,9 @@ func (b *boot) watchNode(ctx context.Context) (stop func()) {
 	return func() {
 		cancel()
 		<-done
+		if !w.fenced.IsZero() { // it would not hear a signal that asks
+			w.kill(ctx, "its lease could not be confirmed when the boot ended")
+		}
 	}
 }
 
@@ -152,7 +155,8 @@ func (w *watchdog) onProbe(ctx context.Context, p probe) {
 		return // it was asked before
 	}
 	if p.info.IsPrimary && !w.primary {
-		// It has the lease since the last answer at the earliest.
+		// It may have the lease since just after the last answer: less than what is
+		// kept of a TTL.
 		w.primary, w.session, w.confirmed, w.asked = true, "", p.at, time.Time{}
 	}
 	if !p.info.IsPrimary {

@@ -39,6 +39,7 @@ type Node struct {
 type NodeOptions struct {
 	Dir       string // holds litefs.yml, the data and the mount; "" is a temporary one
 	Lease     *Lease // nil means a static lease
+	LeaseURL  string // where it reaches Lease, where that is not Lease.URL
 	Replica   bool   // not a candidate; with a static lease, not the primary
 	Primary   int    // static lease: the primary's API port, where Replica
 	Extra     string // more YAML
@@ -75,7 +76,10 @@ func NewNode(t testing.TB, name string, o NodeOptions) *Node {
 			advertise = o.Primary
 		}
 	} else {
-		fmt.Fprintf(&b, "  type: consul\n  reconnect-delay: 100ms\n  consul:\n    url: %q\n    key: %q\n", o.Lease.URL, Key)
+		if o.LeaseURL == "" {
+			o.LeaseURL = o.Lease.URL
+		}
+		fmt.Fprintf(&b, "  type: consul\n  reconnect-delay: 100ms\n  consul:\n    url: %q\n    key: %q\n", o.LeaseURL, Key)
 	}
 	fmt.Fprintf(&b, "  advertise-url: \"http://127.0.0.1:%d\"\n%s", advertise, o.Extra)
 	if err := os.WriteFile(n.Config, []byte(b.String()), 0o644); err != nil {
