@@ -1,11 +1,13 @@
 package entrypoint
 
 import (
-	"database/sql"
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,55 +44,47 @@ func newWatched(t *testing.T) *watched {
 	return w
 }
 
-// writer writes one row after the other, from a process of its own, and keeps count
-// of those that it was told are safe.
+// writer writes one row after the other, and keeps count of those that it was told
+// are safe. It is a process of its own: what waits in the mount of a LiteFS that is
+// stopped cannot be ended, and holds up its whole process.
 type writer struct {
+	cmd   *exec.Cmd
 	mu    sync.Mutex
 	acked []int
 	last  time.Time
-	stop  chan struct{}
 	ended chan struct{}
 }
 
 func startWriter(t *testing.T, db string) *writer {
 	t.Helper()
-	w := &writer{stop: make(chan struct{}), ended: make(chan struct{})}
+	w := &writer{cmd: exec.Command(executable), ended: make(chan struct{})}
+	w.cmd.Env = append(os.Environ(), asWriter+"="+db, "GOCOVERDIR="+t.TempDir())
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := w.cmd.StdoutPipe()
+	if err == nil {
+		err = w.cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	go func() {
 		defer close(w.ended)
-		w.write(db)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if id, err := strconv.Atoi(lines.Text()); err == nil {
+				w.mu.Lock()
+				w.acked, w.last = append(w.acked, id), time.Now()
+				w.mu.Unlock()
+			}
+		}
+		w.cmd.Wait()
 	}()
-	t.Cleanup(w.end)
+	t.Cleanup(func() { w.cmd.Process.Kill() }) // it ends when the mount does
 	return w
 }
 
-func (w *writer) write(path string) {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(1000)")
-	if err != nil {
-		return
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	for id := 1; ; id++ {
-		select {
-		case <-w.stop:
-			return
-		case <-time.After(2 * time.Millisecond):
-		}
-		if _, err := db.Exec("INSERT INTO w VALUES (?)", id); err == nil {
-			w.mu.Lock()
-			w.acked, w.last = append(w.acked, id), time.Now()
-			w.mu.Unlock()
-		}
-	}
-}
-
-// end returns once the writer has: it may be waiting in a mount.
+// end returns when the writer has ended.
 func (w *writer) end() {
-	select {
-	case <-w.stop:
-	default:
-		close(w.stop)
-	}
+	w.cmd.Process.Kill()
 	<-w.ended
 }
 
@@ -164,6 +158,17 @@ func TestWatchFencesAndGoesOn(t *testing.T) {
 	nothingLeft(t, w.a)
 }
 
+// bTakesOver starts b once the lease has expired, and returns when it is primary.
+func (w *watched) bTakesOver(t *testing.T) time.Time {
+	t.Helper()
+	testkit.Poll(t, "the lease's end", func() bool { _, held := w.lease.Get(testkit.Key); return !held })
+	w.b.Start()
+	testkit.Poll(t, "b primary", func() bool { info, _ := w.b.Info(); return info.IsPrimary })
+	took := time.Now()
+	run(t, w.b.DB("app.db"), "INSERT INTO w VALUES (1000000)")
+	return took
+}
+
 // Split brain: the primary's lease path hangs, and another node is restarted and takes
 // the lease. From then on the old primary acknowledges nothing, and when the path is
 // back it ends before anything of it is erased.
@@ -177,13 +182,10 @@ func TestWatchSplitBrain(t *testing.T) {
 	w.b.Stop()
 	before := rows.count()
 	testkit.Poll(t, "rows that b lacks", func() bool { return rows.count() > before+10 })
-	w.b.Start()
-	testkit.Poll(t, "b primary", func() bool { info, _ := w.b.Info(); return info.IsPrimary })
-	took := time.Now()
-	run(t, w.b.DB("app.db"), "INSERT INTO w VALUES (1000000)")
+	took := w.bTakesOver(t)
 	release()
 	r := w.boot.wait().expect(t, 1)
-	contains(t, r.stderr, "its lease is gone: b is the primary")
+	contains(t, r.stderr, `"msg":"lease","outcome":"fenced"`)
 	rows.end()
 	if last := rows.lastAck(); last.After(took) {
 		t.Errorf("a row was acknowledged %v after b had taken over", last.Sub(took))
@@ -222,8 +224,22 @@ func TestWatchLeaseGone(t *testing.T) {
 		t.Errorf("a row was acknowledged %v before the end of an outage of %v", age, 3*watchTTL)
 	}
 	w.lease.Fail(false)
-	testkit.Poll(t, "rows after the outage", func() bool { return rows.count() > before+10 })
+	// Its session has expired meanwhile, so it may have ended; then the machine starts
+	// it again.
+	w.boot.poll("rows, or the end", func() bool {
+		select {
+		case <-w.boot.exited:
+			return true
+		default:
+			return rows.count() > before+10
+		}
+	})
 	rows.end()
+	if rows.count() == before {
+		w.boot.wait().expect(t, 1)
+		w.boot = w.entry.start(t)
+		w.boot.poll("app", func() bool { return strings.Contains(w.boot.stdoutSoFar(), "serving") })
+	}
 	if missing := rows.missing(t, w.a.DB("app.db")); len(missing) > 0 {
 		t.Errorf("lost: %v", missing)
 	}
@@ -263,7 +279,7 @@ func TestWatchFrozen(t *testing.T) {
 	rows := startWriter(t, w.a.DB("app.db"))
 	testkit.Poll(t, "rows", func() bool { return rows.count() > 10 })
 	litefs := litefsOf(t, w.a)
-	freeze := func(sig syscall.Signal) { // the writer, in this process, waits in the mount
+	freeze := func(sig syscall.Signal) { // the writer waits in the mount
 		for _, pid := range []int{w.boot.cmd.Process.Pid, litefs} {
 			if err := syscall.Kill(pid, sig); err != nil {
 				t.Fatal(err)
@@ -271,8 +287,8 @@ func TestWatchFrozen(t *testing.T) {
 		}
 	}
 	freeze(syscall.SIGSTOP)
-	testkit.Poll(t, "b primary", func() bool { info, _ := w.b.Info(); return info.IsPrimary })
-	run(t, w.b.DB("app.db"), "INSERT INTO w VALUES (1000000)")
+	w.b.Stop()
+	w.bTakesOver(t)
 	freeze(syscall.SIGCONT)
 	r := w.boot.wait().expect(t, 1)
 	contains(t, r.stderr, `"msg":"lease","outcome":"fenced"`, "its lease is gone: b is the primary")

@@ -19,7 +19,8 @@ import (
 // back, so no writer is told that its rows are safe. When the lease turns out to be
 // this node's still, LiteFS goes on where it stood. When it is another's, LiteFS is
 // killed before it can erase anything: the next boot puts aside what only this node
-// has.
+// has. So it is when nothing is heard until the lease has expired for certain, for
+// replicas that are connected to it would otherwise wait for it too.
 type watchdog struct {
 	b     *boot
 	n     *node
@@ -56,6 +57,7 @@ const watchTick = 50 * time.Millisecond
 
 // watchNode starts the watchdog, and returns what ends it.
 func (b *boot) watchNode(ctx context.Context) (stop func()) {
+	stopNoting := context.AfterFunc(ctx, b.node.noteEnding)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it stays while the app is being ended
 	w := &watchdog{b: b, n: b.node, ttl: b.node.leaseTTL(), began: time.Now()}
 	if !b.NoFence {
@@ -68,6 +70,7 @@ func (b *boot) watchNode(ctx context.Context) (stop func()) {
 		w.run(ctx)
 	}()
 	return func() {
+		stopNoting()
 		cancel()
 		<-done
 		if !w.fenced.IsZero() { // it would not hear a signal that asks
@@ -110,8 +113,20 @@ func since(t time.Time) time.Duration {
 // overdue is how much of the TTL may pass; the rest is for stopping LiteFS.
 func (w *watchdog) overdue() time.Duration { return w.ttl - w.ttl/10 }
 
+// expired is when the lease is gone for sure: Consul keeps a session for up to two
+// TTLs.
+func (w *watchdog) expired() time.Duration { return 2*w.ttl + w.ttl/10 }
+
 // tick acts on what the clock says, first of all, and asks anew.
 func (w *watchdog) tick(ctx context.Context) {
+	if at := w.n.ending.Load(); at != 0 && !w.fenced.IsZero() && time.Since(time.Unix(0, at)) > w.b.Grace {
+		// What waits in a mount that does not answer cannot even be killed.
+		w.kill(ctx, "its lease could not be confirmed, and the boot was to end")
+	}
+	if !w.fenced.IsZero() && since(w.confirmed) > w.expired() && time.Since(w.fenced) > w.ttl/2 {
+		// Replicas that are connected to it wait for it, instead of for the lease.
+		w.kill(ctx, fmt.Sprintf("its lease could not be confirmed for %v, and is another's to take", w.expired()))
+	}
 	if w.primary && w.armed && w.fenced.IsZero() && since(w.confirmed) > w.overdue() {
 		w.fence(ctx)
 	}
@@ -262,6 +277,17 @@ func (w *watchdog) kill(ctx context.Context, why string) {
 	w.b.Logger.LogAttrs(ctx, slog.LevelError, "lease", slog.String("outcome", "killing"), slog.String("why", why))
 	w.tell("killed", why)
 	w.b.kill(w.n.cmd)
+}
+
+// noteEnding tells the watchdog from when on the grace runs.
+func (n *node) noteEnding() { n.ending.CompareAndSwap(0, time.Now().UnixNano()) }
+
+// graceFromNow is the end of the grace of what is asked to end now.
+func (b *boot) graceFromNow() <-chan time.Time {
+	if b.node != nil {
+		b.node.noteEnding()
+	}
+	return time.After(b.Grace)
 }
 
 // fate is why LiteFS was killed by this process.
