@@ -190,6 +190,19 @@ func TestWatchSplitBrain(t *testing.T) {
 	if last := rows.lastAck(); last.After(took) {
 		t.Errorf("a row was acknowledged %v after b had taken over", last.Sub(took))
 	}
+	// What a acknowledged before and b has not is in the salvage.
+	w.entry.app = []string{"true"}
+	w.entry.run(t).expect(t, 0)
+	found := salvagesOf(t, w.a)
+	if len(found) != 1 {
+		t.Fatalf("salvages: %v", found)
+	}
+	if missing := rows.missing(t, w.b.DB("app.db")); len(missing) < 10 {
+		t.Errorf("b lacks only %v", missing)
+	}
+	if missing := rows.missing(t, w.b.DB("app.db"), filepath.Join(found[0], "app.db", "app.db")); len(missing) > 0 {
+		t.Errorf("lost: %v", missing)
+	}
 	nothingLeft(t, w.a)
 }
 
@@ -294,6 +307,35 @@ func TestWatchFrozen(t *testing.T) {
 	contains(t, r.stderr, `"msg":"lease","outcome":"fenced"`, "its lease is gone: b is the primary")
 	rows.end()
 	nothingLeft(t, w.a)
+	w.entry.app = []string{"true"}
+	w.entry.run(t).expect(t, 0)
+	dbs := []string{w.b.DB("app.db")}
+	for _, dir := range salvagesOf(t, w.a) { // only where it had something alone
+		dbs = append(dbs, filepath.Join(dir, "app.db", "app.db"))
+	}
+	if missing := rows.missing(t, dbs...); len(missing) > 0 {
+		t.Errorf("lost: %v", missing)
+	}
+}
+
+// A boot that is to end while its LiteFS is stopped ends, although its app waits in
+// the mount, where no signal reaches it.
+func TestWatchEndsWhileFenced(t *testing.T) {
+	t.Parallel()
+	w := &watched{lease: testkit.NewLease(t)}
+	w.path = testkit.NewPath(t, w.lease.URL)
+	n := testkit.NewNode(t, "a", testkit.NodeOptions{Lease: w.lease, LeaseURL: w.path.URL})
+	e := besideLiteFS(t, n, createA)
+	e.env = append(e.env, "FLYSQL_GRACE=1s")
+	e.app = []string{"sh", "-c", "echo serving; while cat $FLYSQL_DB-pos; do :; done >/dev/null"}
+	p := e.start(t)
+	p.isServing()
+	w.path.Hold() // for good
+	p.waitFor(`"msg":"lease","outcome":"fenced"`)
+	p.signal(syscall.SIGTERM)
+	r := p.wait().expect(t, 1)
+	contains(t, r.stderr, "its lease could not be confirmed, and the boot was to end")
+	nothingLeft(t, n)
 }
 
 // LiteFS that hangs is killed, and the app ended, with a clear message.

@@ -24,7 +24,7 @@ const watchFile = "watch.json"
 func (w *watchdog) tell(state, why string) {
 	data, err := json.Marshal(watchState{State: state, Why: why, Since: time.Now().UTC().Truncate(time.Millisecond), Pid: os.Getpid()})
 	if err == nil {
-		err = replaceIn(w.b.state.dir, watchFile, append(data, '\n'))
+		err = replaceIn(w.b.state.dir, watchFile, append(data, '\n'), w.b.who)
 	}
 	if err != nil {
 		w.b.Logger.LogAttrs(context.Background(), slog.LevelWarn, "lease", slog.String("outcome", state), slog.String("warning", "write "+filepath.Join(w.b.state.dir, watchFile)+": "+err.Error()))
@@ -32,8 +32,9 @@ func (w *watchdog) tell(state, why string) {
 }
 
 // replaceIn replaces a file of a directory that is the app's, who runs meanwhile:
-// no link out of it is followed.
-func replaceIn(dir, name string, data []byte) error {
+// no link out of it is followed. The file is the app's too, so that the next boot has
+// nothing to give to it.
+func replaceIn(dir, name string, data []byte, who *account) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
@@ -48,6 +49,9 @@ func replaceIn(dir, name string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
+	if err == nil && who != nil {
+		err = f.Chown(who.uid, who.gid)
+	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, root.Remove(tmp))
 	}
