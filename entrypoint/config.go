@@ -34,6 +34,10 @@ const (
 	// DefaultHandoff is how long a primary that goes waits for another node to take
 	// over. It takes a tenth of a second where that node has caught up.
 	DefaultHandoff = 10 * time.Second
+	// DefaultSalvage is how much, in bytes, may be kept of what only this node had.
+	DefaultSalvage = 1 << 30
+	// DefaultLiteFSHang is how long LiteFS may give no answer before it is killed.
+	DefaultLiteFSHang = 10 * time.Second
 	// DefaultLiteFS is the litefs.yml whose presence makes a boot one of LiteFS.
 	DefaultLiteFS = "/etc/litefs.yml"
 )
@@ -149,6 +153,16 @@ type Config struct {
 	// has none yet, before the migrations. It is left as it is, and ignored
 	// wherever there is a database.
 	Import string
+	// Salvage is how much may be put aside, in bytes, of a database that LiteFS
+	// could replace by another node's; 0 means DefaultSalvage, negative that LiteFS
+	// is started without putting anything aside.
+	Salvage int64
+	// LiteFSHang is how long LiteFS may give no answer before it is killed, and the
+	// app ended; 0 means DefaultLiteFSHang.
+	LiteFSHang time.Duration
+	// NoFence leaves LiteFS alone when its lease can no longer be confirmed: two
+	// nodes may then take writes, and one of them loses its own.
+	NoFence bool
 	// Skip passes Command through untouched, as RELEASE_COMMAND and
 	// FLY_TEST_COMMAND in Env do.
 	Skip bool
@@ -220,6 +234,9 @@ func (c Config) Validate() error {
 			errs = append(errs, err)
 		}
 	}
+	if c.LiteFSHang < 0 {
+		bad("the wait for a LiteFS that gives no answer, %v, is negative", c.LiteFSHang)
+	}
 	if c.App != nil && c.LiteFS != "" && c.LiteFS != litefsOff {
 		bad("LiteFS needs a command: a function runs in this process, which must stay root to unmount. Set FLYSQL_LITEFS=off where something else runs LiteFS")
 	}
@@ -268,6 +285,12 @@ func (c Config) withDefaults() Config {
 		if addr, err := peerAddr(p); err == nil { // Validate has looked
 			c.Peers = append(c.Peers, addr)
 		}
+	}
+	if c.Salvage == 0 {
+		c.Salvage = DefaultSalvage
+	}
+	if c.LiteFSHang == 0 {
+		c.LiteFSHang = DefaultLiteFSHang
 	}
 	if c.Check == "" {
 		c.Check = CheckAuto

@@ -45,6 +45,12 @@ Each flag can be given as an environment variable; the flag wins.
                                              candidate, or any node (default primary)
   --strict-migrations  FLYSQL_STRICT_MIGRATIONS=1
                                              refuse what the release before may still use
+  --salvage MB|off     FLYSQL_SALVAGE        kept of what LiteFS replaces and no other
+                                             node has, in MB (default 1024)
+  --litefs-hang D      FLYSQL_LITEFS_HANG    no answer of LiteFS's for so long: it is
+                                             killed, the app ended (default 10s)
+  --fence on|off       FLYSQL_FENCE          stop LiteFS while its lease cannot be
+                                             confirmed (default on)
   --skip               FLYSQL_SKIP=1         exec COMMAND untouched
   --log FORMAT         FLYSQL_LOG            text, logfmt or json
   --dry-run            say what a boot would do, start nothing
@@ -124,6 +130,25 @@ func FromEnv(args, environ []string) (Invocation, error) {
 			return duration(&c.Handoff)(s)
 		}},
 		{"migrate-from", "FLYSQL_MIGRATE_FROM", func(s string) error { c.MigrateFrom = MigrateFrom(s); return nil }},
+		{"salvage", "FLYSQL_SALVAGE", func(s string) error {
+			n, err := strconv.ParseInt(s, 10, 32)
+			switch {
+			case s == "off":
+				n = -1
+			case err != nil || n <= 0:
+				return errors.New("is not a number of megabytes above zero, or off")
+			}
+			c.Salvage = n << 20
+			return nil
+		}},
+		{"litefs-hang", "FLYSQL_LITEFS_HANG", duration(&c.LiteFSHang)},
+		{"fence", "FLYSQL_FENCE", func(s string) error {
+			if s != "on" && s != "off" {
+				return errors.New("is not on or off")
+			}
+			c.NoFence = s == "off"
+			return nil
+		}},
 		{"log", "FLYSQL_LOG", func(s string) error {
 			switch s {
 			case "text", "logfmt", "json":

@@ -167,7 +167,7 @@ func (b *boot) handTo(ctx context.Context, p peer) (why string, err error) {
 	if err := b.fault("handoff.equal"); err != nil {
 		return "", err
 	}
-	if _, _, err := (request{method: "POST", addr: b.node.api, path: "/handoff?" + url.Values{"nodeID": {p.info.id}}.Encode(), patience: handoffPatience}).do(ctx); err != nil {
+	if _, _, err := (request{method: "POST", to: server{addr: b.node.api}, path: "/handoff?" + url.Values{"nodeID": {p.info.id}}.Encode(), patience: handoffPatience}).do(ctx); err != nil {
 		return "LiteFS does not hand over to " + p.addr + ": " + err.Error(), nil
 	}
 	if err := b.fault("handoff.asked"); err != nil {

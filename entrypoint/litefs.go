@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/flysql/flysql/flyconf"
 )
@@ -25,10 +26,12 @@ type node struct {
 	data   string // data.dir, links resolved
 	api    string // host:port at which this machine reaches http.addr
 
-	cmd   *exec.Cmd     // nil until it is started, and after it was stopped
-	ended chan struct{} // closed when it has ended
-	ready bool          // it has been
-	lock  *lock         // held by all that runs on this data directory
+	cmd    *exec.Cmd     // nil until it is started, and after it was stopped
+	ended  chan struct{} // closed when it has ended
+	ready  bool          // it has been
+	fate   fate          // why it was killed
+	ending atomic.Int64  // when what runs beside it was asked to end, in nanoseconds; 0 is not yet
+	lock   *lock         // held by all that runs on this data directory
 }
 
 // readLiteFS finds out whether this is a boot of LiteFS, and reads its

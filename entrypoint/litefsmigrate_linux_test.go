@@ -161,7 +161,7 @@ func leftoversOf(t *testing.T, n *testkit.Node) (left []string) {
 		t.Fatal(err)
 	}
 	for _, f := range found {
-		if base := filepath.Base(f); base != "snapshots" && base != "aside" && !strings.HasSuffix(base, ".lock") {
+		if base := filepath.Base(f); base != "snapshots" && base != "aside" && base != watchFile && !strings.HasSuffix(base, ".lock") {
 			left = append(left, base)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -157,7 +156,7 @@ func (b *boot) restoreSource(ctx context.Context, db *sql.DB, j *journal) (strin
 	if err := b.dropRestoring(); err != nil {
 		return "", err
 	}
-	if err := copyFile(b.restoring(), file); err != nil {
+	if err := copyFile(ctx, file, b.restoring()); err != nil {
 		return "", err
 	}
 	if err := pad(ctx, b.restoring(), pages, size); err != nil {
@@ -208,19 +207,4 @@ func pad(ctx context.Context, file string, pages, size int64) (err error) {
 		}
 	}
 	return nil
-}
-
-// copyFile copies a file that nobody else knows of; it need not outlive a crash.
-func copyFile(to, from string) (err error) {
-	src, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Close())
 }

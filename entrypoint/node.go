@@ -35,6 +35,10 @@ func (b *boot) startNode(ctx context.Context) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
+	aside, err := b.putAside(ctx)
+	if err != nil {
+		return report{}, err
+	}
 	if err := b.fault("node.start"); err != nil {
 		return report{}, err
 	}
@@ -59,6 +63,9 @@ func (b *boot) startNode(ctx context.Context) (report, error) {
 	}()
 	info, err := b.awaitNode(ctx)
 	if err != nil {
+		return report{}, err
+	}
+	if err := b.settleAside(ctx, aside, info); err != nil {
 		return report{}, err
 	}
 	if err := b.fault("node.ready"); err != nil {
@@ -161,7 +168,7 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 		w.say(ctx, why)
 		select {
 		case <-n.ended:
-			return info, failed("its own lines are above", "LiteFS ended with %s before it was ready", statusText(n.cmd.ProcessState))
+			return info, failed("its own lines are above", "LiteFS ended with %s before it was ready", n.endedWith())
 		case <-ctx.Done():
 			return info, context.Cause(ctx)
 		case <-time.After(50 * time.Millisecond):

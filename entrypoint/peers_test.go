@@ -12,19 +12,19 @@ import (
 	"github.com/flysql/flysql/flyconf"
 )
 
-func answer(head, body string) string { return "HTTP/1.0 200 OK\r\n" + head + "\r\n" + body }
+func saying(head, body string) string { return "HTTP/1.0 200 OK\r\n" + head + "\r\n" + body }
 
 // Positions are read from what LiteFS publishes; whatever else answers is an error.
 func TestPositionsOf(t *testing.T) {
 	const db = `{"store":{"isPrimary":true,"dbs":{"a.db":{"name":"a.db","txid":"000000000000000A","checksum":"8000000000000001"},"new.db":{"txid":"0000000000000000","checksum":"0000000000000000"}}},"memstats":{}}`
 	for _, tt := range []struct{ name, answer, want string }{
-		{"good", answer("", db), "map[a.db:000000000000000a/8000000000000001]"},
-		{"no databases", answer("", `{"store":{"dbs":{}}}`), "map[]"},
-		{"no store", answer("", `{"cmdline":[]}`), "it says nothing of databases"},
-		{"a short position", answer("", `{"store":{"dbs":{"a":{"txid":"1","checksum":"2"}}}}`), "is not a position"},
-		{"not JSON", answer("", "<html>"), "GET /debug/vars"},
-		{"an error", "HTTP/1.1 404 Not Found\r\n\r\nnothing here\n", "GET /debug/vars: 404 Not Found: nothing here"},
-		{"without an end", answer("", strings.Repeat(" ", maxAnswer+1)), "GET /debug/vars"},
+		{"good", saying("", db), "map[a.db:000000000000000a/8000000000000001]"},
+		{"no databases", saying("", `{"store":{"dbs":{}}}`), "map[]"},
+		{"no store", saying("", `{"cmdline":[]}`), "it says nothing of databases"},
+		{"a short position", saying("", `{"store":{"dbs":{"a":{"txid":"1","checksum":"2"}}}}`), "is not a position"},
+		{"not JSON", saying("", "<html>"), "GET /debug/vars"},
+		{"an error", "HTTP/1.1 404 Not Found\r\n\r\nnothing here\n", "GET /debug/vars: status 404: nothing here"},
+		{"without an end", saying("", strings.Repeat(" ", maxAnswer+1)), "GET /debug/vars"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			at, err := positionsOf(t.Context(), answering(t, tt.answer))
@@ -42,7 +42,7 @@ func TestPositionsOf(t *testing.T) {
 // A lock that LiteFS grants says where the database stands; a refusal is told from an
 // answer that was lost.
 func TestHalt(t *testing.T) {
-	addr := answering(t, answer("", `{"id":7,"pos":{"TXID":"0000000000000003","PostApplyChecksum":"8000000000000002"},"expires":"2026-01-01T00:00:00Z"}`))
+	addr := answering(t, saying("", `{"id":7,"pos":{"TXID":"0000000000000003","PostApplyChecksum":"8000000000000002"},"expires":"2026-01-01T00:00:00Z"}`))
 	at, err := halt(t.Context(), addr, "a b.db", "7")
 	if want := (position{3, 0x8000000000000002}); at != want || err != nil {
 		t.Errorf("%v, %v; want %v", at, err, want)
@@ -76,7 +76,7 @@ func TestNotAt(t *testing.T) {
 // Peers are those of the same cluster that answer; one that is slow is told from none.
 func TestPeers(t *testing.T) {
 	node := func(id, cluster string) string {
-		return answering(t, answer("Litefs-Id: "+id+"\r\n", `{"clusterID":"`+cluster+`","candidate":true}`))
+		return answering(t, saying("Litefs-Id: "+id+"\r\n", `{"clusterID":"`+cluster+`","candidate":true}`))
 	}
 	slow, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

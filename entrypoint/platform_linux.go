@@ -54,6 +54,12 @@ func followParent(pid int) error {
 // detach takes a mount away although files on it are open, or nobody answers it.
 func detach(dir string) error { return unix.Unmount(dir, unix.MNT_DETACH) }
 
+// cloneFile makes one file have another's content without copying, where the file
+// system can.
+func cloneFile(to, from *os.File) error {
+	return unix.IoctlFileClone(int(to.Fd()), int(from.Fd()))
+}
+
 // litefsPlatform says what this machine lacks for LiteFS.
 func litefsPlatform() error {
 	if uid := os.Geteuid(); uid != 0 {

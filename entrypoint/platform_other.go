@@ -4,6 +4,7 @@ package entrypoint
 
 import (
 	"errors"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,8 @@ func dieWithParent(*syscall.SysProcAttr) {}
 func followParent(int) error { return errors.ErrUnsupported }
 
 func detach(string) error { return errors.ErrUnsupported }
+
+func cloneFile(_, _ *os.File) error { return errors.ErrUnsupported }
 
 func litefsPlatform() error {
 	return refused("set FLYSQL_LITEFS=off", "LiteFS runs on Linux only")

@@ -120,6 +120,7 @@ func (b *boot) runBesideLiteFS(ctx context.Context) error {
 	if err := b.steps(ctx, "guard", "own", "node"); err != nil || b.DryRun {
 		return err
 	}
+	defer b.watchNode(ctx)()
 	if err := b.schema(ctx); err != nil {
 		return err
 	}

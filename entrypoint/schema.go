@@ -131,7 +131,7 @@ func (b *boot) runStage(ctx context.Context, info nodeInfo, deadline time.Time) 
 	case context.Cause(ctx) != nil:
 		return &Error{Step: r.Step, Code: r.Code, Hint: r.Hint, Err: context.Cause(ctx)}
 	case nodeEnded:
-		return b.fail(ctx, "schema", 0, failed("LiteFS's own lines are above", "LiteFS ended with %s before the app was started", statusText(b.node.cmd.ProcessState)))
+		return b.fail(ctx, "schema", 0, failed("LiteFS's own lines are above", "LiteFS ended with %s before the app was started", b.node.endedWith()))
 	case r.Done:
 		return nil
 	case changed:

@@ -66,21 +66,21 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 				b.forward(cmd, s.(syscall.Signal))
 			}
 			if kill == nil && asksForTheEnd(s) {
-				kill = time.After(b.Grace)
+				kill = b.graceFromNow()
 			}
 		case <-nodeEnded:
 			nodeEnded = nil
-			lost = failed("its own lines are above. The next boot finds what it has committed", "LiteFS ended with %s while the app ran", statusText(b.node.cmd.ProcessState))
+			lost = failed("its own lines are above. The next boot finds what it has committed", "LiteFS ended with %s while the app ran", b.node.endedWith())
 			b.Logger.LogAttrs(ctx, slog.LevelError, "app", slog.String("outcome", "ending"), slog.String("err", lost.Error()))
 			b.forward(cmd, syscall.SIGTERM)
 			if kill == nil {
-				kill = time.After(b.Grace)
+				kill = b.graceFromNow()
 			}
 		case <-ctx.Done(): // a library's caller gave up, not a signal
 			ctx = context.WithoutCancel(ctx)
 			b.forward(cmd, syscall.SIGTERM)
 			if kill == nil {
-				kill = time.After(b.Grace)
+				kill = b.graceFromNow()
 			}
 		case <-kill:
 			b.Logger.LogAttrs(ctx, slog.LevelWarn, "app", slog.String("outcome", "killing"), slog.String("why", fmt.Sprintf("the app did not end within %v", b.Grace)))

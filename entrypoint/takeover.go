@@ -101,7 +101,7 @@ func (b *boot) takeLease(ctx context.Context, own nodeInfo, p peer) (moved bool,
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), handoffPatience, fmt.Errorf("not in %v", handoffPatience))
 	defer cancel()
 	path := "/handoff?" + url.Values{"nodeID": {own.id}}.Encode()
-	_, _, err = request{method: "POST", addr: p.addr, path: path, patience: handoffPatience}.do(ctx)
+	_, _, err = request{method: "POST", to: server{addr: p.addr}, path: path, patience: handoffPatience}.do(ctx)
 	var no *refusal
 	if errors.As(err, &no) {
 		return false, err
@@ -154,7 +154,7 @@ func (b *boot) reach(ctx context.Context, p peer, want map[string]position) erro
 
 // halt holds up the writers of a database, and says where it stands.
 func halt(ctx context.Context, addr, db, id string) (position, error) {
-	_, body, err := request{method: "POST", addr: addr, path: haltPath(db, id), patience: haltPatience}.do(ctx)
+	_, body, err := request{method: "POST", to: server{addr: addr}, path: haltPath(db, id), patience: haltPatience}.do(ctx)
 	if err != nil {
 		return position{}, err
 	}
@@ -171,7 +171,7 @@ func halt(ctx context.Context, addr, db, id string) (position, error) {
 
 // letGo lets them go on.
 func letGo(ctx context.Context, addr, db, id string) error {
-	_, _, err := request{method: "DELETE", addr: addr, path: haltPath(db, id)}.do(ctx)
+	_, _, err := request{method: "DELETE", to: server{addr: addr}, path: haltPath(db, id)}.do(ctx)
 	if err != nil {
 		return fmt.Errorf("writers of %s at %s wait for up to 30s: %w", db, addr, err)
 	}

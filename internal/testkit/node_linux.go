@@ -39,6 +39,8 @@ type Node struct {
 type NodeOptions struct {
 	Dir       string // holds litefs.yml, the data and the mount; "" is a temporary one
 	Lease     *Lease // nil means a static lease
+	Plain     bool   // data.compress is off
+	LeaseURL  string // where it reaches Lease, where that is not Lease.URL
 	Replica   bool   // not a candidate; with a static lease, not the primary
 	Primary   int    // static lease: the primary's API port, where Replica
 	Extra     string // more YAML
@@ -66,7 +68,7 @@ func NewNode(t testing.TB, name string, o NodeOptions) *Node {
 	n.Mount = filepath.Join(o.Dir, "mnt")
 	n.Config = filepath.Join(o.ConfigDir, name+".yml")
 	var b strings.Builder
-	fmt.Fprintf(&b, "fuse:\n  dir: %q\n  allow-other: true\ndata:\n  dir: %q\nhttp:\n  addr: \"127.0.0.1:%d\"\n", n.Mount, n.Data, n.API)
+	fmt.Fprintf(&b, "fuse:\n  dir: %q\n  allow-other: true\ndata:\n  dir: %q\n  compress: %v\nhttp:\n  addr: \"127.0.0.1:%d\"\n", n.Mount, n.Data, !o.Plain, n.API)
 	fmt.Fprintf(&b, "lease:\n  hostname: %q\n  candidate: %v\n", name, !o.Replica)
 	advertise := n.API
 	if o.Lease == nil {
@@ -75,7 +77,10 @@ func NewNode(t testing.TB, name string, o NodeOptions) *Node {
 			advertise = o.Primary
 		}
 	} else {
-		fmt.Fprintf(&b, "  type: consul\n  reconnect-delay: 100ms\n  consul:\n    url: %q\n    key: %q\n", o.Lease.URL, Key)
+		if o.LeaseURL == "" {
+			o.LeaseURL = o.Lease.URL
+		}
+		fmt.Fprintf(&b, "  type: consul\n  reconnect-delay: 100ms\n  consul:\n    url: %q\n    key: %q\n", o.LeaseURL, Key)
 	}
 	fmt.Fprintf(&b, "  advertise-url: \"http://127.0.0.1:%d\"\n%s", advertise, o.Extra)
 	if err := os.WriteFile(n.Config, []byte(b.String()), 0o644); err != nil {
