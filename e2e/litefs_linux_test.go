@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -13,26 +12,14 @@ import (
 	"github.com/flysql/flysql/internal/testkit"
 )
 
-// litefsImage stands for the public image that holds LiteFS.
-const litefsImage = "flyio/litefs:0.5.14"
-
-// litefsContext is a directory with the LiteFS that the tests build, laid out as in
-// its image.
+// litefsContext stands for the public image that holds LiteFS.
 func litefsContext(t *testing.T) map[string]string {
 	t.Helper()
-	binary, err := os.ReadFile(testkit.LiteFS(t))
+	contexts, err := apprepo.LiteFSImage(testkit.LiteFS(t), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "usr", "local", "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(bin, "litefs"), binary, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return map[string]string{litefsImage: dir}
+	return contexts
 }
 
 // withLiteFS is the guestbook as flysql init --mode litefs sets it up, built.
