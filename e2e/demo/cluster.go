@@ -73,8 +73,7 @@ func newCluster(say *printer, app fly.App, data, logs string) (_ *cluster, err e
 
 // serve starts what stands in for Consul and for Fly's proxy.
 func (c *cluster) serve(dir string) error {
-	// Consul ends a session after one to two TTLs; one of them is enough to look at.
-	consul, err := lease.Open(lease.Options{Dir: dir, ExpiryFactor: 1})
+	consul, err := lease.Open(lease.Options{Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (d *demo) prepare(ctx context.Context) error {
 	}
 	d.say.line(d.say.paint(bold, "flysql") + ": from an app's repository to the app " + d.mode.where())
 	if why != "" {
-		d.say.line("One machine, because three regions need root and FUSE: " + why)
+		d.say.line("One machine, not three regions: " + why)
 	}
 	d.say.line("")
 	type step struct {

@@ -17,4 +17,4 @@ func NewVolume(string, int64) error {
 }
 
 // Usable needs Linux.
-func Usable(string) error { return errors.New("it needs Linux") }
+func Usable(string) error { return errors.New("Linux is needed") }

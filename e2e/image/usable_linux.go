@@ -13,7 +13,7 @@ import (
 // a mount namespace that ends with it; a file of a megabyte is in dir meanwhile.
 func Usable(dir string) (err error) {
 	if os.Geteuid() != 0 {
-		return errors.New("it needs root")
+		return errors.New("root is needed")
 	}
 	for _, program := range []string{"apt-get", "fusermount3"} {
 		if _, err := exec.LookPath(program); err != nil {
