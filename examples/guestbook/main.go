@@ -7,6 +7,8 @@
 //	PORT          the port to listen on; 8080 when unset, 0 for any free one
 //	FLY_REGION, FLY_MACHINE_ID  shown in the footer when set
 //
+// In LiteFS's directory the file is on several machines, and one of them writes.
+//
 // It does not migrate its database. That is flysql-entrypoint's work, done
 // before the app starts; see README.md.
 package main
