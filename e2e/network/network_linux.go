@@ -10,8 +10,11 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flysql/flysql/e2e/poll"
 )
 
 // prefix is of the block that Fly's private networks are in.
@@ -73,7 +76,36 @@ func New(machines int) (_ *Network, err error) {
 			return nil, err
 		}
 	}
-	return n, nil
+	return n, n.settle()
+}
+
+// settle waits until every address can be used: the kernel holds them back until it
+// has noticed that the links are up, which takes a second or so.
+func (n *Network) settle() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	addrs := []netip.Addr{n.addr}
+	for _, p := range n.places {
+		addrs = append(addrs, p.Addr)
+	}
+	for _, addr := range addrs {
+		err := poll.Until(ctx, addr.String()+" to answer", func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 250*time.Millisecond)
+			defer cancel()
+			c, err := n.DialContext(ctx, "tcp", netip.AddrPortFrom(addr, 9).String())
+			if err == nil {
+				return c.Close()
+			}
+			if errors.Is(err, unix.ECONNREFUSED) { // nobody listens, and somebody said so
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Place is where the i-th machine is.
