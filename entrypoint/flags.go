@@ -38,7 +38,8 @@ Each flag can be given as an environment variable; the flag wins.
                                              primary's migrations (default 5m)
   --litefs-peers LIST  FLYSQL_LITEFS_PEERS   host:port of the other nodes' LiteFS, by commas
                                              (default: the app's machines on Fly)
-  --litefs-import FILE FLYSQL_LITEFS_IMPORT  becomes the database of a cluster without one
+  --litefs-import FILE FLYSQL_LITEFS_IMPORT  becomes the database of a cluster without one;
+                                             off: an empty one is meant
   --handoff D          FLYSQL_HANDOFF        a primary that goes: wait for another node to
                                              take over, 0 for not at all (default 10s)
   --migrate-from NODES FLYSQL_MIGRATE_FROM   who migrates in a cluster: primary, or also a
