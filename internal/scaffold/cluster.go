@@ -22,7 +22,7 @@ const (
 	// works in every order of the machines.
 	litefsMigrateFrom = "any"
 
-	// The entrypoint's own defaults. internal/doctor's tests hold them to it.
+	// The entrypoint's own defaults: a test holds them to it.
 	defaultGrace   = 4 * time.Second
 	defaultHandoff = 10 * time.Second
 	// maxKillTimeout is Fly's.
@@ -36,7 +36,7 @@ func wayDown(envs ...map[string]string) time.Duration {
 		for _, env := range envs {
 			value, there := env[name]
 			if d, err := time.ParseDuration(value); err == nil && d >= 0 {
-				return d
+				return min(d, maxKillTimeout)
 			}
 			if there && value != "" {
 				break // the entrypoint refuses it
