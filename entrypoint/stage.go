@@ -60,7 +60,13 @@ func (b *boot) runStageSteps(ctx context.Context, text string) error {
 		return b.fail(ctx, "own", 0, err)
 	}
 	if b.stage.Role == "primary" {
-		if b.Import != "" {
+		switch b.Import {
+		case importOff:
+		case "":
+			if err := b.leftOnVolume(); err != nil {
+				return b.fail(ctx, "import", 0, err)
+			}
+		default:
 			if err := b.steps(ctx, "import"); err != nil {
 				return err
 			}
