@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,8 +41,9 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 			for n := range deploys(t) {
 				for _, i := range orders[n%len(orders)] {
 					from := time.Now()
-					f.nodes[i].Stop()
+					f.stopByMount(i)
 					f.startByMount(i)
+					load.settled(t)
 					pauses = append(pauses, load.pause(from, time.Now()))
 				}
 			}
@@ -49,6 +51,17 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 			f.compare(load, pauses)
 		})
 	}
+}
+
+// stopByMount ends a machine as Fly does: LiteFS gets the signal, and passes it on.
+func (f *fleet) stopByMount(i int) {
+	f.t.Helper()
+	pid := f.nodes[i].Pid()
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		f.t.Fatal(err)
+	}
+	testkit.Poll(f.t, "LiteFS ended", func() bool { return syscall.Kill(pid, 0) != nil })
+	f.nodes[i].Stop()
 }
 
 // startByMount starts a machine, again where its app ends instead of serving, as Fly

@@ -63,6 +63,7 @@ var (
 func (b *boot) schema(ctx context.Context) error {
 	deadline := time.Now().Add(b.LiteFSWait)
 	var before peer // who was the primary before this node took over
+	pause := time.Second
 	for {
 		info, err := b.node.info(ctx)
 		if err != nil {
@@ -71,9 +72,15 @@ func (b *boot) schema(ctx context.Context) error {
 			}
 			continue
 		}
+		if info.IsPrimary {
+			b.sayMigrating(ctx, true)
+		}
 		err = b.runStage(ctx, info, deadline)
 		switch err {
 		case nil:
+			if info.IsPrimary {
+				b.sayMigrating(ctx, false)
+			}
 		case errRoleChanged:
 			b.Logger.LogAttrs(ctx, slog.LevelInfo, "schema", slog.String("outcome", "again"), slog.String("why", "this node was the "+info.role()+", and is not any more"))
 			continue
@@ -81,10 +88,11 @@ func (b *boot) schema(ctx context.Context) error {
 			continue
 		case errBehind:
 			if before, err = b.becomePrimary(ctx); err != nil {
-				select {
+				select { // its writers are held up by each try
 				case <-ctx.Done():
-				case <-time.After(time.Second):
+				case <-time.After(pause):
 				}
+				pause = min(2*pause, 10*time.Second)
 			}
 			continue
 		default:
