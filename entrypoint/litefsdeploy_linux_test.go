@@ -122,7 +122,7 @@ func TestLiteFSRollingDeploys(t *testing.T) {
 					primary := f.primary()
 					f.stop(i)
 					f.start(i, n+2)
-					l.settled(t)
+					l.settled(t, func() {})
 					pauses = append(pauses, l.pause(from, time.Now()))
 					if i == primary {
 						t.Logf("deploy %d: the primary %s: no row for %v", n+1, f.nodes[i].Name, pauses[len(pauses)-1].Round(time.Millisecond))

@@ -125,8 +125,8 @@ func (l *load) since(when time.Time) bool {
 }
 
 // settled waits until some rows have come from now on: only then is it known how
-// long there was none.
-func (l *load) settled(t *testing.T) {
+// long there was none. meanwhile is called again and again.
+func (l *load) settled(t *testing.T, meanwhile func()) {
 	t.Helper()
 	acked := func() int {
 		l.mu.Lock()
@@ -134,7 +134,7 @@ func (l *load) settled(t *testing.T) {
 		return len(l.acked)
 	}
 	before := acked()
-	testkit.Poll(t, "rows", func() bool { return acked() >= before+settledRows })
+	testkit.Poll(t, "rows", func() bool { meanwhile(); return acked() >= before+settledRows })
 }
 
 // settledRows is how many rows come between two machines of a deploy, at least.

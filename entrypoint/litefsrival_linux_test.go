@@ -43,7 +43,7 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 					from := time.Now()
 					f.stopByMount(i)
 					f.startByMount(i)
-					load.settled(t)
+					load.settled(t, f.reviveByMount)
 					pauses = append(pauses, load.pause(from, time.Now()))
 				}
 			}
@@ -56,12 +56,26 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 // stopByMount ends a machine as Fly does: LiteFS gets the signal, and passes it on.
 func (f *fleet) stopByMount(i int) {
 	f.t.Helper()
+	f.reviveByMount()
 	pid := f.nodes[i].Pid()
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		f.t.Fatal(err)
-	}
+	_ = syscall.Kill(pid, syscall.SIGTERM) // one that has just ended is counted below
 	testkit.Poll(f.t, "LiteFS ended", func() bool { return syscall.Kill(pid, 0) != nil })
-	f.nodes[i].Stop()
+	f.nodes[i].Kill()
+}
+
+// reviveByMount starts machines again that have ended by themselves, as Fly does.
+func (f *fleet) reviveByMount() {
+	f.t.Helper()
+	for i, n := range f.nodes {
+		if syscall.Kill(n.Pid(), 0) == nil {
+			continue
+		}
+		f.down++
+		log := n.Log()
+		f.t.Logf("%s ended by itself:\n%s", n.Name, log[max(0, len(log)-600):])
+		n.Kill()
+		f.startByMount(i)
+	}
 }
 
 // startByMount starts a machine, again where its app ends instead of serving, as Fly
@@ -82,7 +96,7 @@ func (f *fleet) startByMount(i int) {
 		}
 		f.down++
 		f.t.Logf("%s: no app:\n%s", f.nodes[i].Name, f.nodes[i].Log())
-		f.nodes[i].Stop()
+		f.nodes[i].Kill()
 	}
 	f.t.Fatalf("the app of %s does not start", f.nodes[i].Name)
 }
