@@ -152,6 +152,57 @@ func TestLiteFSHandoffWithout(t *testing.T) {
 	})
 }
 
+// An app that does not end, and has started what does not end either, has one grace in
+// all, and the lease is handed over after it.
+func TestLiteFSHandoffAfterKill(t *testing.T) {
+	t.Parallel()
+	_, nodes := cluster(t, "a", "b")
+	e := amongPeers(t, nodes[0], nodes, createA)
+	e.env = append(e.env, "FLYSQL_GRACE=6s")
+	e.app = []string{"sh", "-c", "trap '' TERM; setsid sh -c \"trap '' TERM; while :; do sleep 0.1; done\" & echo serving; while :; do sleep 0.1; done"}
+	a := e.start(t)
+	a.isServing()
+	nodes[1].Start()
+	a.signal(syscall.SIGTERM)
+	began := time.Now()
+	a.waitFor(`"msg":"handoff","outcome":"ok"`)
+	if took := time.Since(began); took > 11*time.Second {
+		t.Errorf("%v until the lease was handed over, with a grace of 6s", took)
+	}
+	a.wait().expect(t, 137)
+	nothingLeft(t, nodes[0])
+	hasLease(t, nodes[1])
+}
+
+// A candidate that dies as it is given the lease: the node ends all the same, in time,
+// and whoever of the two is there again has every row.
+func TestLiteFSHandoffCandidateDies(t *testing.T) {
+	t.Parallel()
+	_, nodes := cluster(t, "a", "b")
+	e := amongPeers(t, nodes[0], nodes, createA)
+	e.fault = "handoff.equal=stop"
+	e.env = append(e.env, "FLYSQL_HANDOFF=3s")
+	a := e.start(t)
+	a.isServing()
+	nodes[1].Start()
+	run(t, nodes[0].DB("app.db"), "INSERT INTO a VALUES (1)")
+	a.signal(syscall.SIGTERM)
+	a.poll("stop before the lease is given", func() bool { return stopped(a.cmd.Process.Pid) })
+	nodes[1].Pause() // it is connected, and will not take what it is given
+	a.signal(syscall.SIGCONT)
+	a.waitFor(`"msg":"handoff","outcome":"failed"`)
+	nodes[1].Kill()
+	a.wait().expect(t, 3)
+	nothingLeft(t, nodes[0])
+	e.fault = ""
+	e.app = []string{"true"}
+	e.run(t).expect(t, 0)
+	nodes[1].Start()
+	if got := readOnly(t, nodes[1].DB("app.db"), "SELECT id FROM a"); got != "1" {
+		t.Errorf("a holds %q", got)
+	}
+}
+
 // kill -9 of the entrypoint at each step on the way down: nothing is left of it, some
 // node has the lease in the end, and every row is there.
 func TestLiteFSHandoffKilled(t *testing.T) {

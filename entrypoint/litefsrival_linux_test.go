@@ -20,22 +20,7 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 	}
 	for _, mode := range journalModes {
 		t.Run(mode, func(t *testing.T) {
-			l := testkit.NewLease(t)
-			f := &fleet{t: t, mode: mode + " by litefs mount"}
-			for i, name := range []string{"a", "b", "c"} {
-				app, dir := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)), t.TempDir()
-				f.apps = append(f.apps, app)
-				f.nodes = append(f.nodes, testkit.NewNode(t, name, testkit.NodeOptions{Lease: l, Replica: i == 2, Dir: dir,
-					Extra: fmt.Sprintf("  promote: true\nexec:\n  - cmd: \"env '%s=%s %s/mnt/app.db 1' %s\"\n", asApp, app, dir, executable)}))
-			}
-			plain := testkit.NewNode(t, "a", testkit.NodeOptions{Lease: l, Dir: t.TempDir(), DataDir: f.nodes[0].Data})
-			withRows(t, plain, mode, 10)
-			plain.Start()
-			run(t, plain.DB("app.db"), "CREATE TABLE rows(id INTEGER NOT NULL, at INTEGER)", "CREATE TABLE goose_db_version(version_id INTEGER)", "INSERT INTO goose_db_version VALUES (1)")
-			plain.Stop()
-			for i := range f.nodes {
-				f.startByMount(i)
-			}
+			f := newFleetByMount(t, mode)
 			load := newLoad(4, f.apps)
 			var pauses []time.Duration
 			for n := range deploys(t) {
@@ -51,6 +36,28 @@ func TestLiteFSRollingDeploysByMount(t *testing.T) {
 			f.compare(load, pauses)
 		})
 	}
+}
+
+// newFleetByMount is a fleet whose apps LiteFS starts; all of them serve.
+func newFleetByMount(t *testing.T, mode string) *fleet {
+	t.Helper()
+	l := testkit.NewLease(t)
+	f := &fleet{t: t, mode: mode + " by litefs mount"}
+	for i, name := range []string{"a", "b", "c"} {
+		app, dir := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)), t.TempDir()
+		f.apps = append(f.apps, app)
+		f.nodes = append(f.nodes, testkit.NewNode(t, name, testkit.NodeOptions{Lease: l, Replica: i == 2, Dir: dir,
+			Extra: fmt.Sprintf("  promote: true\nexec:\n  - cmd: \"env '%s=%s %s/mnt/app.db 1' %s\"\n", asApp, app, dir, executable)}))
+	}
+	plain := testkit.NewNode(t, "a", testkit.NodeOptions{Lease: l, Dir: t.TempDir(), DataDir: f.nodes[0].Data})
+	withRows(t, plain, mode, 10)
+	plain.Start()
+	run(t, plain.DB("app.db"), "CREATE TABLE rows(id INTEGER NOT NULL, at INTEGER)", "CREATE TABLE goose_db_version(version_id INTEGER)", "INSERT INTO goose_db_version VALUES (1)")
+	plain.Stop()
+	for i := range f.nodes {
+		f.startByMount(i)
+	}
+	return f
 }
 
 // stopByMount ends a machine as Fly does: LiteFS gets the signal, and passes it on.

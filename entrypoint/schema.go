@@ -28,16 +28,17 @@ const stageResult = 3
 
 // stage is what the process for the database is given, as JSON.
 type stage struct {
-	Role     string    `json:"role"` // primary: check, snapshot, migrate; replica: wait until that is done
-	Ask      bool      `json:"ask"`  // a replica that is behind says so, and does not wait
-	Path     string    `json:"path"` // the database
-	State    string    `json:"state"`
-	Data     string    `json:"data"` // LiteFS's data.dir
-	API      string    `json:"api"`
-	Deadline time.Time `json:"deadline"`
-	Parent   int       `json:"parent"` // the pid of who waits for it
+	Role   string        `json:"role"` // primary: check, snapshot, migrate; replica: wait until that is done
+	Ask    bool          `json:"ask"`  // a replica that is behind says so, and does not wait
+	Path   string        `json:"path"` // the database
+	State  string        `json:"state"`
+	Data   string        `json:"data"` // LiteFS's data.dir
+	API    string        `json:"api"`
+	Wait   time.Duration `json:"wait"`   // what is left of it; a time of day may be set meanwhile
+	Parent int           `json:"parent"` // the pid of who waits for it
 
-	behind bool // a replica's result
+	deadline time.Time
+	behind   bool // a replica's result
 }
 
 // stageAnswer is what it answers.
@@ -168,7 +169,7 @@ func (b *boot) startStage(info nodeInfo, deadline time.Time) (cmd *exec.Cmd, ans
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := json.Marshal(stage{Role: info.role(), Ask: b.mayTakeOver(info), Path: b.path, State: b.state.dir, Data: b.node.data, API: b.node.api, Deadline: deadline, Parent: os.Getpid()})
+	text, err := json.Marshal(stage{Role: info.role(), Ask: b.mayTakeOver(info), Path: b.path, State: b.state.dir, Data: b.node.data, API: b.node.api, Wait: time.Until(deadline), Parent: os.Getpid()})
 	if err != nil {
 		return nil, nil, err
 	}
