@@ -39,7 +39,7 @@ func runDemo(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *outpu
 	return cmd, stdout, stderr, temp
 }
 
-// demoContext is for a demo that builds an image beside others, on a busy machine.
+// demoContext is for what builds an image whole, with apt-get, beside others that do.
 func demoContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
