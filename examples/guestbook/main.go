@@ -6,12 +6,14 @@
 //	DATABASE_URL  the SQLite file, as appdb.Open takes it; required
 //	PORT          the port to listen on; 8080 when unset, 0 for any free one
 //	FLY_REGION, FLY_MACHINE_ID  shown in the footer when set
+//	LITEFS_ADDR   where LiteFS serves its API, if the file is in its mount; :20202 when unset
 //
 // It does not migrate its database. That is flysql-entrypoint's work, done
 // before the app starts; see README.md.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -25,8 +27,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/flysql/flysql/appdb"
 )
 
 func main() {
@@ -85,6 +85,7 @@ type config struct {
 	port     uint16        // 0 is any free port
 	drain    time.Duration // how long a stop waits for requests in flight
 	site     site
+	litefs   string // where LiteFS serves its API
 }
 
 func configure(getenv func(string) string) (config, error) {
@@ -93,8 +94,9 @@ func configure(getenv func(string) string) (config, error) {
 		port:     8080,
 		// No request takes longer to read than readTimeout, so this lets
 		// even a slow upload end well.
-		drain: readTimeout,
-		site:  site{Region: getenv("FLY_REGION"), Machine: getenv("FLY_MACHINE_ID")},
+		drain:  readTimeout,
+		site:   site{Region: getenv("FLY_REGION"), Machine: getenv("FLY_MACHINE_ID")},
+		litefs: cmp.Or(getenv("LITEFS_ADDR"), ":20202"),
 	}
 	var problems []error
 	if cfg.database == "" {
@@ -117,11 +119,11 @@ func configure(getenv func(string) string) (config, error) {
 func serve(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) (err error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	db, err := appdb.Open(ctx, cfg.database)
+	db, closed, err := openDatabase(ctx, cfg.database, cfg.litefs, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(err, closed()) }()
 	st := &store{db: db}
 	if err := st.checkTables(ctx); err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flysql/flysql/appdb"
 )
 
 const (
@@ -53,7 +55,9 @@ func (a *app) messagesPage(w http.ResponseWriter, r *http.Request, page, path st
 	var err error
 	if r.Method == http.MethodGet {
 		v.Reads, err = a.store.CountRead(r.Context(), path)
-	} else {
+	}
+	if r.Method != http.MethodGet || errors.Is(err, appdb.ErrReplica) || errors.Is(err, appdb.ErrUnknown) {
+		// A page is worth more than its count, which only the primary can raise.
 		v.Reads, err = a.store.Reads(r.Context(), path)
 	}
 	if err == nil {
@@ -197,6 +201,24 @@ func (a *app) health(w http.ResponseWriter, r *http.Request) {
 // fail answers a request that an error of the store has ended. The error goes
 // to the log: it is not the reader's.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var elsewhere *appdb.ReplicaError
+	switch {
+	case errors.As(err, &elsewhere):
+		// LiteFS's proxy sends such requests to the primary: this one went past it, or
+		// the primary has just changed.
+		a.log.Warn("not the primary", "method", r.Method, "path", r.URL.Path, "primary", elsewhere.Primary)
+		text := "This machine only reads at the moment, and nothing was kept. Please try again in a moment."
+		if elsewhere.Primary != "" {
+			text = "This machine only reads, and nothing was kept: " + elsewhere.Primary + " writes. Please try again in a moment."
+		}
+		w.Header().Set("Retry-After", "1")
+		a.problem(w, r, http.StatusServiceUnavailable, text)
+		return
+	case errors.Is(err, appdb.ErrUnknown):
+		a.log.Warn("not known whether it was kept", "method", r.Method, "path", r.URL.Path, "err", err)
+		a.problem(w, r, http.StatusServiceUnavailable, "Another machine took over in the middle of this. Please look whether your message is there before you send it again.")
+		return
+	}
 	if r.Context().Err() != nil {
 		a.log.Info("client gone", "method", r.Method, "path", r.URL.Path, "err", err)
 	} else {
