@@ -69,7 +69,7 @@ func withLiteFS(t *testing.T) built {
 // A machine with the image that flysql init makes for LiteFS, unedited: requests come through LiteFS's
 // proxy, rows are on the volume, and outlive a stop and a kill of the whole machine.
 func TestContainerLiteFS(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := withLiteFS(t)
 	leases := testkit.NewLease(t)

@@ -157,7 +157,7 @@ func descriptorOf(t *testing.T, path string) int {
 // The work is told when its time is over; writes after that fail rather than hang.
 func TestWithHaltTooLong(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes the 30 seconds for which LiteFS grants the lock")
+		testkit.NotRun(t, "time", "without -short")
 	}
 	_, a, b := replica(t)
 	var cause error
