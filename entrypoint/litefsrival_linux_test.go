@@ -16,7 +16,7 @@ import (
 // no migration in them, for nobody here would order those.
 func TestLiteFSRollingDeploysByMount(t *testing.T) {
 	if os.Getenv(deploysVariable) == "" {
-		t.Skip("needs " + deploysVariable + "=50: it measures what others do")
+		testkit.NotRun(t, "time", "make soak")
 	}
 	for _, mode := range journalModes {
 		t.Run(mode, func(t *testing.T) {

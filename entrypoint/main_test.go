@@ -450,13 +450,6 @@ func asides(t *testing.T, db string) []string {
 	return found
 }
 
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: mounts a file system or changes users")
-	}
-}
-
 // stopped tells whether a process is stopped, as by SIGSTOP.
 func stopped(pid int) bool {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
