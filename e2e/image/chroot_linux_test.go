@@ -270,7 +270,7 @@ func loops(t *testing.T, file string) string {
 
 // A machine can be in a network of its own, with names of its own.
 func TestChrootNetwork(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	n, err := network.New(1)
 	if err != nil {
 		t.Fatal(err)
