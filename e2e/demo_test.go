@@ -159,7 +159,7 @@ func needRegions(t *testing.T) {
 	t.Helper()
 	testkit.LiteFS(t) // skips
 	if err := image.Usable(t.TempDir()); err != nil {
-		t.Skipf("needs machines with FUSE: %v", err)
+		testkit.NotRun(t, "machines with FUSE", err.Error())
 	}
 }
 

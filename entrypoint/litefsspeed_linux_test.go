@@ -20,7 +20,7 @@ type measures struct {
 // mount`.
 func bothWays(t *testing.T, measure func(t *testing.T, m measures)) {
 	if os.Getenv(deploysVariable) == "" {
-		t.Skip("needs " + deploysVariable + "=50: it measures")
+		testkit.NotRun(t, "time", "make soak")
 	}
 	t.Run("flysql-entrypoint", func(t *testing.T) {
 		f := newFleet(t, "WAL")
