@@ -110,7 +110,11 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string) (to pe
 			looked = time.Now()
 		}
 		for _, p := range peers {
-			if why = b.behind(ctx, p); why != "" {
+			behind := b.behind(ctx, p)
+			if ctx.Err() != nil { // a question that was cut short says nothing of the node
+				break
+			}
+			if why = behind; why != "" {
 				continue
 			}
 			if why, err = b.handTo(ctx, p); err == nil && why == "" {
