@@ -50,8 +50,8 @@ build: ## bin/flysql and bin/flysql-entrypoint
 bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
 
-soak: setup $(LITEFS) ## 50 rolling deploys under load on three LiteFS nodes, beside litefs mount
-	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys' -v -timeout 40m
+soak: setup $(LITEFS) ## 50 rolling deploys under load on three LiteFS nodes, beside litefs mount; a replica 10,000 transactions behind
+	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestFaultFarBehind' -v -timeout 40m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
 
