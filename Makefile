@@ -58,8 +58,8 @@ build: ## bin/flysql and bin/flysql-entrypoint
 bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
 
-soak: setup $(LITEFS) ## 50 rolling deploys under load, failovers and boots on three LiteFS nodes, beside litefs mount
-	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time' -v -timeout 40m
+soak: setup $(LITEFS) ## on three LiteFS nodes: 50 rolling deploys, failovers and boots beside litefs mount; a replica far behind
+	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time|TestFaultFarBehind' -v -timeout 40m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
 

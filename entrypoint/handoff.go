@@ -137,7 +137,11 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string, alone 
 			looked = time.Now()
 		}
 		for _, p := range peers {
-			if why = b.behind(ctx, p); why != "" {
+			behind := b.behind(ctx, p)
+			if ctx.Err() != nil { // a question that was cut short says nothing of the node
+				break
+			}
+			if why = behind; why != "" {
 				continue
 			}
 			if why, err = b.handToHalted(ctx, p); err == nil && why == "" {

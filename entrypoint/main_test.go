@@ -27,6 +27,7 @@ const (
 	asCrash      = "FLYSQL_TEST_AS_CRASH"  // "JOURNALMODE DATABASE": see crashed
 	asApp        = "FLYSQL_TEST_AS_APP"    // "ADDRESS DATABASE VERSION": see appMain
 	asWriter     = "FLYSQL_TEST_AS_WRITER" // DATABASE: see writerMain
+	asReader     = "FLYSQL_TEST_AS_READER" // DATABASE: see readerMain
 	faultAt      = "FLYSQL_TEST_FAULT"     // OPERATION=kill, OPERATION=error, OPERATION=stop or OPERATION=SIGNAL
 	mountsFrom   = "FLYSQL_TEST_MOUNTINFO" // a file in place of /proc/self/mountinfo
 )
@@ -48,6 +49,25 @@ func writerMain(path string) error {
 	}
 }
 
+// readerMain begins a read transaction, says so, and keeps it until it is killed.
+func readerMain(path string) error {
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(1000)")
+	if err != nil {
+		return err
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var n int
+	if err := tx.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
+		return err
+	}
+	fmt.Println("reading")
+	select {}
+}
+
 // underRace is set in a binary with the race detector. Its start takes as long as
 // twenty boots, and there are a thousand here, so the processes run without.
 var underRace bool
@@ -65,6 +85,10 @@ func TestMain(m *testing.M) {
 	}
 	if path := os.Getenv(asWriter); path != "" {
 		fmt.Fprintln(os.Stderr, writerMain(path))
+		os.Exit(1)
+	}
+	if path := os.Getenv(asReader); path != "" {
+		fmt.Fprintln(os.Stderr, readerMain(path))
 		os.Exit(1)
 	}
 	dir, err := os.MkdirTemp("", "flysql-entrypoint")

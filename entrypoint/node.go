@@ -168,7 +168,7 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 			n.ready = true
 			return info, nil
 		}
-		w.say(ctx, why)
+		w.say(ctx, why, func() string { return b.progress(ctx, info) })
 		select {
 		case <-n.ended:
 			return info, failed("its own lines are above", "LiteFS ended with %s before it was ready", n.endedWith())
@@ -283,32 +283,4 @@ func (b *boot) endNode() (why string) {
 		<-n.ended
 		return why
 	}
-}
-
-// waiting tells of a wait: soon, when its reason changes (but some change to and
-// fro), and now and then.
-type waiting struct {
-	b    *boot
-	step string
-	why  string
-	said time.Time // or, while why is empty, when the wait began
-}
-
-func (b *boot) waiting(step string) *waiting {
-	return &waiting{b: b, step: step, said: time.Now()}
-}
-
-func (w *waiting) say(ctx context.Context, why string) {
-	quiet := 2 * time.Second
-	switch w.why {
-	case "": // what takes no longer is not worth a line
-		quiet = time.Second / 2
-	case why:
-		quiet = 10 * time.Second
-	}
-	if time.Since(w.said) < quiet {
-		return
-	}
-	w.why, w.said = why, time.Now()
-	w.b.Logger.LogAttrs(ctx, slog.LevelInfo, w.step, slog.String("outcome", "waiting"), slog.String("why", why))
 }
