@@ -80,6 +80,9 @@ func TestFaultSignalBooting(t *testing.T) {
 				if r.stdout != "" {
 					t.Errorf("%s: the app ran: %q", point, r.stdout)
 				}
+				if r.outcome("node") == "killed" { // then its lease would be missed
+					t.Errorf("%s: node: %v", point, r.line("node"))
+				}
 				nothingLeft(t, n)
 			}
 			if r := besideLiteFS(t, n, steps...).run(t).expect(t, 0); r.stdout != "ran\n" {
