@@ -111,7 +111,7 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string) (to pe
 		}
 		for _, p := range peers {
 			behind := b.behind(ctx, p)
-			if ctx.Err() != nil { // a question that was cut short says nothing of the node
+			if isOver(ctx) { // a question that was cut short says nothing of the node
 				break
 			}
 			if why = behind; why != "" {
@@ -132,6 +132,12 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string) (to pe
 		case <-time.After(askAgain):
 		}
 	}
+}
+
+// isOver tells whether the time of ctx is up, which a connection notices before it.
+func isOver(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(end)
 }
 
 // candidates are the nodes that may become the primary, the one with the ID first,

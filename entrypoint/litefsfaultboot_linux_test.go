@@ -144,6 +144,9 @@ func TestFaultSignalWaiting(t *testing.T) {
 			}
 			nothingLeft(t, n)
 			l.Fail(false)
+			if _, err := l.Expire(testkit.Key); err != nil { // one that was killed had it still
+				t.Fatal(err)
+			}
 			if r := besideLiteFS(t, n, createA, createB).run(t).expect(t, 0); r.stdout != "ran\n" {
 				t.Errorf("stdout %q\n%s", r.stdout, r.stderr)
 			}
