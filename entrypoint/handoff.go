@@ -138,7 +138,7 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string, alone 
 		}
 		for _, p := range peers {
 			behind := b.behind(ctx, p)
-			if ctx.Err() != nil { // a question that was cut short says nothing of the node
+			if isOver(ctx) { // a question that was cut short says nothing of the node
 				break
 			}
 			if why = behind; why != "" {
@@ -214,6 +214,12 @@ func leftOf(ctx context.Context) time.Duration {
 
 // haltLimit leaves time for the hand-over itself.
 func (b *boot) haltLimit() time.Duration { return min(haltPatience, b.Handoff/4+time.Second/4) }
+
+// isOver tells whether the time of ctx is up, which a connection notices before it.
+func isOver(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(end)
+}
 
 // candidates are the nodes that may become the primary, the one with the ID first,
 // and the addresses where there may be more.
