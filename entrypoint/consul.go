@@ -79,26 +79,32 @@ func (k *leaseKey) ask(ctx context.Context, patience time.Duration, method, path
 	return a.status, a.body, err
 }
 
-// holder reads who holds the lease, by which session; both are empty when nobody does.
-func (k *leaseKey) holder(ctx context.Context, patience time.Duration) (h leaseHolder, session string, err error) {
-	status, body, err := k.ask(ctx, patience, "GET", "/v1/kv/"+(&url.URL{Path: k.key}).EscapedPath())
+// get reads a key, and which session holds it; both are empty where it is not there.
+func (k *leaseKey) get(ctx context.Context, patience time.Duration, key string) (value []byte, session string, err error) {
+	status, body, err := k.ask(ctx, patience, "GET", "/v1/kv/"+(&url.URL{Path: key}).EscapedPath())
 	if err != nil || status == 404 {
-		return h, "", err
+		return nil, "", err
 	}
 	var keys []struct {
 		Value   []byte
 		Session string
 	}
 	if err := json.Unmarshal(body, &keys); status != 200 || err != nil || len(keys) != 1 {
-		return h, "", fmt.Errorf("GET the lease's key: the server answers with status %d", status)
+		return nil, "", fmt.Errorf("GET the lease's key: the server answers with status %d", status)
 	}
-	if len(keys[0].Value) == 0 || keys[0].Session == "" {
-		return h, "", nil
+	return keys[0].Value, keys[0].Session, nil
+}
+
+// holder reads who holds the lease, by which session; both are empty when nobody does.
+func (k *leaseKey) holder(ctx context.Context, patience time.Duration) (h leaseHolder, session string, err error) {
+	value, session, err := k.get(ctx, patience, k.key)
+	if err != nil || len(value) == 0 || session == "" {
+		return h, "", err
 	}
-	if err := json.Unmarshal(keys[0].Value, &h); err != nil {
+	if err := json.Unmarshal(value, &h); err != nil {
 		return h, "", errors.New("the lease's key holds what LiteFS does not write")
 	}
-	return h, keys[0].Session, nil
+	return h, session, nil
 }
 
 // renew makes a session live for another TTL at least; alive is false where it is

@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -159,12 +160,23 @@ func within(ctx context.Context, limit time.Duration, f func() error) (came bool
 func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 	n := b.node
 	w := b.waiting("node")
+	var out string // why LiteFS keeps it out
+	var looked time.Time
 	for deadline := time.Now().Add(b.LiteFSWait); ; {
 		why, info := n.notReady(ctx)
 		if why == "" {
 			n.ready = true
 			return info, nil
 		}
+		if info.Primary.Hostname != "" {
+			out = ""
+		} else if info.id != "" && time.Since(looked) > lookAgain {
+			looked = time.Now()
+			if out, err = b.keptOut(ctx); err != nil {
+				return info, err
+			}
+		}
+		why = cmp.Or(out, why)
 		w.say(ctx, why)
 		select {
 		case <-n.ended:
@@ -174,7 +186,7 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return info, failed("LiteFS's own lines are above; FLYSQL_LITEFS_WAIT lengthens the wait", "LiteFS was not ready after %v: %s", b.LiteFSWait, why)
+			return info, failed("LiteFS's own lines are above; docs/litefs.md of flysql says what to do about data that LiteFS does not take; FLYSQL_LITEFS_WAIT lengthens the wait", "LiteFS was not ready after %v: %s", b.LiteFSWait, why)
 		}
 	}
 }
