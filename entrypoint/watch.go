@@ -293,7 +293,7 @@ func (w *watchdog) kill(ctx context.Context, why string) {
 	if w.n.hasEnded() || !w.n.fate.set(why) {
 		return
 	}
-	w.b.kill(w.n.cmd) // first of all
+	w.b.killNode() // first of all
 	w.tell("killed", why)
 	w.b.Logger.LogAttrs(ctx, slog.LevelError, "lease", slog.String("outcome", "killing"), slog.String("why", why))
 }
