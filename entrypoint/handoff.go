@@ -42,7 +42,7 @@ func (b *boot) handOver(ctx context.Context) {
 	}
 	var to peer
 	if err == nil {
-		to, err = b.giveLease(ctx, info, "", b.Handoff)
+		to, err = b.giveLease(ctx, info, "", 2*b.Handoff) // ctx ends before
 	}
 	line := func(level slog.Level, outcome string, attrs ...slog.Attr) {
 		attrs = append([]slog.Attr{slog.String("outcome", outcome), millis(time.Since(start))}, attrs...)
