@@ -2,7 +2,9 @@ package entrypoint
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/flysql/flysql/internal/testkit"
@@ -34,4 +36,47 @@ func TestLiteFSOtherCluster(t *testing.T) {
 			nothingLeft(t, n)
 		})
 	}
+}
+
+// A volume restored from a snapshot is older than the primary, and has nothing alone:
+// it catches up, and nothing is told as lost.
+func TestLiteFSOldVolume(t *testing.T) {
+	t.Parallel()
+	_, nodes := cluster(t, "a", "b")
+	a, b := nodes[0], nodes[1]
+	e := besideLiteFS(t, a)
+	e.app = serving
+	p := e.start(t)
+	p.isServing()
+	makeRows(t, a, "WAL", 50)
+	p.signal(syscall.SIGTERM)
+	p.wait().expect(t, 3)
+	volume := filepath.Dir(a.Data)
+	if out, err := exec.Command("cp", "-a", volume, volume+".snapshot").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	p = e.start(t)
+	p.isServing()
+	b.Start()
+	run(t, a.DB("app.db"), "INSERT INTO kept (v) VALUES ('after the snapshot')")
+	testkit.Poll(t, "b at a's position", func() bool { return a.Position("app.db") == b.Position("app.db") })
+	p.signal(syscall.SIGTERM)
+	p.wait().expect(t, 3)
+	testkit.Poll(t, "b primary", func() bool { info, _ := b.Info(); return info.IsPrimary })
+	for _, move := range [][2]string{{volume, volume + ".lost"}, {volume + ".snapshot", volume}} {
+		if err := os.Rename(move[0], move[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p = e.start(t)
+	p.isServing()
+	if got := readOnly(t, a.DB("app.db"), "SELECT count(*) FROM kept"); got != "51" {
+		t.Errorf("%s rows", got)
+	}
+	p.signal(syscall.SIGTERM)
+	r := p.wait().expect(t, 3)
+	if line := r.line("salvage"); line != nil {
+		t.Errorf("salvage: %v", line)
+	}
+	noAside(t, a)
 }

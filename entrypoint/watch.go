@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -41,6 +42,9 @@ type watchdog struct {
 	fenced    time.Time // zero when it is not
 	problem   error     // of the last question about the lease
 
+	dir    *os.Root // of watch.json
+	dirErr error    // why it is not there
+
 	probes chan probe // answers; one is under way while the other is nil
 	claims chan claim
 	roles  chan bool // LiteFS's, as soon as it changes
@@ -66,6 +70,7 @@ func (b *boot) watchNode(ctx context.Context) (stop func()) {
 		w.lease = b.node.leaseKey(b.getenv)
 	}
 	w.ticked = w.began
+	w.dir, w.dirErr = os.OpenRoot(b.state.dir)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -77,6 +82,9 @@ func (b *boot) watchNode(ctx context.Context) (stop func()) {
 		<-done
 		if !w.fenced.IsZero() { // it would not hear a signal that asks
 			w.kill(ctx, "its lease could not be confirmed when the boot ended")
+		}
+		if w.dirErr == nil {
+			_ = w.dir.Close() // it was only read
 		}
 	}
 }
