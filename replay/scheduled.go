@@ -26,6 +26,9 @@ func (rt *Router) RunOnPrimary(ctx context.Context, fn func(ctx context.Context)
 		return fn(ctx)
 	}
 	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		st, err := engine.Wait(ctx, rt.engine, func(st engine.State) bool { return st.Role == engine.RolePrimary })
 		if err != nil {
 			return err
