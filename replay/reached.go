@@ -50,12 +50,17 @@ func (rt *Router) staleFor(was *engine.State) bool {
 	return was.Role == engine.RoleUnknown && rt.engine.State().Role == engine.RoleUnknown
 }
 
+// atOnce is a context for whoever does not wait.
+var atOnce = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
 // wait waits until this machine has come so far.
 func (rt *Router) wait(r *http.Request, db string, pos engine.Pos) (why reason, ok bool) {
 	// What is there already costs nobody anything.
-	now, cancelNow := context.WithCancel(context.Background())
-	cancelNow()
-	err := rt.engine.WaitPosition(now, db, pos)
+	err := rt.engine.WaitPosition(atOnce, db, pos)
 	if err == nil {
 		return 0, true
 	}
