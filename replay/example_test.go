@@ -41,11 +41,11 @@ func Example() {
 		req.Header.Set("Fly-Request-Id", "01") // Fly's proxy sets it
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, req)
-		fmt.Println(method, w.Code, w.Header().Get("Fly-Replay"))
+		fmt.Printf("%s: %d %q\n", method, w.Code, w.Header().Get("Fly-Replay"))
 	}
 	// Output:
-	// GET / 200
-	// POST /messages 409 instance=d891234f;timeout=5s;fallback=force_self;state=1.e784567a
+	// GET /: 200 ""
+	// POST /messages: 409 "instance=d891234f;timeout=5s;fallback=force_self;state=1.e784567a"
 }
 
 func ExampleEnsurePrimary() {
