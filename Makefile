@@ -10,6 +10,8 @@ GOOSE := $(TOOLS)/goose
 BENCHSTAT := $(TOOLS)/benchstat
 # The tests that need LiteFS run this one; they look for it here by themselves.
 LITEFS := $(TOOLS)/litefs
+# Tests compare the lease server with this one, where it has been built: make consul.
+CONSUL := $(TOOLS)/consul
 # The official image is built with Go 1.21. Built with a newer one, LiteFS loses its
 # HALT lock when it starts a command.
 LITEFS_TOOLCHAIN ?= go1.21.13
@@ -17,11 +19,12 @@ LITEFS_TOOLCHAIN ?= go1.21.13
 GOOSE_TAGS := no_clickhouse no_libsql no_mssql no_mysql no_postgres no_vertica no_ydb no_turso no_spanner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit e2e lint fmt build bench soak litefs setup clean
+.PHONY: help demo test unit e2e lint fmt build bench soak litefs consul setup clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
+# With root and FUSE, machines in three regions; it builds LiteFS then. DEMO_FLAGS="-mode volume" is one machine.
 demo: setup ## the example app, set up by flysql init, booted by the entrypoint, served (CHECK=1 drives it by itself)
 	@cd e2e && go build -o $(BIN)/demo ./demo
 	@cd e2e && exec $(BIN)/demo $(if $(CHECK),-check) $(DEMO_FLAGS)
@@ -50,10 +53,12 @@ build: ## bin/flysql and bin/flysql-entrypoint
 bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
 
-soak: setup $(LITEFS) ## 50 rolling deploys under load on three LiteFS nodes, beside litefs mount
-	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys' -v -timeout 40m
+soak: setup $(LITEFS) ## 50 rolling deploys under load, failovers and boots on three LiteFS nodes, beside litefs mount
+	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time' -v -timeout 40m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
+
+consul: $(CONSUL) ## bin/tools/consul, for the tests that compare with Consul (takes minutes)
 
 setup:
 	@scripts/setup
@@ -66,6 +71,8 @@ $(STATICCHECK): tools/go.mod
 	cd tools && go build -o $@ honnef.co/go/tools/cmd/staticcheck
 $(LITEFS): tools/litefs/go.mod
 	cd tools/litefs && GOTOOLCHAIN=$(LITEFS_TOOLCHAIN) go build -o $@ github.com/superfly/litefs/cmd/litefs
+$(CONSUL): tools/consul/go.mod
+	cd tools/consul && go build -trimpath -ldflags="-s -w" -o $@ github.com/hashicorp/consul
 $(GOTESTSUM): tools/go.mod
 	cd tools && go build -o $@ gotest.tools/gotestsum
 $(BENCHSTAT): tools/go.mod

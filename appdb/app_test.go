@@ -35,6 +35,7 @@ type app struct {
 var ways = map[string]func(ctx context.Context, path string, node *litefs.Node) (app, error){
 	"appdb":         openApp(0),
 	"appdb+confirm": openApp(confirm),
+	"appdb+sure":    openApp(5 * confirm), // on a machine with other work
 	"kept":          openKept,
 	"closed":        openClosed,
 }

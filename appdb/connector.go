@@ -75,7 +75,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 			c.create.Store(false)
 			return conn, nil
 		}
-		if !isBusy(err) && !errors.Is(err, errShared) || !time.Now().Before(deadline) {
+		if !c.again(err) || !time.Now().Before(deadline) {
 			return nil, newFault(c.target.path, err)
 		}
 		// Half of the pause is random, or the same two would meet again.
@@ -87,6 +87,17 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, newFault(c.target.path, fmt.Errorf("%w while waiting for another process: %w", ctx.Err(), err))
 		}
 	}
+}
+
+// again reports whether another attempt may fare better.
+func (c *connector) again(err error) bool {
+	if c.node != nil && errors.Is(err, errReadOnlyFile) {
+		// LiteFS lets only the primary open it for writing: this machine may have been it
+		// until now.
+		_, not := c.node.notPrimary()
+		return not
+	}
+	return isBusy(err) || errors.Is(err, errShared)
 }
 
 func (c *connector) connect(ctx context.Context) (driver.Conn, error) {
@@ -103,7 +114,9 @@ func (c *connector) connectNode(ctx context.Context) (driver.Conn, error) {
 	// On a replica the writer's connection is one more reader, until that changes.
 	var queryOnly error
 	if c.writes() {
-		queryOnly = c.node.await(ctx)
+		if queryOnly = c.node.await(ctx); queryOnly != nil && ctx.Err() != nil {
+			return nil, queryOnly
+		}
 	}
 	writing := c.writes() && queryOnly == nil
 	if !writing {

@@ -5,10 +5,17 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"regexp"
 )
 
 // errMemoryJournal is about journals that LiteFS never sees the end of.
 var errMemoryJournal = errors.New("its journal is kept in memory, or not at all: LiteFS would replicate nothing of what is written")
+
+// setsJournal finds a statement that would change the journal mode.
+var setsJournal = regexp.MustCompile(`(?i)\bpragma\s+(\w+\s*\.\s*)?journal_mode\s*[=(]`)
+
+// errJournal refuses such a statement.
+var errJournal = errors.New("on LiteFS the journal mode of a database cannot be changed: in memory, or off, nothing of what is written would be replicated, and a change to or from WAL breaks replicas; export the database, change it, and import it again (litefs export, litefs import)")
 
 // keepJournal sees to the journal mode on LiteFS. A database keeps the one that it
 // has: LiteFS does not survive another on its replicas. A new one gets a rollback

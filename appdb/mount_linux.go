@@ -1,6 +1,8 @@
 package appdb
 
 import (
+	"bufio"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,4 +36,23 @@ func mountPrimary(path string) (hostname string, ok bool) {
 		return "", false
 	}
 	return strings.TrimSpace(string(data)), true
+}
+
+// mapped reports whether addr lies in memory that is mapped from a file and shared, as
+// the index of a log is. What the program allocates is neither.
+func mapped(addr uintptr) bool {
+	f, err := os.Open("/proc/self/maps")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var from, to uintptr
+		var perm string
+		// 7f2c8a000000-7f2c8a008000 rw-s 00000000 00:31 5    /litefs/app.db-shm
+		if _, err := fmt.Sscanf(lines.Text(), "%x-%x %s", &from, &to, &perm); err == nil && from <= addr && addr < to {
+			return strings.HasSuffix(perm, "s") && strings.Contains(lines.Text(), " /")
+		}
+	}
+	return false
 }

@@ -6,3 +6,5 @@ package appdb
 func onLiteFS(string) bool { return false }
 
 func mountPrimary(string) (hostname string, ok bool) { return "", false }
+
+func mapped(uintptr) bool { return false }

@@ -212,7 +212,7 @@ func (n *node) primary() bool {
 }
 
 // await returns nil where this machine is the primary, and an [ErrReplica] where it
-// is not. While the role is unknown, and has not been so for long, it waits. Where
+// is not, or the error of ctx where that ended first. While the role is unknown, and has not been so for long, it waits. Where
 // there is no engine to ask, LiteFS's mount says when this is a replica for certain.
 func (n *node) await(ctx context.Context) error {
 	if n.primary() {
@@ -226,11 +226,14 @@ func (n *node) await(ctx context.Context) error {
 	if lost := n.lost.Load(); lost != 0 {
 		limit = time.Until(time.Unix(0, lost).Add(settle))
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	short, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	st, err := engine.Wait(ctx, n.engine, func(st engine.State) bool { return st.Role != engine.RoleUnknown })
-	if err == nil && st.Role == engine.RolePrimary {
+	st, err := engine.Wait(short, n.engine, func(st engine.State) bool { return st.Role != engine.RoleUnknown })
+	switch {
+	case err == nil && st.Role == engine.RolePrimary:
 		return nil
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%w while it was not known which machine is the primary", ctx.Err())
 	}
 	return &ReplicaError{Primary: st.Primary}
 }
@@ -261,5 +264,8 @@ func (n *node) notPrimary() (primary string, certain bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), eventLag)
 	defer cancel()
 	st, err := engine.Wait(ctx, n.engine, func(st engine.State) bool { return st.Role != engine.RolePrimary })
+	if err != nil && n.litefs {
+		return mountPrimary(n.path) // the engine may be another node's
+	}
 	return st.Primary, err == nil
 }

@@ -44,7 +44,7 @@ func newNodeConn(conn driver.Conn, n *node, born uint64, writes bool, queryOnly 
 // errShared is told where a connection met memory that LiteFS had taken away.
 var errShared = errors.New("LiteFS has taken the shared memory of the database away, as it may when the primary changes: begin again")
 
-// guard runs op, and makes an error of a fault in mapped memory.
+// guard runs op, and makes an error of a fault in the database's mapped memory.
 //
 // In WAL mode SQLite maps the index of the log into memory. LiteFS rewrites and
 // shortens that file from outside, and who touches it at the wrong moment gets a
@@ -60,6 +60,9 @@ func guard(op func() error) (err error) {
 			runtime.Error
 			Addr() uintptr
 		}:
+			if !mapped(r.Addr()) {
+				panic(r) // a fault of the program's own
+			}
 			err = errShared
 		default:
 			panic(r)
@@ -83,6 +86,8 @@ func (c *nodeConn) ready(ctx context.Context) error {
 	// On a replica the writer reads: SQLite then refuses a write before it begins.
 	queryOnly := c.node.await(ctx)
 	switch {
+	case queryOnly != nil && ctx.Err() != nil:
+		return queryOnly
 	case (queryOnly == nil) == (c.queryOnly == nil):
 		c.queryOnly = queryOnly // the primary may be another
 		return nil
@@ -90,6 +95,11 @@ func (c *nodeConn) ready(ctx context.Context) error {
 		// The file may not be open for writing either: LiteFS lets only the primary.
 		c.broken = errPromoted
 		return driver.ErrBadConn // database/sql takes another
+	}
+	// A transaction that was begun as SQL text would still commit then.
+	if err := c.undo(); !noTransaction(err) {
+		c.broken = queryOnly
+		return queryOnly
 	}
 	if err := execPragmas(ctx, c.sqliteConn, map[string]string{"query_only": "on"}); err != nil {
 		return err
@@ -253,7 +263,40 @@ func (c *nodeConn) PrepareContext(ctx context.Context, query string) (driver.Stm
 	return stmt, nil
 }
 
+// Prepare implements [driver.Conn], for who has the connection from sql.Conn.Raw.
+func (c *nodeConn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// Begin implements [driver.Conn].
+func (c *nodeConn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
+
+// NewRestore begins to replace the database by another, which is a write.
+func (c *nodeConn) NewRestore(src string) (*sqlite.Backup, error) {
+	if err := c.ready(context.Background()); err != nil {
+		return nil, err
+	}
+	if c.queryOnly != nil {
+		return nil, c.queryOnly
+	}
+	return c.sqliteConn.NewRestore(src)
+}
+
+// Serialize returns the database as the bytes of a file.
+func (c *nodeConn) Serialize() (data []byte, err error) {
+	err = c.run(false, func() (err error) {
+		data, err = c.sqliteConn.Serialize()
+		return err
+	})
+	return data, err
+}
+
 func (c *nodeConn) prepare(ctx context.Context, query string) (*nodeStmt, error) {
+	if c.node.litefs && setsJournal.MatchString(query) {
+		return nil, errJournal
+	}
 	var stmt driver.Stmt
 	err := c.run(true, func() (err error) {
 		stmt, err = c.sqliteConn.PrepareContext(ctx, query)

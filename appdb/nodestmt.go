@@ -74,6 +74,24 @@ func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (d
 	return s.exec(ctx, s.conn.readOnly(), args)
 }
 
+// Exec implements [driver.Stmt], for who has the connection from sql.Conn.Raw.
+func (s *nodeStmt) Exec(args []driver.Value) (driver.Result, error) {
+	return s.ExecContext(context.Background(), named(args))
+}
+
+// Query implements [driver.Stmt].
+func (s *nodeStmt) Query(args []driver.Value) (driver.Rows, error) {
+	return s.QueryContext(context.Background(), named(args))
+}
+
+func named(args []driver.Value) []driver.NamedValue {
+	values := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return values
+}
+
 func (s *nodeStmt) exec(ctx context.Context, again bool, args []driver.NamedValue) (res driver.Result, err error) {
 	err = s.conn.run(again, func() (err error) {
 		res, err = s.sqliteStmt.ExecContext(ctx, args)

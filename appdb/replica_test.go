@@ -254,6 +254,21 @@ func TestRoleUnknown(t *testing.T) {
 	})
 }
 
+// Whose time is over while the role is unknown is told that, and nothing is changed by it.
+func TestRoleUnknownGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, e := openRole(t, appdb.Config{}, engine.RolePrimary, "a")
+		e.set(engine.RoleUnknown, "")
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer cancel()
+		if err := db.Update(ctx, insert("x")); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, appdb.ErrReplica) {
+			t.Errorf("given up: %v", err)
+		}
+		e.set(engine.RolePrimary, "a")
+		usable(t, db)
+	})
+}
+
 // Reads rest while the role changes: LiteFS waits for that. Where it leads to nothing
 // they go on, and are left alone for a while.
 func TestReadsRest(t *testing.T) {

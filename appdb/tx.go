@@ -102,16 +102,19 @@ func (db *DB) run(ctx context.Context, tx *sql.Tx, fn func(tx *sql.Tx) error) er
 // rollback rolls tx back, if there is still anything to roll back.
 func rollback(tx *sql.Tx) error {
 	err := tx.Rollback()
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
 	// After some errors (a full disk, an interrupt) SQLite has rolled back by
-	// itself. It has no result code of its own for that.
-	var se *sqlite.Error
-	if errors.As(err, &se) && se.Code() == sqlite3.SQLITE_ERROR && strings.Contains(se.Error(), "no transaction is active") {
+	// itself.
+	if errors.Is(err, sql.ErrTxDone) || noTransaction(err) {
 		return nil
 	}
 	return err
+}
+
+// noTransaction reports whether there was none to roll back. SQLite has no result
+// code of its own for that.
+func noTransaction(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && se.Code() == sqlite3.SQLITE_ERROR && strings.Contains(se.Error(), "no transaction is active")
 }
 
 // A holder is the Update whose turn it is.

@@ -10,8 +10,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/flysql/flysql/e2e/image"
 	"github.com/flysql/flysql/e2e/poll"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // runDemo starts the demo as a person would, with its temporary files in a
@@ -20,7 +23,7 @@ func runDemo(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *outpu
 	t.Helper()
 	temp = t.TempDir()
 	stdout, stderr = &output{}, &output{}
-	cmd = exec.CommandContext(testContext(t), must(t, shop.demo), args...)
+	cmd = exec.CommandContext(demoContext(t), must(t, shop.demo), args...)
 	// go finds its caches by itself; everything else is as in an empty shell.
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
@@ -36,9 +39,17 @@ func runDemo(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *outpu
 	return cmd, stdout, stderr, temp
 }
 
+// demoContext is for a demo that builds an image beside others, on a busy machine.
+func demoContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func TestDemoCheck(t *testing.T) {
 	t.Parallel()
-	cmd, stdout, stderr, temp := runDemo(t, "-check")
+	cmd, stdout, stderr, temp := runDemo(t, "-check", "-mode", "volume")
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,27 +86,51 @@ func wantInOrder(t *testing.T, s string, want ...string) {
 	}
 }
 
-// Ctrl-C ends the demo at any moment, and leaves no process and no file.
+// Ctrl-C ends the demo at any moment, and leaves no process, no mount and no file.
 func TestDemoCtrlC(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name string
-		when string // what it has printed
-		sent []os.Signal
-		want int
-	}{
-		{"at the first step", "  flysql ", []os.Signal{os.Interrupt}, 130},
-		{"during the image's build", "RUN CGO_ENABLED=0 go build", []os.Signal{os.Interrupt}, 130},
+	interrupt := []os.Signal{os.Interrupt}
+	ctrlC(t, []string{"-mode", "volume"}, []ctrlCTest{
+		{"at the first step", "  flysql ", interrupt, 130},
+		{"during the image's build", "RUN CGO_ENABLED=0 go build", interrupt, 130},
 		{"during the image's build, by SIGTERM", "RUN CGO_ENABLED=0 go build", []os.Signal{syscall.SIGTERM}, 143},
-		{"while it serves", "http://localhost:", []os.Signal{os.Interrupt}, 0},
+		{"while it serves", "http://localhost:", interrupt, 0},
 		{"while it serves, twice", "http://localhost:", []os.Signal{os.Interrupt, os.Interrupt}, 0},
-	}
+	})
+}
+
+// The same in three regions. The check goes through more steps than a person does.
+func TestDemoRegionsCtrlC(t *testing.T) {
+	needRegions(t)
+	t.Parallel()
+	interrupt := []os.Signal{os.Interrupt}
+	ctrlC(t, []string{"-mode", "regions", "-check"}, []ctrlCTest{
+		{"during the image's build", "RUN apt-get", interrupt, 130},
+		{"during the deploy", "| ams1 | flysql handoff", interrupt, 130},
+	})
+	ctrlC(t, []string{"-mode", "regions"}, []ctrlCTest{
+		{"while it serves", "Ctrl-C stops it", interrupt, 0},
+	})
+}
+
+type ctrlCTest struct {
+	name string
+	when string // what it has printed; a line of a machine begins with |
+	sent []os.Signal
+	want int
+}
+
+func ctrlC(t *testing.T, args []string, tests []ctrlCTest) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cmd, stdout, _, temp := runDemo(t)
-			err := poll.Until(testContext(t), test.when, func(context.Context) error {
-				if !strings.Contains(stdout.String(), test.when) {
+			cmd, stdout, stderr, temp := runDemo(t, args...)
+			err := poll.Until(demoContext(t), test.when, func(context.Context) error {
+				printed := stdout
+				if strings.HasPrefix(test.when, "| ") { // by a machine
+					printed = stderr
+				}
+				if !strings.Contains(printed.String(), test.when) {
 					return errors.New("not printed yet")
 				}
 				return nil
@@ -119,11 +154,52 @@ func TestDemoCtrlC(t *testing.T) {
 	}
 }
 
+// needRegions skips what runs LiteFS on several machines.
+func needRegions(t *testing.T) {
+	t.Helper()
+	testkit.LiteFS(t) // skips
+	if err := image.Usable(t.TempDir()); err != nil {
+		t.Skipf("needs machines with FUSE: %v", err)
+	}
+}
+
+// In three regions: what one writes all read, a deploy loses nothing, and the end of
+// the primary does not end the app.
+func TestDemoRegionsCheck(t *testing.T) {
+	needRegions(t)
+	t.Parallel()
+	cmd, stdout, stderr, temp := runDemo(t, "-mode", "regions", "-check")
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	wantInOrder(t, stdout.String(),
+		"litefs       built",
+		"flysql init  wrote ", "litefs.yml",
+		"http://ams.localhost:", "ams1  primary", "ams2  replica, next in line", "http://ord.localhost:", "http://syd.localhost:",
+		"ok    written by way of ams, read at once in ams, ord, syd",
+		"ok    written by way of ord", "ok    written by way of syd",
+		"ok    ams1 updated: it was primary", "ok    syd1 updated",
+		"the database of each of 4 machines: integrity_check", "the new column",
+		"messages acknowledged meanwhile, 0 lost",
+		"ok    ams", "killed; ord and syd still serve",
+		"ok    written by way of syd again",
+		"started again",
+		"ok    every message from before is there, in every region",
+		"ok    exit code 0 on every machine",
+		"all checks passed",
+	)
+	wantInOrder(t, stderr.String(), "  | ams1 | flysql node     ok", "role=primary", "  | ams1 | flysql handoff  ok")
+	if strings.Contains(stdout.String(), "left out:") {
+		t.Error("something was left out of the image")
+	}
+	nothingLeft(t, temp)
+}
+
 // The data directory of a person's choice stays, and so does the data.
 func TestDemoKeepsData(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "my data")
-	cmd, _, _, temp := runDemo(t, "-check", "-data", data)
+	cmd, _, _, temp := runDemo(t, "-check", "-mode", "volume", "-data", data)
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +211,7 @@ func TestDemoKeepsData(t *testing.T) {
 
 func TestDemoUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-frob"}, {"extra"}} {
+	for _, args := range [][]string{{"-frob"}, {"extra"}, {"-mode", "both"}} {
 		cmd, stdout, stderr, temp := runDemo(t, args...)
 		_ = cmd.Wait() // the exit code says it
 		if got := cmd.ProcessState.ExitCode(); got != 2 {
@@ -148,7 +224,8 @@ func TestDemoUsage(t *testing.T) {
 	}
 }
 
-// nothingLeft wants temp empty and no process that was started from it.
+// nothingLeft wants temp empty, no mount there, and no process that was started from
+// it. Process 1 of each machine has it in its environment, and takes all others along.
 func nothingLeft(t *testing.T, temp string) {
 	t.Helper()
 	entries, err := os.ReadDir(temp)
@@ -157,6 +234,13 @@ func nothingLeft(t *testing.T, temp string) {
 	}
 	for _, e := range entries {
 		t.Errorf("left behind: %s", filepath.Join(temp, e.Name()))
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(mounts), temp) {
+		t.Errorf("still mounted below %s:\n%s", temp, mounts)
 	}
 	if left := processesOf(t, temp); len(left) > 0 {
 		t.Errorf("still running: %q", left)

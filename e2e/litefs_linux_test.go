@@ -1,60 +1,42 @@
 package e2e_test
 
 import (
-	"os"
+	"fmt"
+	"net/http"
+	"net/netip"
 	"path/filepath"
-	"strconv"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/e2e/apprepo"
 	"github.com/flysql/flysql/e2e/fly"
 	"github.com/flysql/flysql/e2e/guestbook"
 	"github.com/flysql/flysql/e2e/image"
+	"github.com/flysql/flysql/e2e/network"
+	"github.com/flysql/flysql/internal/lease"
 	"github.com/flysql/flysql/internal/testkit"
 )
 
-// litefsImage stands for the public image that holds LiteFS.
-const litefsImage = "flyio/litefs:0.5.14"
-
-// litefsContext is a directory with the LiteFS that the tests build, laid out as in
-// its image.
+// litefsContext stands for the public image that holds LiteFS.
 func litefsContext(t *testing.T) map[string]string {
 	t.Helper()
-	binary, err := os.ReadFile(testkit.LiteFS(t))
+	contexts, err := apprepo.LiteFSImage(testkit.LiteFS(t), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	bin := filepath.Join(dir, "usr", "local", "bin")
-	if err := os.MkdirAll(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(bin, "litefs"), binary, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return map[string]string{litefsImage: dir}
+	return contexts
 }
 
-// withLiteFS is the guestbook as flysql init --mode litefs sets it up, built.
-func withLiteFS(t *testing.T) built {
+// regionsImage is examples/regions, built from what git has.
+func regionsImage(t *testing.T) built {
 	t.Helper()
-	flysql, clone := must(t, shop.flysql), must(t, shop.clone)
-	dir := filepath.Join(t.TempDir(), "guestbook")
-	if err := apprepo.Guestbook(clone, dir); err != nil {
-		t.Fatal(err)
-	}
-	port, err := fly.FreePort()
+	contexts := litefsContext(t)
+	dir := gitFiles(t, must(t, shop.clone))
+	app, err := fly.Read(filepath.Join(dir, regionsExample))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := apprepo.Init(testContext(t), flysql, dir, "--mode", "litefs", "--port", strconv.Itoa(port)); err != nil {
-		t.Fatal(err)
-	}
-	app, err := fly.Read(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := image.Build(testContext(t), dir, image.Options{Way: image.Chroot, Contexts: litefsContext(t)})
+	img, err := image.Build(testContext(t), dir, image.Options{Way: image.Chroot, Contexts: contexts, Dockerfile: filepath.Join(regionsExample, "Dockerfile")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,19 +48,49 @@ func withLiteFS(t *testing.T) built {
 	return built{img, app}
 }
 
-// A machine with the image that flysql init makes for LiteFS, unedited: requests come through LiteFS's
+// newNetwork has a place for one machine, and the lease server in its hub.
+func newNetwork(t *testing.T) (n *network.Network, leases *lease.Server, consulURL string) {
+	t.Helper()
+	n, err := network.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if leases, err = lease.Open(lease.Options{Dir: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := n.Listen(8500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: leases}
+	served := make(chan error)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() { s.Close(); <-served })
+	return n, leases, "http://" + l.Addr().String()
+}
+
+// A machine with the image of examples/regions, on Fly's ports: requests come through LiteFS's
 // proxy, rows are on the volume, and outlive a stop and a kill of the whole machine.
 func TestContainerLiteFS(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
-	img := withLiteFS(t)
-	leases := testkit.NewLease(t)
+	img := regionsImage(t)
+	n, leases, consul := newNetwork(t)
+	place := n.Place(0)
+	transport := &http.Transport{DialContext: n.DialContext, DisableKeepAlives: true}
 	m := onFly(t, 256)
+	m.place = &place
+	m.env = []string{"FLY_CONSUL_URL=" + consul, "PORT=" + img.app.Config.Env["PORT"]}
 	boot := func() *server {
 		t.Helper()
-		m.env = []string{"FLY_CONSUL_URL=" + leases.URL, "PORT=" + img.app.Config.Env["PORT"]}
 		s := start(t, img, m)
-		s.Client = guestbook.New(img.app.HTTPService.InternalPort)
+		s.Client = guestbook.At(fmt.Sprintf("http://%v", netip.AddrPortFrom(place.Addr, uint16(img.app.HTTPService.InternalPort))),
+			&http.Client{Transport: transport, Timeout: 10 * time.Second})
 		// The first check is answered by LiteFS's proxy, before the app is there.
 		checks := img.app.HTTPService.Checks
 		if err := s.Healthy(testContext(t), checks[len(checks)-1].Path, s.Done()); err != nil {
@@ -113,6 +125,7 @@ func TestContainerLiteFS(t *testing.T) {
 	s.stop(t)
 
 	// Without its volume, what LiteFS keeps would be lost.
-	bare := machine{id: machineID, env: []string{"FLY_CONSUL_URL=" + leases.URL}}
+	bare := m
+	bare.volume = ""
 	start(t, img, bare).refused(t, 78, "data.dir /data/litefs would be lost", "overlay", "[[mounts]]")
 }

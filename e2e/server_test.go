@@ -17,6 +17,7 @@ import (
 	"github.com/flysql/flysql/e2e/fly"
 	"github.com/flysql/flysql/e2e/guestbook"
 	"github.com/flysql/flysql/e2e/image"
+	"github.com/flysql/flysql/e2e/network"
 	"github.com/flysql/flysql/e2e/poll"
 )
 
@@ -31,8 +32,9 @@ type server struct {
 
 // machine says what a boot has beside the image and fly.toml.
 type machine struct {
-	id     string // FLY_MACHINE_ID; empty is no Fly machine
-	volume string // empty: none is mounted
+	id     string         // FLY_MACHINE_ID; empty is no Fly machine
+	volume string         // empty: none is mounted
+	place  *network.Place // nil is the host's network, on a port of its own
 	env    []string
 	args   []string // in place of CMD
 }
@@ -53,6 +55,9 @@ func start(t *testing.T, img built, m machine) *server {
 	}
 	if m.volume != "" {
 		b.Volumes = map[string]string{img.app.VolumeAt(): m.volume}
+	}
+	if m.place != nil {
+		b.Network, b.Hosts = m.place.Namespace, fmt.Sprintf("127.0.0.1 localhost\n%v %s.vm.%s.internal\n", m.place.Addr, m.id, img.app.App)
 	}
 	if s.Machine, err = img.Start(testContext(t), b); err != nil {
 		t.Fatal(err)

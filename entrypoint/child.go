@@ -131,12 +131,12 @@ func (b *boot) endGroup(pgid int) {
 	}
 	b.Logger.Info("command", "outcome", "ending", "why", "processes that it started outlived it")
 	b.signalGroup(pgid, syscall.SIGTERM)
-	if waitUntil(b.Grace, func() bool { b.reapOrphans(); return gone() }) {
+	if waitUntil(b.graceLeft(), func() bool { b.reapOrphans(); return gone() }) {
 		return
 	}
 	b.Logger.LogAttrs(context.Background(), slog.LevelWarn, "command", slog.String("outcome", "killing"), slog.String("why", "processes that it started did not end"))
 	b.signalGroup(pgid, syscall.SIGKILL)
-	waitUntil(b.Grace, func() bool { b.reapOrphans(); return gone() })
+	waitUntil(b.graceLeft(), func() bool { b.reapOrphans(); return gone() })
 }
 
 // waitUntil polls for what the kernel has no notification for.

@@ -151,7 +151,9 @@ type Config struct {
 	StrictMigrations bool
 	// Import is a SQLite file that becomes the database of a LiteFS cluster which
 	// has none yet, before the migrations. It is left as it is, and ignored
-	// wherever there is a database.
+	// wherever there is a database. "off" says that an empty database is meant, also
+	// where the volume has one from before LiteFS, or LiteFS's own from after it:
+	// otherwise such a boot is refused.
 	Import string
 	// Salvage is how much may be put aside, in bytes, of a database that LiteFS
 	// could replace by another node's; 0 means DefaultSalvage, negative that LiteFS

@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,36 +71,59 @@ func (n *node) leaseTTL() time.Duration {
 	return defaultLeaseTTL
 }
 
-func (k *leaseKey) ask(ctx context.Context, patience time.Duration, method, path string) (int, []byte, error) {
+func (k *leaseKey) request(patience time.Duration, method, path string) request {
 	q := request{to: k.server, method: method, path: path, patience: patience}
 	if k.token != "" {
 		q.header = "X-Consul-Token: " + k.token + "\r\n"
 	}
-	a, err := q.ask(ctx)
+	return q
+}
+
+func (k *leaseKey) ask(ctx context.Context, patience time.Duration, method, path string) (int, []byte, error) {
+	a, err := k.request(patience, method, path).ask(ctx)
 	return a.status, a.body, err
 }
 
 // holder reads who holds the lease, by which session; both are empty when nobody does.
 func (k *leaseKey) holder(ctx context.Context, patience time.Duration) (h leaseHolder, session string, err error) {
-	status, body, err := k.ask(ctx, patience, "GET", "/v1/kv/"+(&url.URL{Path: k.key}).EscapedPath())
-	if err != nil || status == 404 {
+	value, session, err := k.get(ctx, patience, k.key)
+	if err != nil || len(value) == 0 || session == "" {
 		return h, "", err
+	}
+	if err := json.Unmarshal(value, &h); err != nil {
+		return h, "", errors.New("the lease's key holds what LiteFS does not write")
+	}
+	return h, session, nil
+}
+
+// get reads a key, and which session holds it. One that is not there is empty.
+func (k *leaseKey) get(ctx context.Context, patience time.Duration, key string) (value []byte, session string, err error) {
+	status, body, err := k.ask(ctx, patience, "GET", kvPath(key))
+	if err != nil || status == 404 {
+		return nil, "", err
 	}
 	var keys []struct {
 		Value   []byte
 		Session string
 	}
 	if err := json.Unmarshal(body, &keys); status != 200 || err != nil || len(keys) != 1 {
-		return h, "", fmt.Errorf("GET the lease's key: the server answers with status %d", status)
+		return nil, "", fmt.Errorf("GET a key: the server answers with status %d", status)
 	}
-	if len(keys[0].Value) == 0 || keys[0].Session == "" {
-		return h, "", nil
-	}
-	if err := json.Unmarshal(keys[0].Value, &h); err != nil {
-		return h, "", errors.New("the lease's key holds what LiteFS does not write")
-	}
-	return h, keys[0].Session, nil
+	return keys[0].Value, keys[0].Session, nil
 }
+
+// put sets a key.
+func (k *leaseKey) put(ctx context.Context, patience time.Duration, key string, value []byte) error {
+	q := k.request(patience, "PUT", kvPath(key))
+	q.body, q.size = bytes.NewReader(value), int64(len(value))
+	a, err := q.ask(ctx)
+	if err == nil && a.status != 200 {
+		err = fmt.Errorf("PUT a key: the server answers with status %d", a.status)
+	}
+	return err
+}
+
+func kvPath(key string) string { return "/v1/kv/" + (&url.URL{Path: key}).EscapedPath() }
 
 // renew makes a session live for another TTL at least; alive is false where it is
 // no more.

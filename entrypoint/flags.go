@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,8 @@ Each flag can be given as an environment variable; the flag wins.
                                              primary's migrations (default 5m)
   --litefs-peers LIST  FLYSQL_LITEFS_PEERS   host:port of the other nodes' LiteFS, by commas
                                              (default: the app's machines on Fly)
-  --litefs-import FILE FLYSQL_LITEFS_IMPORT  becomes the database of a cluster without one
+  --litefs-import FILE FLYSQL_LITEFS_IMPORT  becomes the database of a cluster without one;
+                                             off: an empty one is meant
   --handoff D          FLYSQL_HANDOFF        a primary that goes: wait for another node to
                                              take over, 0 for not at all (default 10s)
   --migrate-from NODES FLYSQL_MIGRATE_FROM   who migrates in a cluster: primary, or also a
@@ -81,18 +83,79 @@ func FromEnv(args, environ []string) (Invocation, error) {
 	set.SetOutput(io.Discard)
 	set.Usage = func() {}
 
-	// One table says which flag is which variable and how it is read, so that
-	// the two ways in cannot drift apart.
-	var skip, supervise, strict, command string
-	table := []struct {
-		flag, env string
-		read      func(string) error
-	}{
+	var raw rawSettings
+	table := inv.settings(&raw)
+	for _, row := range table {
+		switch row.flag {
+		case "skip", "supervise", "strict-migrations":
+			set.BoolFunc(row.flag, "", row.read)
+		default:
+			set.Func(row.flag, "", row.read)
+		}
+	}
+	set.BoolVar(&c.DryRun, "dry-run", false, "")
+	set.BoolVar(&inv.Version, "version", false, "")
+
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		inv.Help = true
+		return inv, nil
+	case err != nil:
+		errs = append(errs, fmt.Errorf("%w (flysql-entrypoint --help lists the flags)", err))
+	}
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for _, row := range table {
+		if v := lookup(environ, row.env); v != "" && !given[row.flag] {
+			if err := row.read(v); err != nil {
+				errs = append(errs, fmt.Errorf("%s=%q %w", row.env, v, err))
+			}
+		}
+	}
+	c.Command = set.Args()
+	if c.DB == "" {
+		c.DB = lookup(environ, "DATABASE_URL")
+	}
+	var err error
+	if raw.command != "" {
+		// Its value is in no message: it may hold a token.
+		if c.MigrateCommand, err = shellquote.Split(raw.command); err != nil {
+			errs = append(errs, fmt.Errorf("FLYSQL_MIGRATE: %w", err))
+		} else if len(c.MigrateCommand) == 0 {
+			errs = append(errs, errors.New("FLYSQL_MIGRATE is blank"))
+		}
+	}
+	if c.Skip, err = boolean("FLYSQL_SKIP", raw.skip); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Supervise, err = boolean("FLYSQL_SUPERVISE", raw.supervise); err != nil {
+		errs = append(errs, err)
+	}
+	if c.StrictMigrations, err = boolean("FLYSQL_STRICT_MIGRATIONS", raw.strict); err != nil {
+		errs = append(errs, err)
+	}
+	return inv, errors.Join(errs...)
+}
+
+// setting is one that can be given in two ways.
+type setting struct {
+	flag, env string
+	read      func(string) error
+}
+
+// rawSettings are those that need more than one look.
+type rawSettings struct{ skip, supervise, strict, command string }
+
+// settings is the table that says which flag is which variable and how it is read, so
+// that the two ways in cannot drift apart.
+func (inv *Invocation) settings(raw *rawSettings) []setting {
+	c := &inv.Config
+	return []setting{
 		{"db", "FLYSQL_DB", text(&c.DB)},
 		{"migrations", "FLYSQL_MIGRATIONS", text(&c.MigrationsDir)},
 		{"migrate-tool", "FLYSQL_MIGRATE_TOOL", text(&c.MigrateTool)},
 		{"migrate-table", "FLYSQL_MIGRATE_TABLE", text(&c.MigrateTable)},
-		{"migrate", "FLYSQL_MIGRATE", text(&command)},
+		{"migrate", "FLYSQL_MIGRATE", text(&raw.command)},
 		{"user", "FLYSQL_USER", text(&c.User)},
 		{"snapshots", "FLYSQL_SNAPSHOTS", func(s string) error {
 			n, err := strconv.Atoi(s)
@@ -157,60 +220,21 @@ func FromEnv(args, environ []string) (Invocation, error) {
 			}
 			return errors.New("is not text, logfmt or json")
 		}},
-		{"skip", "FLYSQL_SKIP", text(&skip)},
-		{"supervise", "FLYSQL_SUPERVISE", text(&supervise)},
-		{"strict-migrations", "FLYSQL_STRICT_MIGRATIONS", text(&strict)},
+		{"skip", "FLYSQL_SKIP", text(&raw.skip)},
+		{"supervise", "FLYSQL_SUPERVISE", text(&raw.supervise)},
+		{"strict-migrations", "FLYSQL_STRICT_MIGRATIONS", text(&raw.strict)},
 	}
-	for _, row := range table {
-		switch row.flag {
-		case "skip", "supervise", "strict-migrations":
-			set.BoolFunc(row.flag, "", row.read)
-		default:
-			set.Func(row.flag, "", row.read)
-		}
-	}
-	set.BoolVar(&c.DryRun, "dry-run", false, "")
-	set.BoolVar(&inv.Version, "version", false, "")
+}
 
-	switch err := set.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		inv.Help = true
-		return inv, nil
-	case err != nil:
-		errs = append(errs, fmt.Errorf("%w (flysql-entrypoint --help lists the flags)", err))
+// Variables lists the environment variables that FromEnv reads as settings, sorted.
+// DATABASE_URL, and what Fly sets, are not among them.
+func Variables() []string {
+	var names []string
+	for _, row := range new(Invocation).settings(new(rawSettings)) {
+		names = append(names, row.env)
 	}
-	given := map[string]bool{}
-	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for _, row := range table {
-		if v := lookup(environ, row.env); v != "" && !given[row.flag] {
-			if err := row.read(v); err != nil {
-				errs = append(errs, fmt.Errorf("%s=%q %w", row.env, v, err))
-			}
-		}
-	}
-	c.Command = set.Args()
-	if c.DB == "" {
-		c.DB = lookup(environ, "DATABASE_URL")
-	}
-	var err error
-	if command != "" {
-		// Its value is in no message: it may hold a token.
-		if c.MigrateCommand, err = shellquote.Split(command); err != nil {
-			errs = append(errs, fmt.Errorf("FLYSQL_MIGRATE: %w", err))
-		} else if len(c.MigrateCommand) == 0 {
-			errs = append(errs, errors.New("FLYSQL_MIGRATE is blank"))
-		}
-	}
-	if c.Skip, err = boolean("FLYSQL_SKIP", skip); err != nil {
-		errs = append(errs, err)
-	}
-	if c.Supervise, err = boolean("FLYSQL_SUPERVISE", supervise); err != nil {
-		errs = append(errs, err)
-	}
-	if c.StrictMigrations, err = boolean("FLYSQL_STRICT_MIGRATIONS", strict); err != nil {
-		errs = append(errs, err)
-	}
-	return inv, errors.Join(errs...)
+	slices.Sort(names)
+	return names
 }
 
 func text(p *string) func(string) error {

@@ -45,6 +45,9 @@ func (b *boot) guard(context.Context) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
+	if err := b.leftInLiteFS(); err != nil {
+		return report{}, err
+	}
 	switch info, err := os.Stat(b.dir); {
 	case errors.Is(err, fs.ErrNotExist) && b.onFly() && !m.readOnly && !b.DryRun:
 		// On the volume, a directory that is not there yet is a first boot.

@@ -24,8 +24,9 @@ const (
 var errNoCandidate = errors.New("no other node that may be the primary (lease.candidate) answers")
 
 // handOver lets another node become the primary before this one goes. The app has
-// ended by now, so nothing is written any more: a candidate that stands where this
-// node stands has every row. Where none does in time, this node goes all the same.
+// ended by now, and whoever else writes is held up while the lease moves: a candidate
+// that stands where this node stands has every row. Where none does in time, this
+// node goes all the same.
 func (b *boot) handOver(ctx context.Context) {
 	n := b.node
 	if !n.ready || b.Handoff < 0 || n.conf.Lease.Type == "static" { // a static lease stays where it is
@@ -35,13 +36,13 @@ func (b *boot) handOver(ctx context.Context) {
 	defer cancel()
 	defer b.onSecondSignal(cancel)()
 	start := time.Now()
-	info, err := n.info(ctx)
-	if err == nil && !info.IsPrimary {
+	info, err := b.ownInfo(ctx)
+	if errors.Is(err, errNodeEnded) || err == nil && !info.IsPrimary {
 		return
 	}
 	var to peer
 	if err == nil {
-		to, err = b.giveLease(ctx, info, "")
+		to, err = b.giveLease(ctx, info, "", b.Handoff)
 	}
 	line := func(level slog.Level, outcome string, attrs ...slog.Attr) {
 		attrs = append([]slog.Attr{slog.String("outcome", outcome), millis(time.Since(start))}, attrs...)
@@ -55,6 +56,28 @@ func (b *boot) handOver(ctx context.Context) {
 			slog.String("warning", "the next primary may lack this node's last transactions; they are on its volume"))
 	default:
 		line(slog.LevelInfo, "ok", slog.String("to", to.addr))
+	}
+}
+
+var errNodeEnded = errors.New("LiteFS has ended")
+
+// ownInfo asks this node what it is until it answers: one that is slow once is not
+// gone.
+func (b *boot) ownInfo(ctx context.Context) (info nodeInfo, err error) {
+	for {
+		select {
+		case <-b.node.ended:
+			return info, errNodeEnded
+		default:
+		}
+		if info, err = b.node.info(ctx); err == nil || ctx.Err() != nil {
+			return info, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-b.node.ended:
+		case <-time.After(10 * askAgain):
+		}
 	}
 }
 
@@ -89,11 +112,13 @@ func (b *boot) onSecondSignal(stop func()) (done func()) {
 
 // giveLease makes another node the primary instead of this one, and returns when it
 // is. It must be a candidate, or have the ID first, which is preferred; and must
-// stand exactly where this node stands. Nobody may write meanwhile.
-func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string) (to peer, err error) {
+// stand exactly where this node stands. alone is how long it is waited for where
+// none is seen.
+func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string, alone time.Duration) (to peer, err error) {
 	w := b.waiting("handoff")
 	var peers []peer
 	var looked time.Time
+	seen := time.Now()
 	why := "the other nodes were not found"
 	for {
 		if time.Since(looked) > lookAgain {
@@ -106,6 +131,8 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string) (to pe
 				return peer{}, errNoCandidate
 			case len(peers) == 0:
 				why = "no answer from " + strings.Join(silent, ", ")
+			default:
+				seen = time.Now()
 			}
 			looked = time.Now()
 		}
@@ -113,27 +140,82 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string) (to pe
 			if why = b.behind(ctx, p); why != "" {
 				continue
 			}
-			if why, err = b.handTo(ctx, p); err == nil && why == "" {
+			if why, err = b.handToHalted(ctx, p); err == nil && why == "" {
 				return p, nil
 			} else if err != nil {
 				return peer{}, err
 			}
+		}
+		if time.Since(seen) > alone {
+			return peer{}, fmt.Errorf("%s; not in %v", why, alone)
 		}
 		w.say(ctx, why)
 		select {
 		case <-ctx.Done():
 			return peer{}, fmt.Errorf("%s; %w", why, context.Cause(ctx))
 		case <-b.node.ended:
-			return peer{}, errors.New("LiteFS has ended")
+			return peer{}, errNodeEnded
 		case <-time.After(askAgain):
 		}
 	}
 }
 
+// handToHalted hands over while nobody writes: a console or a cron job may, where the
+// app has ended. One that does not end its transaction in half of the time is not
+// waited for any longer.
+func (b *boot) handToHalted(ctx context.Context, p peer) (why string, err error) {
+	short, cancel := context.WithTimeout(ctx, b.haltLimit())
+	h, err := halt(short, b.node.api)
+	cancel()
+	defer func() {
+		if lerr := h.letGo(ctx); lerr != nil {
+			b.Logger.LogAttrs(ctx, slog.LevelWarn, "handoff", slog.String("outcome", "waiting"), slog.String("why", lerr.Error()))
+		}
+	}()
+	switch {
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("its writers were to be held up; %w", context.Cause(ctx))
+	case err != nil && leftOf(ctx) > b.Handoff/2:
+		return "its writers cannot be held up: " + err.Error(), nil
+	case err != nil:
+		b.Logger.LogAttrs(ctx, slog.LevelWarn, "handoff", slog.String("outcome", "waiting"), slog.String("why", "a process beside the app is in the middle of a transaction: "+err.Error()),
+			slog.String("warning", "what it writes while the primary changes can be lost"))
+	}
+	limit, cancel := context.WithTimeout(ctx, equalLimit)
+	defer cancel()
+	for {
+		if why = b.behind(limit, p); why == "" {
+			break
+		}
+		select {
+		case <-limit.Done():
+			return why, nil
+		case <-time.After(askAgain):
+		}
+	}
+	if err := b.fault("handoff.equal"); err != nil {
+		return "", err
+	}
+	if err := h.expired(); err != nil {
+		return err.Error(), nil
+	}
+	return b.handTo(ctx, p)
+}
+
+// leftOf is how much time there is until the deadline.
+func leftOf(ctx context.Context) time.Duration {
+	deadline, _ := ctx.Deadline()
+	return time.Until(deadline)
+}
+
+// haltLimit leaves time for the hand-over itself.
+func (b *boot) haltLimit() time.Duration { return min(haltPatience, b.Handoff/4+time.Second/4) }
+
 // candidates are the nodes that may become the primary, the one with the ID first,
 // and the addresses where there may be more.
 func (b *boot) candidates(ctx context.Context, own nodeInfo, first string) (found []peer, silent []string, err error) {
-	peers, silent, err := b.peers(ctx, own)
+	wanted := func(i nodeInfo) bool { return i.id == first || first == "" && i.Candidate }
+	peers, silent, err := b.peers(ctx, own, wanted)
 	for _, p := range peers {
 		switch {
 		case p.info.id == first:
@@ -164,9 +246,6 @@ func (b *boot) behind(ctx context.Context, p peer) string {
 // handTo hands the lease to a node that stands where this one stands. why is set
 // where this node is the primary still.
 func (b *boot) handTo(ctx context.Context, p peer) (why string, err error) {
-	if err := b.fault("handoff.equal"); err != nil {
-		return "", err
-	}
 	if _, _, err := (request{method: "POST", to: server{addr: b.node.api}, path: "/handoff?" + url.Values{"nodeID": {p.info.id}}.Encode(), patience: handoffPatience}).do(ctx); err != nil {
 		return "LiteFS does not hand over to " + p.addr + ": " + err.Error(), nil
 	}
@@ -190,7 +269,7 @@ func (b *boot) handTo(ctx context.Context, p peer) (why string, err error) {
 		case <-ctx.Done():
 			return "", fmt.Errorf("%s was asked to take over, and was not seen to: %w", p.addr, context.Cause(ctx))
 		case <-b.node.ended:
-			return "", errors.New("LiteFS has ended")
+			return "", errNodeEnded
 		case <-time.After(askAgain):
 		}
 	}

@@ -30,10 +30,11 @@ func deploys(t *testing.T) int {
 	return n
 }
 
-// orders are those in which a rolling deploy can reach three machines.
+// orders are those in which a rolling deploy can reach three machines: 0 is the
+// primary when it begins, 1 and 2 are the others.
 var orders = [][]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}, {0, 2, 1}, {2, 1, 0}, {1, 0, 2}}
 
-// fleet is three machines with one app: two candidates, and one that is none.
+// fleet is three machines with one app: usually two candidates, and one that is none.
 type fleet struct {
 	t     *testing.T
 	nodes []*testkit.Node
@@ -46,10 +47,16 @@ type fleet struct {
 
 func newFleet(t *testing.T, mode string, env ...string) *fleet {
 	t.Helper()
+	return newFleetOf(t, 2, mode, env...)
+}
+
+// newFleetOf is a fleet with that many candidates.
+func newFleetOf(t *testing.T, candidates int, mode string, env ...string) *fleet {
+	t.Helper()
 	l := testkit.NewLease(t)
 	f := &fleet{t: t, mode: mode, env: env, procs: make([]*process, 3)}
 	for i, name := range []string{"a", "b", "c"} {
-		f.nodes = append(f.nodes, testkit.NewNode(t, name, testkit.NodeOptions{Lease: l, Replica: i == 2}))
+		f.nodes = append(f.nodes, testkit.NewNode(t, name, testkit.NodeOptions{Lease: l, Replica: i >= candidates}))
 		f.apps = append(f.apps, fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)))
 	}
 	return f
@@ -103,29 +110,31 @@ func (f *fleet) stop(i int) result {
 // Rolling deploys in all orders, each with a migration, under a steady load of
 // writes: no machine waits for another that waits for it, no app starts on an old
 // schema, and of all rows that were acknowledged none is lost and none is there twice.
+// When a deploy is over, a candidate is the primary.
 func TestLiteFSRollingDeploys(t *testing.T) {
-	for _, mode := range journalModes {
-		t.Run(mode, func(t *testing.T) {
-			if os.Getenv(deploysVariable) == "" { // else it measures
+	measured := os.Getenv(deploysVariable) != ""
+	for _, tt := range []struct {
+		mode       string
+		candidates int
+	}{{"DELETE", 2}, {"WAL", 2}, {"DELETE", 1}, {"DELETE", 3}} {
+		if measured && tt.candidates != 2 {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s/candidates=%d", tt.mode, tt.candidates), func(t *testing.T) {
+			if !measured {
 				t.Parallel()
 			}
-			f := newFleet(t, mode, "FLYSQL_MIGRATE_FROM=any")
-			withRows(t, f.nodes[0], mode, 10)
+			f := newFleetOf(t, tt.candidates, tt.mode, "FLYSQL_MIGRATE_FROM=any")
+			withRows(t, f.nodes[0], f.mode, 10)
 			for i := range f.nodes {
 				f.start(i, 1)
 			}
 			l := newLoad(4, f.apps)
 			var pauses []time.Duration
 			for n := range deploys(t) {
-				for _, i := range orders[n%len(orders)] {
-					from := time.Now()
-					primary := f.primary()
-					f.stop(i)
-					f.start(i, n+2)
-					pauses = append(pauses, l.pause(from, time.Now()))
-					if i == primary {
-						t.Logf("deploy %d: the primary %s: no row for %v", n+1, f.nodes[i].Name, pauses[len(pauses)-1].Round(time.Millisecond))
-					}
+				pauses = append(pauses, f.deploy(l, n)...)
+				if at := f.primary(); at < 0 || at >= tt.candidates {
+					t.Errorf("after deploy %d node %d is the primary, of %d candidates", n+1, at, tt.candidates)
 				}
 			}
 			l.end()
@@ -138,6 +147,41 @@ func TestLiteFSRollingDeploys(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deploy rolls release n+2 out, in one of the orders, and returns for how long no row
+// was written while each machine was away.
+func (f *fleet) deploy(l *load, n int) (pauses []time.Duration) {
+	f.t.Helper()
+	var machines []int
+	testkit.Poll(f.t, "a primary", func() bool { machines = f.byRole(); return len(machines) == len(f.nodes) })
+	for _, role := range orders[n%len(orders)] {
+		i, from := machines[role], time.Now()
+		primary := f.primary()
+		f.stop(i)
+		f.start(i, n+2)
+		l.settled(f.t, func() {})
+		pauses = append(pauses, l.pause(from, time.Now()))
+		if i == primary {
+			f.t.Logf("deploy %d: the primary %s: no row for %v", n+1, f.nodes[i].Name, pauses[len(pauses)-1].Round(time.Millisecond))
+		}
+	}
+	return pauses
+}
+
+// byRole lists the machines, the primary first.
+func (f *fleet) byRole() []int {
+	at := f.primary()
+	if at < 0 {
+		return nil
+	}
+	machines := []int{at}
+	for i := range f.nodes {
+		if i != at {
+			machines = append(machines, i)
+		}
+	}
+	return machines
 }
 
 // primary is the number of the node that is it, or -1.

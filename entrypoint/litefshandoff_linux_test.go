@@ -1,7 +1,11 @@
 package entrypoint
 
 import (
+	"database/sql"
 	"fmt"
+	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -148,6 +152,57 @@ func TestLiteFSHandoffWithout(t *testing.T) {
 	})
 }
 
+// An app that does not end, and has started what does not end either, has one grace in
+// all, and the lease is handed over after it.
+func TestLiteFSHandoffAfterKill(t *testing.T) {
+	t.Parallel()
+	_, nodes := cluster(t, "a", "b")
+	e := amongPeers(t, nodes[0], nodes, createA)
+	e.env = append(e.env, "FLYSQL_GRACE=6s")
+	e.app = []string{"sh", "-c", "trap '' TERM; setsid sh -c \"trap '' TERM; while :; do sleep 0.1; done\" & echo serving; while :; do sleep 0.1; done"}
+	a := e.start(t)
+	a.isServing()
+	nodes[1].Start()
+	a.signal(syscall.SIGTERM)
+	began := time.Now()
+	a.waitFor(`"msg":"handoff","outcome":"ok"`)
+	if took := time.Since(began); took > 11*time.Second {
+		t.Errorf("%v until the lease was handed over, with a grace of 6s", took)
+	}
+	a.wait().expect(t, 137)
+	nothingLeft(t, nodes[0])
+	hasLease(t, nodes[1])
+}
+
+// A candidate that dies as it is given the lease: the node ends all the same, in time,
+// and whoever of the two is there again has every row.
+func TestLiteFSHandoffCandidateDies(t *testing.T) {
+	t.Parallel()
+	_, nodes := cluster(t, "a", "b")
+	e := amongPeers(t, nodes[0], nodes, createA)
+	e.fault = "handoff.equal=stop"
+	e.env = append(e.env, "FLYSQL_HANDOFF=3s")
+	a := e.start(t)
+	a.isServing()
+	nodes[1].Start()
+	run(t, nodes[0].DB("app.db"), "INSERT INTO a VALUES (1)")
+	a.signal(syscall.SIGTERM)
+	a.poll("stop before the lease is given", func() bool { return stopped(a.cmd.Process.Pid) })
+	nodes[1].Pause() // it is connected, and will not take what it is given
+	a.signal(syscall.SIGCONT)
+	a.waitFor(`"msg":"handoff","outcome":"failed"`)
+	nodes[1].Kill()
+	a.wait().expect(t, 3)
+	nothingLeft(t, nodes[0])
+	e.fault = ""
+	e.app = []string{"true"}
+	e.run(t).expect(t, 0)
+	nodes[1].Start()
+	if got := readOnly(t, nodes[1].DB("app.db"), "SELECT id FROM a"); got != "1" {
+		t.Errorf("a holds %q", got)
+	}
+}
+
 // kill -9 of the entrypoint at each step on the way down: nothing is left of it, some
 // node has the lease in the end, and every row is there.
 func TestLiteFSHandoffKilled(t *testing.T) {
@@ -183,4 +238,103 @@ func TestLiteFSHandoffKilled(t *testing.T) {
 			nothingLeft(t, nodes[0])
 		})
 	}
+}
+
+// A console that writes while the lease moves is held up, not told that its row is
+// safe: the candidate's position has been compared by then.
+func TestLiteFSHandoffWriters(t *testing.T) {
+	for _, mode := range journalModes {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			_, nodes := cluster(t, "a", "b")
+			withRows(t, nodes[0], mode, 10)
+			e := amongPeers(t, nodes[0], nodes, sqlStep{name: "rows", up: []string{"CREATE TABLE rows(id INTEGER NOT NULL);"}})
+			e.fault = "handoff.equal=stop"
+			a := e.start(t)
+			a.isServing()
+			nodes[1].Start()
+			ask := console(t, nodes[0])
+			if answer := <-ask(1); answer != "ok" {
+				t.Fatalf("a row beside the app: %q", answer)
+			}
+			a.signal(syscall.SIGTERM)
+			a.poll("stop before the lease is given", func() bool { return stopped(a.cmd.Process.Pid) })
+			late := ask(2)
+			select {
+			case answer := <-late:
+				if answer == "ok" {
+					t.Error("a row was taken after the positions had been compared")
+				}
+			case <-time.After(time.Second): // it waits, or tries again
+			}
+			a.signal(syscall.SIGCONT)
+			if r := a.wait().expect(t, 3); r.outcome("handoff") != "ok" {
+				t.Errorf("handoff: %v", r.line("handoff"))
+			}
+			hasLease(t, nodes[1])
+			if got := query(t, nodes[1].DB("app.db"), "SELECT id FROM rows"); got != "1" {
+				t.Errorf("rows holds %q", got)
+			}
+		})
+	}
+}
+
+// console is a process beside the entrypoint that writes rows, and its answers.
+func console(t *testing.T, n *testkit.Node) (ask func(id int64) <-chan string) {
+	t.Helper()
+	addr := fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t))
+	cmd := exec.Command(executable)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s 1", asApp, addr, n.DB("app.db")))
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	testkit.Poll(t, "the console", func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return func(id int64) <-chan string {
+		answer := make(chan string, 1)
+		go func() {
+			var c *loadConn
+			text, _ := c.ask(&c, addr, id)
+			answer <- text
+			c.close()
+		}()
+		return answer
+	}
+}
+
+// A console that does not end its transaction does not keep the node from handing over.
+func TestLiteFSHandoffOpenTransaction(t *testing.T) {
+	t.Parallel()
+	_, nodes := cluster(t, "a", "b")
+	e := amongPeers(t, nodes[0], nodes, createA)
+	e.env = append(e.env, "FLYSQL_HANDOFF=6s")
+	a := e.start(t)
+	a.isServing()
+	nodes[1].Start()
+	db, err := sql.Open("sqlite", dsn(nodes[0].DB("app.db"), "rw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("BEGIN IMMEDIATE; INSERT INTO a VALUES (7)"); err != nil {
+		t.Fatal(err)
+	}
+	a.signal(syscall.SIGTERM)
+	a.waitFor(`"msg":"handoff","outcome":"ok"`)
+	contains(t, a.errs.text(), "a process beside the app is in the middle of a transaction")
+	hasLease(t, nodes[1])
+	if _, err := db.Exec("COMMIT"); err == nil {
+		t.Error("the transaction was committed where the node is the primary no more")
+	}
+	db.Close()
+	a.wait().expect(t, 3)
+	nothingLeft(t, nodes[0])
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // imported is the note that a database was imported, of which file.
@@ -44,6 +45,10 @@ func (b *boot) importDatabase(ctx context.Context) (report, error) {
 		defer old.release()
 	}
 	size, err := b.importFrom(ctx, file)
+	var known *Error
+	if errors.As(err, &known) {
+		return report{}, failed(known.Hint, "import %s: %w", file, known.Err)
+	}
 	if err != nil {
 		return report{}, failed("boot again: the next boot begins anew; "+file+" is as it was", "import %s: %w", file, err)
 	}
@@ -99,14 +104,28 @@ func (b *boot) importFrom(ctx context.Context, file string) (size int64, err err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
+	const another = "let FLYSQL_LITEFS_IMPORT name a whole SQLite file that is not encrypted"
 	if _, err := integrity(ctx, db, "quick_check"); err != nil {
+		if code := sqliteCode(err) & 0xff; context.Cause(ctx) == nil && code != sqlite3.SQLITE_BUSY {
+			err = failed(another, "%w", err)
+		}
 		return 0, err
 	}
 	if err := db.QueryRowContext(ctx, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&size); err != nil {
 		return 0, err
 	}
 	if size == 0 {
-		return 0, errors.New("it is empty")
+		return 0, failed(another, "it is empty")
+	}
+	// LiteFS keeps the database and the transaction that made it, which may not become
+	// smaller by its compression.
+	room, err := spaceOf(b.node.data)
+	if err != nil {
+		return 0, err
+	}
+	if need := 2*size + max(b.MinFree, 0); room.free < need {
+		return 0, failed("extend the volume (fly volumes extend ID --size GB), then boot again",
+			"no room: LiteFS needs %s for it, %s are free", megabytes(need), megabytes(room.free))
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {

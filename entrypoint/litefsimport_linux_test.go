@@ -3,6 +3,7 @@ package entrypoint
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,27 @@ func TestLiteFSImportRefused(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	good := filepath.Join(t.TempDir(), "good.db")
+	makeDB(t, good, 2000)
+	whole, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := func(name string, how func(data []byte) []byte) string {
+		file := filepath.Join(t.TempDir(), name+".db")
+		if err := os.WriteFile(file, how(slices.Clone(whole)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	encrypted := spoilt("encrypted", func(b []byte) []byte {
+		for i := range b {
+			b[i] ^= byte(i*i>>3) ^ 0x5a
+		}
+		return b
+	})
+	half := spoilt("half", func(b []byte) []byte { return b[:len(b)/2] })
+	holed := spoilt("holed", func(b []byte) []byte { clear(b[len(b)/2 : len(b)/2+8192]); return b })
 	unsettled := crashed(t, t.TempDir(), "WAL")
 	s := stateOf(unsettled)
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
@@ -109,6 +131,9 @@ func TestLiteFSImportRefused(t *testing.T) {
 		{"a directory", t.TempDir(), "is a directory, not a database"},
 		{"text", text, "file is not a database"},
 		{"empty", empty, "it is empty"},
+		{"encrypted", encrypted, "file is not a database"},
+		{"cut off", half, "malformed"},
+		{"with a hole", holed, "malformed"},
 		{"a migration cut short", unsettled, "was cut short"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -117,6 +142,9 @@ func TestLiteFSImportRefused(t *testing.T) {
 			e := importing(t, nodes[0], tt.file, createA)
 			r := e.run(t).expect(t, 1)
 			contains(t, r.text("import", "err"), tt.want)
+			if hint := r.text("import", "hint"); hint == "" || strings.HasPrefix(hint, "boot again:") {
+				t.Errorf("hint %q: another boot helps nothing", hint)
+			}
 			if r.stdout != "" {
 				t.Errorf("the app ran: %q", r.stdout)
 			}
@@ -146,4 +174,42 @@ func TestLiteFSImportOnce(t *testing.T) {
 	}
 	r := e.run(t).expect(t, 1)
 	contains(t, r.text("import", "err"), "was imported by an earlier boot, and the cluster has no database any more")
+}
+
+// Pages of any size are taken, and the cluster's database has the same.
+func TestLiteFSImportPageSizes(t *testing.T) {
+	for _, mode := range journalModes {
+		for _, size := range []string{"512", "65536"} {
+			t.Run(mode+"/"+size, func(t *testing.T) {
+				t.Parallel()
+				file := filepath.Join(t.TempDir(), "app.db")
+				run(t, file, "PRAGMA page_size="+size, "PRAGMA journal_mode="+mode, "CREATE TABLE t(v)", "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 5000) SELECT hex(randomblob(100)) FROM n")
+				n := testkit.NewNode(t, "a", testkit.NodeOptions{})
+				importing(t, n, file).run(t).expect(t, 0)
+				const whole = "SELECT count(*) || ' ' || sum(unicode(v)) || ' ' || (SELECT page_size FROM pragma_page_size) FROM t"
+				whatIs(t, n, func(db string) {
+					if got, want := query(t, db, whole), query(t, file, whole); got != want {
+						t.Errorf("imported %q, want %q", got, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A file for which there is no room is told before anything is copied.
+func TestLiteFSImportNoRoom(t *testing.T) {
+	t.Parallel()
+	small := disk(t, "tmpfs", "size=16m")
+	n := testkit.NewNode(t, "a", testkit.NodeOptions{DataDir: filepath.Join(small, "litefs")})
+	file := filepath.Join(t.TempDir(), "app.db")
+	run(t, file, "CREATE TABLE t(v)", "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 12) SELECT randomblob(1000000) FROM n")
+	r := importing(t, n, file).run(t).expect(t, 1)
+	contains(t, r.text("import", "err"), "no room")
+	contains(t, r.text("import", "hint"), "fly volumes extend")
+	whatIs(t, n, func(db string) {
+		if pos, err := positionOf(db); err != nil || pos.tx != 0 {
+			t.Errorf("there is a database at %v, %v", pos, err)
+		}
+	})
 }

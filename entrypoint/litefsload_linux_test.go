@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // load is clients that write one row after the other, each to any node that takes
@@ -121,6 +123,22 @@ func (l *load) since(when time.Time) bool {
 	defer l.mu.Unlock()
 	return len(l.acked) > 0 && l.acked[len(l.acked)-1].at.After(when)
 }
+
+// settled waits until some rows have come from now on: only then is it known how
+// long there was none. meanwhile is called again and again.
+func (l *load) settled(t *testing.T, meanwhile func()) {
+	t.Helper()
+	acked := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.acked)
+	}
+	before := acked()
+	testkit.Poll(t, "rows", func() bool { meanwhile(); return acked() >= before+settledRows })
+}
+
+// settledRows is how many rows come between two machines of a deploy, at least.
+const settledRows = 40
 
 // pause is the longest time without a row between two moments.
 func (l *load) pause(from, to time.Time) time.Duration {

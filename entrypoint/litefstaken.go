@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
-	"regexp"
+
+	"github.com/flysql/flysql/internal/migrate"
 )
 
 // taken makes sure that LiteFS has taken what SQLite has committed: LiteFS does so
@@ -26,9 +26,6 @@ func (b *boot) taken(ctx context.Context) (err error) {
 }
 
 var errNotTaken = errors.New("LiteFS has not taken the last transaction (its own lines say why; VACUUM in WAL mode is one reason)")
-
-// vacuums matches a statement that makes a database smaller.
-var vacuums = regexp.MustCompile(`(?i)(^|[;\n])\s*(VACUUM\b|PRAGMA\s+(\w+\.)?incremental_vacuum)`)
 
 // modes are two of the database's own settings.
 func (b *boot) modes(ctx context.Context) (journal string, autoVacuum int, err error) {
@@ -61,12 +58,14 @@ func (b *boot) refuseVacuum(ctx context.Context) error {
 		return err
 	}
 	for _, m := range b.pending.Pending {
-		text, err := fs.ReadFile(b.Migrations, m.File)
+		found, err := b.set.Shrinks(m)
 		if err != nil {
 			return err
 		}
-		if vacuums.Match(text) {
-			return failed("take it out of the migration; nothing was changed", "%s vacuums, and LiteFS v0.5.14 loses track of a database in WAL mode that becomes smaller", b.shown(m.File))
+		for _, s := range found {
+			if s.What != migrate.AutoVacuumFull { // that one, the migrations' end warns of
+				return failed("take it out of the migration; nothing was changed", "%s:%d: %s, and LiteFS v0.5.14 loses track of a database in WAL mode that becomes smaller", b.shown(m.File), s.Line, s.What)
+			}
 		}
 	}
 	return nil

@@ -149,3 +149,39 @@ func TestLiteFSTakeoverFails(t *testing.T) {
 	}
 	f.stop(0)
 }
+
+// A node that took over and migrates, in a migration without a transaction, is left
+// to it by the next node of the same image: else the migration was begun twice.
+func TestLiteFSTakeoverOfMigrating(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "DELETE", "FLYSQL_MIGRATE_FROM=any")
+	withRows(t, f.nodes[0], f.mode, 10)
+	f.start(0, 1)
+	long := sqlStep{name: "long", noTx: true, up: []string{"CREATE TABLE busy(i);"}}
+	for range 8 {
+		long.up = append(long.up, strings.Replace(slow, "100000000", "700000", 1))
+	}
+	boot := func(i int) *process {
+		e := amongPeers(t, f.nodes[i], f.nodes, append(f.release(1), long)...)
+		e.env = append(e.env, "FLYSQL_MIGRATE_FROM=any", "FLYSQL_LITEFS_WAIT=120s")
+		return e.start(t)
+	}
+	b := boot(1)
+	b.poll("the migration", func() bool {
+		got, err := tryQuery(f.nodes[1].DB("app.db"), "SELECT count(*) FROM busy")
+		return err == nil && got != "0"
+	})
+	c := boot(2)
+	c.waitFor("is migrating itself")
+	b.isServing()
+	c.isServing()
+	took := strings.Count(b.errs.text()+c.errs.text(), `"msg":"takeover","outcome":"ok"`)
+	if got := query(t, f.nodes[1].DB("app.db"), "SELECT count(*) FROM busy"); took != 1 || got != "5600" {
+		t.Errorf("%d took over; %s rows of 5600", took, got)
+	}
+	f.procs[1], f.procs[2] = b, c
+	for i := range f.nodes {
+		f.stop(i)
+		nothingLeft(t, f.nodes[i])
+	}
+}

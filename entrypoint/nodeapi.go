@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/textproto"
 )
 
@@ -28,6 +29,13 @@ func infoOf(ctx context.Context, addr string) (nodeInfo, error) {
 // positionsOf asks the LiteFS at addr where its databases stand. One without a
 // transaction is left out.
 func positionsOf(ctx context.Context, addr string) (map[string]position, error) {
+	found, err := databasesOf(ctx, addr)
+	maps.DeleteFunc(found, func(_ string, at position) bool { return at.tx == 0 })
+	return found, err
+}
+
+// databasesOf is positionsOf with those that have no transaction yet.
+func databasesOf(ctx context.Context, addr string) (map[string]position, error) {
 	_, body, err := get(ctx, addr, "/debug/vars")
 	if err != nil {
 		return nil, err
@@ -49,9 +57,7 @@ func positionsOf(ctx context.Context, addr string) (map[string]position, error) 
 		if err != nil {
 			return nil, fmt.Errorf("GET /debug/vars: %w", err)
 		}
-		if at.tx > 0 {
-			found[name] = at
-		}
+		found[name] = at
 	}
 	return found, nil
 }
@@ -61,6 +67,16 @@ func notAt(got, want map[string]position) string {
 	for _, name := range sortedKeys(want) {
 		if got[name] != want[name] {
 			return fmt.Sprintf("%s at %v, not %v", name, got[name], want[name])
+		}
+	}
+	return ""
+}
+
+// notYetAt says which database of want has not come there, or "".
+func notYetAt(got, want map[string]position) string {
+	for _, name := range sortedKeys(want) {
+		if got[name].tx < want[name].tx {
+			return fmt.Sprintf("%s at %v, not yet %v", name, got[name], want[name])
 		}
 	}
 	return ""

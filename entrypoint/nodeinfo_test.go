@@ -177,14 +177,3 @@ func TestOnlyBy(t *testing.T) {
 		}
 	}
 }
-
-func TestVacuums(t *testing.T) {
-	for text, want := range map[string]bool{
-		"VACUUM;": true, "SELECT 1; vacuum": true, "\n\tVACUUM INTO 'x'": true, "PRAGMA main.incremental_vacuum(5);": true,
-		"-- VACUUM": false, "CREATE TABLE vacuum(v);": false, "PRAGMA auto_vacuum=0;": false, "INSERT INTO t VALUES ('a VACUUM')": false,
-	} {
-		if got := vacuums.MatchString(text); got != want {
-			t.Errorf("%q: %v, want %v", text, got, want)
-		}
-	}
-}

@@ -25,15 +25,18 @@ type peer struct {
 const (
 	// lookupLimit bounds the question for the machines of the app.
 	lookupLimit = 2 * time.Second
-	// stragglers is how much longer than the first the other nodes may take to answer.
+	// stragglers is how much longer than the first that is looked for the other nodes
+	// may take to answer.
 	stragglers = 300 * time.Millisecond
 )
 
 // peers asks the other nodes of the cluster what they are. LiteFS tells nobody who
 // follows the primary, so they are found by their addresses; who is of another
 // cluster is none. They come in the order of their addresses. silent are addresses at
-// which somebody may be who is too slow to answer.
-func (b *boot) peers(ctx context.Context, own nodeInfo) (found []peer, silent []string, err error) {
+// which somebody may be who is too slow to answer: once one that is wanted has
+// answered, the others have little time. One next door that is not wanted ends
+// nothing, for who is wanted may be on the other side of the world.
+func (b *boot) peers(ctx context.Context, own nodeInfo, wanted func(nodeInfo) bool) (found []peer, silent []string, err error) {
 	addrs, err := b.peerAddrs(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -60,7 +63,9 @@ func (b *boot) peers(ctx context.Context, own nodeInfo) (found []peer, silent []
 			silent = append(silent, a.addr)
 		case a.info.id != "" && a.info.id != own.id && a.info.ClusterID == own.ClusterID:
 			found = append(found, a.peer)
-			enough.Reset(stragglers)
+			if wanted(a.info) {
+				enough.Reset(stragglers)
+			}
 		}
 	}
 	slices.SortFunc(found, func(p, q peer) int { return strings.Compare(p.addr, q.addr) })

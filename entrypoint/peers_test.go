@@ -43,15 +43,15 @@ func TestPositionsOf(t *testing.T) {
 // answer that was lost.
 func TestHalt(t *testing.T) {
 	addr := answering(t, saying("", `{"id":7,"pos":{"TXID":"0000000000000003","PostApplyChecksum":"8000000000000002"},"expires":"2026-01-01T00:00:00Z"}`))
-	at, err := halt(t.Context(), addr, "a b.db", "7")
+	at, err := haltOne(t.Context(), addr, "a b.db", "7")
 	if want := (position{3, 0x8000000000000002}); at != want || err != nil {
 		t.Errorf("%v, %v; want %v", at, err, want)
 	}
 	var no *refusal
-	if _, err := halt(t.Context(), answering(t, "HTTP/1.0 500 Internal Server Error\r\n\r\nacquire halt lock: context deadline exceeded"), "a.db", "7"); !errors.As(err, &no) {
+	if _, err := haltOne(t.Context(), answering(t, "HTTP/1.0 500 Internal Server Error\r\n\r\nacquire halt lock: context deadline exceeded"), "a.db", "7"); !errors.As(err, &no) {
 		t.Errorf("%v is no refusal", err)
 	}
-	if _, err := halt(t.Context(), answering(t, ""), "a.db", "7"); err == nil || errors.As(err, &no) {
+	if _, err := haltOne(t.Context(), answering(t, ""), "a.db", "7"); err == nil || errors.As(err, &no) {
 		t.Errorf("%v is a refusal", err)
 	}
 }
@@ -73,6 +73,8 @@ func TestNotAt(t *testing.T) {
 	}
 }
 
+func anybody(nodeInfo) bool { return true }
+
 // Peers are those of the same cluster that answer; one that is slow is told from none.
 func TestPeers(t *testing.T) {
 	node := func(id, cluster string) string {
@@ -91,7 +93,7 @@ func TestPeers(t *testing.T) {
 	good := node("0B", "C")
 	b := &boot{Config: Config{Peers: []string{node("0A", "C"), node("0C", "OTHER"), good, slow.Addr().String(), gone.Addr().String(), good}}}
 	began := time.Now()
-	found, silent, err := b.peers(t.Context(), nodeInfo{id: "0A", ClusterID: "C"})
+	found, silent, err := b.peers(t.Context(), nodeInfo{id: "0A", ClusterID: "C"}, anybody)
 	if err != nil || len(found) != 1 || found[0].addr != good || len(silent) != 1 || silent[0] != slow.Addr().String() {
 		t.Errorf("found %v, silent %v, %v", found, silent, err)
 	}
@@ -100,7 +102,7 @@ func TestPeers(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if found, _, _ := b.peers(ctx, nodeInfo{}); len(found) > 0 {
+	if found, _, _ := b.peers(ctx, nodeInfo{}, anybody); len(found) > 0 {
 		t.Errorf("found %v without asking", found)
 	}
 }

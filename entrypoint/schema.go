@@ -28,16 +28,17 @@ const stageResult = 3
 
 // stage is what the process for the database is given, as JSON.
 type stage struct {
-	Role     string    `json:"role"` // primary: check, snapshot, migrate; replica: wait until that is done
-	Ask      bool      `json:"ask"`  // a replica that is behind says so, and does not wait
-	Path     string    `json:"path"` // the database
-	State    string    `json:"state"`
-	Data     string    `json:"data"` // LiteFS's data.dir
-	API      string    `json:"api"`
-	Deadline time.Time `json:"deadline"`
-	Parent   int       `json:"parent"` // the pid of who waits for it
+	Role   string        `json:"role"` // primary: check, snapshot, migrate; replica: wait until that is done
+	Ask    bool          `json:"ask"`  // a replica that is behind says so, and does not wait
+	Path   string        `json:"path"` // the database
+	State  string        `json:"state"`
+	Data   string        `json:"data"` // LiteFS's data.dir
+	API    string        `json:"api"`
+	Wait   time.Duration `json:"wait"`   // what is left of it; a time of day may be set meanwhile
+	Parent int           `json:"parent"` // the pid of who waits for it
 
-	behind bool // a replica's result
+	deadline time.Time
+	behind   bool // a replica's result
 }
 
 // stageAnswer is what it answers.
@@ -63,6 +64,7 @@ var (
 func (b *boot) schema(ctx context.Context) error {
 	deadline := time.Now().Add(b.LiteFSWait)
 	var before peer // who was the primary before this node took over
+	pause := time.Second
 	for {
 		info, err := b.node.info(ctx)
 		if err != nil {
@@ -71,9 +73,15 @@ func (b *boot) schema(ctx context.Context) error {
 			}
 			continue
 		}
+		if info.IsPrimary {
+			b.sayMigrating(ctx, true)
+		}
 		err = b.runStage(ctx, info, deadline)
 		switch err {
 		case nil:
+			if info.IsPrimary {
+				b.sayMigrating(ctx, false)
+			}
 		case errRoleChanged:
 			b.Logger.LogAttrs(ctx, slog.LevelInfo, "schema", slog.String("outcome", "again"), slog.String("why", "this node was the "+info.role()+", and is not any more"))
 			continue
@@ -81,10 +89,11 @@ func (b *boot) schema(ctx context.Context) error {
 			continue
 		case errBehind:
 			if before, err = b.becomePrimary(ctx); err != nil {
-				select {
+				select { // its writers are held up by each try
 				case <-ctx.Done():
-				case <-time.After(time.Second):
+				case <-time.After(pause):
 				}
+				pause = min(2*pause, 10*time.Second)
 			}
 			continue
 		default:
@@ -160,7 +169,7 @@ func (b *boot) startStage(info nodeInfo, deadline time.Time) (cmd *exec.Cmd, ans
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := json.Marshal(stage{Role: info.role(), Ask: b.mayTakeOver(info), Path: b.path, State: b.state.dir, Data: b.node.data, API: b.node.api, Deadline: deadline, Parent: os.Getpid()})
+	text, err := json.Marshal(stage{Role: info.role(), Ask: b.mayTakeOver(info), Path: b.path, State: b.state.dir, Data: b.node.data, API: b.node.api, Wait: time.Until(deadline), Parent: os.Getpid()})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -48,6 +48,7 @@ func (b *boot) runStageSteps(ctx context.Context, text string) error {
 	b.stage = &stage{}
 	err := json.Unmarshal([]byte(text), b.stage)
 	if err == nil {
+		b.stage.deadline = time.Now().Add(b.stage.Wait)
 		b.node = &node{data: b.stage.Data, api: b.stage.API}
 		b.path, b.dir = b.stage.Path, filepath.Dir(b.stage.Path)
 		b.state = state{dir: b.stage.State, base: filepath.Base(b.path)}
@@ -60,7 +61,13 @@ func (b *boot) runStageSteps(ctx context.Context, text string) error {
 		return b.fail(ctx, "own", 0, err)
 	}
 	if b.stage.Role == "primary" {
-		if b.Import != "" {
+		switch b.Import {
+		case importOff:
+		case "":
+			if err := b.leftOnVolume(); err != nil {
+				return b.fail(ctx, "import", 0, err)
+			}
+		default:
 			if err := b.steps(ctx, "import"); err != nil {
 				return err
 			}
@@ -131,7 +138,7 @@ func (b *boot) awaitSchema(ctx context.Context) (report, error) {
 		switch {
 		case ctx.Err() != nil:
 			return report{}, context.Cause(ctx)
-		case err == nil && ask && time.Since(began) > askAfter && time.Now().Before(b.stage.Deadline):
+		case err == nil && ask && time.Since(began) > askAfter && time.Now().Before(b.stage.deadline):
 			if at.tx > 0 {
 				if err := b.judge(ctx); err != nil {
 					return report{}, err
@@ -146,7 +153,7 @@ func (b *boot) awaitSchema(ctx context.Context) (report, error) {
 		default:
 			w.say(ctx, "this node is a replica, and the primary has not applied "+b.missing())
 		}
-		if time.Now().After(b.stage.Deadline) {
+		if time.Now().After(b.stage.deadline) {
 			return report{}, failed("deploy this image to the primary first (its region is primary_region); FLYSQL_LITEFS_WAIT lengthens the wait",
 				"this node is a replica, and in %v no primary has applied %s", b.LiteFSWait, b.missing())
 		}

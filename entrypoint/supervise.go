@@ -150,9 +150,9 @@ func (b *boot) endOrphans() {
 		return
 	}
 	send(syscall.SIGTERM)
-	if waitUntil(b.Grace, none) {
+	if waitUntil(b.graceLeft(), none) {
 		return
 	}
 	// Each kill can hand over more orphans, so it is repeated.
-	waitUntil(b.Grace, func() bool { send(syscall.SIGKILL); return none() })
+	waitUntil(b.graceLeft(), func() bool { send(syscall.SIGKILL); return none() })
 }

@@ -290,6 +290,16 @@ func (b *boot) graceFromNow() <-chan time.Time {
 	return time.After(b.Grace)
 }
 
+// graceLeft is what is left of the grace for what the app has left behind: beside
+// LiteFS the whole way down has to fit into the machine's kill_timeout.
+func (b *boot) graceLeft() time.Duration {
+	if b.node == nil || b.node.ending.Load() == 0 {
+		return b.Grace
+	}
+	left := b.Grace - since(time.Unix(0, b.node.ending.Load()))
+	return min(max(left, deafGrace), b.Grace)
+}
+
 // fate is why LiteFS was killed by this process.
 type fate struct {
 	mu  sync.Mutex

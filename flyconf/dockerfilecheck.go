@@ -41,7 +41,7 @@ func checkInstruction(p *problems, in Instruction) {
 // refused says why BuildKit refuses the instruction, or "".
 func (in Instruction) refused() string {
 	if !slices.Contains(dockerfileInstructions, in.Name) {
-		if near := nearest(in.Name, dockerfileInstructions); near != "" {
+		if near := Nearest(in.Name, dockerfileInstructions); near != "" {
 			return fmt.Sprintf("unknown instruction; did you mean %s?", near)
 		}
 		return "unknown instruction: if it belongs to the line above, that line lacks a \\ at its end"

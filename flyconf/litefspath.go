@@ -62,7 +62,7 @@ func litefsTarget(steps []any) (any, error) {
 			return target, nil
 		}
 	}
-	if near := nearest(path, known); near != "" && len(rest) == 0 {
+	if near := Nearest(path, known); near != "" && len(rest) == 0 {
 		return nil, fmt.Errorf("LiteFS has no such key; did you mean %s?", near)
 	}
 	return nil, fmt.Errorf("LiteFS has no such key")

@@ -176,7 +176,7 @@ func (r *litefsReader) entry(key, name string, value *yaml.Node, known []litefsK
 	}
 	if hint := litefsFixed[key]; hint != "" {
 		r.bad(key, "%s", hint)
-	} else if near := nearest(name, names); near != "" {
+	} else if near := Nearest(name, names); near != "" {
 		r.problems.as("FLY405").add(key, "unknown key; did you mean %s?", near)
 	} else {
 		r.problems.as("FLY405").add(key, "LiteFS has no such key, and does not start with it: remove it")

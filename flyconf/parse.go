@@ -122,7 +122,7 @@ func (r *reader) take(here spot, f field, values map[string]any, taken map[strin
 func (r *reader) unknown(here spot, name string, fields []field) {
 	key := join(here.path, name)
 	plain := withoutIndexes(key)
-	switch hint, near := retired[plain], nearest(name, namesOf(fields)); {
+	switch hint, near := retired[plain], Nearest(name, namesOf(fields)); {
 	case hint != "":
 		r.p.warn(key, "%s", hint)
 	case plain == "mounts."+name && near != "":

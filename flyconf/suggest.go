@@ -1,7 +1,7 @@
 package flyconf
 
-// nearest returns the candidate that a typo may have meant, or "".
-func nearest(word string, candidates []string) string {
+// Nearest returns the candidate that a typo may have meant, or "".
+func Nearest(word string, candidates []string) string {
 	if len(word) > 64 {
 		return "" // no typo of any key; comparing it would take long
 	}

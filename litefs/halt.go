@@ -37,7 +37,7 @@ const (
 // [ErrNotLiteFS] says that path is not in a LiteFS mount, and [ErrNoDatabase] that
 // there is no such database, which only the primary can begin.
 func WithHalt(ctx context.Context, path string, fn func(ctx context.Context) error) error {
-	if err := withHalt(ctx, path, fn); err != nil {
+	if err := withHalt(ctx, path, HaltAcquire, HaltHold, fn); err != nil {
 		return fmt.Errorf("litefs: halt for %s: %w", path, err)
 	}
 	return nil

@@ -18,7 +18,8 @@ import (
 // fuseMagic is the type of a FUSE file system in statfs(2).
 const fuseMagic = 0x65735546
 
-func withHalt(ctx context.Context, path string, fn func(context.Context) error) (err error) {
+// withHalt is WithHalt with limits of its own for LiteFS to get the lock, and to keep it.
+func withHalt(ctx context.Context, path string, acquire, hold time.Duration, fn func(context.Context) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -27,7 +28,7 @@ func withHalt(ctx context.Context, path string, fn func(context.Context) error) 
 	defer unlock()
 
 	start := time.Now()
-	f, err := acquireHalt(ctx, path)
+	f, err := acquireHalt(ctx, path, acquire)
 	if err != nil {
 		return err
 	}
@@ -43,18 +44,18 @@ func withHalt(ctx context.Context, path string, fn func(context.Context) error) 
 		unlock()
 		return fn(ctx)
 	}
-	end := start.Add(HaltHold - haltMargin)
-	ctx, cancel := context.WithDeadlineCause(ctx, end, fmt.Errorf("%w: it is held for %v at most", ErrHaltLost, HaltHold))
+	end := start.Add(hold - haltMargin)
+	ctx, cancel := context.WithDeadlineCause(ctx, end, fmt.Errorf("%w: it is held for %v at most", ErrHaltLost, hold))
 	defer cancel()
 	// The whole process need not wait for a function that goes on for ever.
 	defer time.AfterFunc(time.Until(end), unlock).Stop()
 
 	err = fn(ctx)
-	if held, lost := haltHeld(f); lost != nil || !held || time.Since(start) >= HaltHold {
+	if held, lost := haltHeld(f); lost != nil || !held || time.Since(start) >= hold {
 		return errors.Join(ErrHaltLost, lost, err)
 	}
 	if lost := litefsgo.Unhalt(f); lost != nil {
-		return errors.Join(err, fmt.Errorf("give back the HALT lock, for which the primary's writers wait until %v are over: %w", HaltHold, lost))
+		return errors.Join(err, fmt.Errorf("give back the HALT lock, for which the primary's writers wait until %v are over: %w", hold, lost))
 	}
 	return err
 }
@@ -69,8 +70,9 @@ func blockForks() (unlock func()) {
 // acquireHalt opens the database's lock file and takes the lock, or leaves that to
 // a goroutine which gives it back, when ctx ends: nothing interrupts the wait, but
 // LiteFS's own limit ends it.
-func acquireHalt(ctx context.Context, path string) (*os.File, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, HaltAcquire+mountLimit, fmt.Errorf("LiteFS does not answer within %v", HaltAcquire+mountLimit))
+func acquireHalt(ctx context.Context, path string, limit time.Duration) (*os.File, error) {
+	limit += mountLimit
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("LiteFS does not answer within %v", limit))
 	defer cancel()
 	type result struct {
 		f   *os.File

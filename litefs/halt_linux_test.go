@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/internal/testkit"
 )
@@ -156,12 +157,10 @@ func descriptorOf(t *testing.T, path string) int {
 
 // The work is told when its time is over; writes after that fail rather than hang.
 func TestWithHaltTooLong(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes the 30 seconds for which LiteFS grants the lock")
-	}
+	level(t)
 	_, a, b := replica(t)
 	var cause error
-	err := WithHalt(context.Background(), b.DB("app.db"), func(ctx context.Context) error {
+	err := withHalt(context.Background(), b.DB("app.db"), HaltAcquire, haltMargin+time.Second, func(ctx context.Context) error {
 		<-ctx.Done()
 		cause = context.Cause(ctx)
 		// Nobody else need wait for this any more.

@@ -2,7 +2,12 @@
 
 package litefs
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // LiteFS runs on Linux only.
-func withHalt(context.Context, string, func(context.Context) error) error { return ErrNotLiteFS }
+func withHalt(context.Context, string, time.Duration, time.Duration, func(context.Context) error) error {
+	return ErrNotLiteFS
+}

@@ -87,6 +87,10 @@ func TestFailover(t *testing.T) {
 	await(t, na, "a primary", isPrimary)
 	before := await(t, nb, "b replica", isReplica)
 	exec(t, a, "CREATE TABLE t(v)")
+	// A kill loses what has not been replicated yet.
+	if err := nb.WaitPosition(limit(t), "app.db", onDisk(t, a)); err != nil {
+		t.Fatal(err)
+	}
 	a.Kill()
 	st := await(t, na, "a unknown", func(st State) bool { return st.Role == RoleUnknown })
 	if st.Err == nil || st.Databases != nil || st.Primary != "" {
@@ -197,8 +201,8 @@ func TestHung(t *testing.T) {
 	if _, err := n.ReadPosition(limit(t), "app.db"); !errors.Is(err, errHung) {
 		t.Errorf("ReadPosition: %v", err)
 	}
-	if err := WithHalt(t.Context(), a.DB("app.db"), nil); err == nil {
-		t.Error("WithHalt on a hung LiteFS succeeded")
+	if err := withHalt(t.Context(), a.DB("app.db"), 0, HaltHold, nil); err == nil || !strings.Contains(err.Error(), "does not answer within 2s") {
+		t.Errorf("WithHalt on a hung LiteFS: %v", err)
 	}
 	if err := n.Close(); !errors.Is(err, errHung) {
 		t.Errorf("Close while a read hangs: %v", err)

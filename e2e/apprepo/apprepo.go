@@ -37,6 +37,37 @@ func BuildFlysql(ctx context.Context, clone, output string) error {
 	return err
 }
 
+// LiteFSVariable names a LiteFS binary to use instead of the clone's.
+const LiteFSVariable = "FLYSQL_TEST_LITEFS"
+
+// LiteFS returns the path of the LiteFS binary that the clone pins, and builds it
+// where that has not been done.
+func LiteFS(ctx context.Context, clone string) (string, error) {
+	if path := os.Getenv(LiteFSVariable); path != "" {
+		return path, nil
+	}
+	// A make that this runs under gives flags that are not for this one.
+	_, err := run(ctx, clone, []string{"MAKEFLAGS="}, "make", "--no-print-directory", "litefs")
+	return filepath.Join(clone, "bin", "tools", "litefs"), err
+}
+
+// litefsImage is the public image that flysql init's Dockerfile copies LiteFS from.
+const litefsImage = "flyio/litefs:0.5.14"
+
+// LiteFSImage lays out a LiteFS binary in dir as that image has it. It returns the
+// build contexts for image.Options.
+func LiteFSImage(binary, dir string) (map[string]string, error) {
+	data, err := os.ReadFile(binary)
+	if err != nil {
+		return nil, err
+	}
+	bin := filepath.Join(dir, "usr", "local", "bin")
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return nil, err
+	}
+	return map[string]string{litefsImage: dir}, os.WriteFile(filepath.Join(bin, "litefs"), data, 0o755)
+}
+
 // Guestbook copies examples/guestbook to dir as a repository of its own: a go.mod
 // that requires what the clone requires, and flysql itself from the clone. None
 // of Fly.io's files are in it.

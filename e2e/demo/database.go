@@ -61,3 +61,30 @@ func messages(ctx context.Context, db *sql.DB) (_ []guestbook.Message, err error
 	}
 	return all, rows.Err()
 }
+
+// read returns the messages of a database file.
+func read(ctx context.Context, file string) (_ []guestbook.Message, err error) {
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return messages(ctx, db)
+}
+
+// hasColumn looks for what a migration has added.
+func hasColumn(ctx context.Context, file, table, column string) (err error) {
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var n int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?", table, column).Scan(&n); err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("the table %s has no column %s", table, column)
+	}
+	return nil
+}

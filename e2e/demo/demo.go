@@ -20,7 +20,8 @@ import (
 type demo struct {
 	say  *printer
 	keep bool
-	data string // the directory that stands in for the volume
+	mode mode
+	data string // the directory that stands in for the volume, or holds the volumes
 
 	dir    string // holds everything else; removed at the end
 	clone  string
@@ -28,23 +29,54 @@ type demo struct {
 	repo   string // the app's repository
 	app    fly.App
 	img    *image.Image
+
+	contexts map[string]string // for the build: where LiteFS is
+	cluster  *cluster          // in several regions
+	next     *image.Image      // what is deployed there
+}
+
+// run does all of it, and leaves what is to be closed.
+func (d *demo) run(ctx context.Context, check bool) error {
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	switch {
+	case d.mode == regions && check:
+		return d.checkRegions(ctx)
+	case d.mode == regions:
+		return d.serveRegions(ctx)
+	case check:
+		return d.check(ctx)
+	}
+	return d.serve(ctx)
 }
 
 // prepare goes from the clone to an image.
 func (d *demo) prepare(ctx context.Context) error {
-	d.say.line(d.say.paint(bold, "flysql") + ": from an app's repository to the app on its volume")
-	d.say.line("")
 	if err := d.directories(ctx); err != nil {
 		return err
 	}
-	steps := []struct {
+	why, err := d.choose()
+	if err != nil {
+		return err
+	}
+	d.say.line(d.say.paint(bold, "flysql") + ": from an app's repository to the app " + d.mode.where())
+	if why != "" {
+		d.say.line("One machine, not three regions: " + why)
+	}
+	d.say.line("")
+	type step struct {
 		name string
 		do   func(context.Context) (string, error)
-	}{
+	}
+	steps := []step{
 		{"flysql", d.buildFlysql},
 		{"repository", d.copyGuestbook},
 		{"flysql init", d.init},
 		{"image", d.build},
+	}
+	if d.mode == regions {
+		steps = slices.Insert(steps, 1, step{"litefs", d.buildLiteFS})
 	}
 	for _, s := range steps {
 		if err := d.say.step(ctx, s.name, s.do); err != nil {
@@ -98,7 +130,7 @@ func (d *demo) init(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := apprepo.Init(ctx, d.flysql, d.repo); err != nil {
+	if _, err := apprepo.Init(ctx, d.flysql, d.repo, d.mode.initArgs()...); err != nil {
 		return "", err
 	}
 	after, err := files(d.repo)
@@ -114,8 +146,9 @@ func (d *demo) init(ctx context.Context) (string, error) {
 func (d *demo) build(ctx context.Context) (string, error) {
 	followed := 0
 	img, err := image.Build(ctx, d.repo, image.Options{
-		Way:     image.Mapped,
-		TempDir: d.dir,
+		Way:      d.mode.way(),
+		TempDir:  d.dir,
+		Contexts: d.contexts,
 		Progress: func(s image.Step) {
 			if s.Skipped != "" {
 				return // it is in the image's notes
@@ -214,13 +247,19 @@ func (d *demo) bootLine(img *image.Image) {
 
 // close removes what the demo made, unless it is to be kept.
 func (d *demo) close() error {
+	var err error
+	if d.cluster != nil {
+		err = d.cluster.close()
+	}
 	if d.keep && d.dir != "" {
 		d.say.line("kept: " + d.dir)
-		return nil
+		return err
 	}
-	var err error
+	if d.next != nil {
+		err = errors.Join(err, d.next.Close())
+	}
 	if d.img != nil {
-		err = d.img.Close()
+		err = errors.Join(err, d.img.Close())
 	}
 	if d.dir != "" {
 		err = errors.Join(err, os.RemoveAll(d.dir))

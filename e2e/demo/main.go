@@ -1,14 +1,17 @@
 // Command demo shows flysql's main job, whole: it builds flysql from this clone,
 // takes a copy of examples/guestbook that has no Fly.io files, runs flysql init
 // there, follows the Dockerfile that it wrote, and boots the result through
-// flysql-entrypoint, with a directory standing in for the volume. Then it serves
-// until Ctrl-C.
+// flysql-entrypoint. Then it serves until Ctrl-C.
+//
+// Where root and FUSE are there, the app is set up for three regions: machines in
+// network namespaces of their own, a volume each, LiteFS between them, a stand-in
+// for Consul, and one for Fly's proxy in front. Nothing of that is on the host's
+// network but the proxy's port, on loopback. Elsewhere it is one machine, with a
+// directory standing in for the volume; what that cannot stand in for (root, users,
+// mounts, apt-get) is named in the output.
 //
 // With -check it drives the app by itself instead: it writes, reads back,
-// restarts, deploys a broken migration, and exits 0 when all went as it must.
-//
-// What a directory cannot stand in for (root, users, mounts, apt-get) is named in
-// the output; the tests of this module do it in a real mount namespace.
+// restarts or deploys, breaks something, and exits 0 when all went as it must.
 package main
 
 import (
@@ -33,7 +36,9 @@ flysql-entrypoint, and serves it until Ctrl-C.
 
   make demo [CHECK=1] [DEMO_FLAGS="..."]
 
-  -check      drive it by itself: write, read, restart, a broken migration; exit 0 or 1
+  -check      drive it by itself: write, read, deploy, break; exit 0 or 1
+  -mode MODE  regions: three, on LiteFS, which needs root and FUSE; volume: one
+              machine; auto (default): regions where that can be
   -data DIR   keep the app's data there (default: with the demo's other files)
   -keep       keep the demo's files, and say where they are
 `
@@ -47,6 +52,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	check := flags.Bool("check", false, "")
 	keep := flags.Bool("keep", false, "")
 	data := flags.String("data", "", "")
+	asked := auto
+	flags.TextVar(&asked, "mode", auto, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -71,15 +78,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		}
 	}()
 
-	d := &demo{say: newPrinter(stdout, stderr, environ), keep: *keep, data: *data}
-	err := d.prepare(ctx)
-	if err == nil {
-		if *check {
-			err = d.check(ctx)
-		} else {
-			err = d.serve(ctx)
-		}
-	}
+	d := &demo{say: newPrinter(stdout, stderr, environ), keep: *keep, data: *data, mode: asked}
+	err := d.run(ctx, *check)
 	err = errors.Join(err, d.close())
 
 	var sig *interrupted

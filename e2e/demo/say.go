@@ -133,3 +133,55 @@ func (w *logWriter) String() string {
 	defer w.mu.Unlock()
 	return w.all.String()
 }
+
+// machineLog keeps what one of several machines writes, in a file, and prints what
+// the entrypoint says of the boot: all of it would be too much to read.
+type machineLog struct {
+	say  *printer
+	name string
+	file *os.File
+
+	mu   sync.Mutex
+	line []byte   // not ended yet
+	last []string // the newest lines
+}
+
+// tailLines is how much of a log an error shows.
+const tailLines = 15
+
+func newMachineLog(say *printer, name, file string) (*machineLog, error) {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	return &machineLog{say: say, name: name, file: f}, err
+}
+
+func (l *machineLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := l.file.Write(b); err != nil {
+		return 0, err
+	}
+	l.line = append(l.line, b...)
+	for {
+		n := bytes.IndexByte(l.line, '\n')
+		if n < 0 {
+			return len(b), nil
+		}
+		line := string(l.line[:n])
+		l.line = l.line[n+1:]
+		if l.last = append(l.last, line); len(l.last) > tailLines {
+			l.last = l.last[1:]
+		}
+		if strings.HasPrefix(line, "flysql ") {
+			l.say.write(l.say.err, l.say.paint(dim, "  | "+l.name+" | "+line)+"\n")
+		}
+	}
+}
+
+// tail is the end of the log.
+func (l *machineLog) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.last, "\n")
+}
+
+func (l *machineLog) Close() error { return l.file.Close() }

@@ -16,7 +16,7 @@ import (
 )
 
 // Client talks to one guestbook. Its methods may be called from several
-// goroutines. Make one with New.
+// goroutines. Make one with New or At.
 type Client struct {
 	base string // without a slash at the end
 	http *http.Client
@@ -26,11 +26,12 @@ type Client struct {
 func New(port int) *Client {
 	// No connection is kept: one that waits would hold up the app's orderly end.
 	transport := &http.Transport{DisableKeepAlives: true}
-	return &Client{
-		base: "http://127.0.0.1:" + strconv.Itoa(port),
-		http: &http.Client{Transport: transport, Timeout: 10 * time.Second},
-	}
+	return At("http://127.0.0.1:"+strconv.Itoa(port), &http.Client{Transport: transport, Timeout: 10 * time.Second})
 }
+
+// At returns a client of the guestbook at a URL without a slash at its end, which
+// is asked by c.
+func At(base string, c *http.Client) *Client { return &Client{base: base, http: c} }
 
 // Message is one message as /messages.json has it.
 type Message struct {

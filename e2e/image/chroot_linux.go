@@ -293,6 +293,9 @@ func (w *chroot) start(_ context.Context, parent *stage, l launch) (_ *Machine, 
 			}
 			b.mounted = append(b.mounted, at)
 		}
+		if err := connect(b.stage, l); err != nil {
+			return err
+		}
 		return spawn(cmd, b.stage, l.dir)
 	})
 	if err != nil {
@@ -304,6 +307,22 @@ func (w *chroot) start(_ context.Context, parent *stage, l launch) (_ *Machine, 
 		return own.do(func() error { return spawn(c, b.stage, "/") })
 	}
 	return m, nil
+}
+
+// connect puts what the space's thread starts from now on into the machine's network.
+func connect(st *stage, l launch) error {
+	if l.hosts != "" {
+		if err := st.write("/etc/hosts", l.hosts); err != nil {
+			return err
+		}
+	}
+	if l.network == nil {
+		return nil
+	}
+	if err := unix.Setns(int(l.network.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("enter the machine's network: %w", err)
+	}
+	return nil
 }
 
 // booted is what a machine of this way has to give back.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/flysql/flysql/e2e/network"
 	"github.com/flysql/flysql/e2e/poll"
 )
 
@@ -264,4 +265,44 @@ func loops(t *testing.T, file string) string {
 		}
 	}
 	return found
+}
+
+// A machine can be in a network of its own, with names of its own.
+func TestChrootNetwork(t *testing.T) {
+	needRoot(t)
+	n, err := network.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	img := build(t, script(t, "cat /etc/hosts /proc/net/if_inet6"), Options{Way: Chroot})
+	var out output
+	m, err := img.Start(testContext(t), Boot{Network: n.Place(0).Namespace, Hosts: "fdaa::2 here\n", Stdout: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := m.Wait(testContext(t))
+	if err := errors.Join(err, m.Close()); err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v", code, err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "fdaa::2 here\n") || !strings.Contains(got, "fdaa0000000000000000000000000002") {
+		t.Errorf("in the machine:\n%s", got)
+	}
+}
+
+// What is tried leaves nothing, wherever it ends.
+func TestUsable(t *testing.T) {
+	dir := t.TempDir()
+	err := Usable(dir)
+	if os.Geteuid() != 0 && err == nil {
+		t.Error("usable without root")
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+	t.Logf("usable here: %v", err)
 }

@@ -15,3 +15,6 @@ func newBackend(o Options) (backend, error) {
 func NewVolume(string, int64) error {
 	return errors.New("make a volume: it needs Linux")
 }
+
+// Usable needs Linux.
+func Usable(string) error { return errors.New("Linux is needed") }

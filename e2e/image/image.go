@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -100,6 +101,10 @@ type Boot struct {
 	// Volumes says what is mounted where: from an absolute path in the image to
 	// a directory (Mapped) or to a file that NewVolume made (Chroot).
 	Volumes map[string]string
+	// Network is the network namespace that the machine is in, nil this program's
+	// own; Hosts is its /etc/hosts, empty the image's. Only Chroot has them.
+	Network *os.File
+	Hosts   string
 	// Stdout and Stderr are the command's; nil discards.
 	Stdout, Stderr io.Writer
 }
@@ -128,6 +133,8 @@ func (i *Image) Start(ctx context.Context, b Boot) (*Machine, error) {
 		env:     mergeEnv(i.Env, b.Env),
 		dir:     i.WorkingDir,
 		volumes: b.Volumes,
+		network: b.Network,
+		hosts:   b.Hosts,
 		stdout:  b.Stdout,
 		stderr:  b.Stderr,
 	})
@@ -173,6 +180,8 @@ type launch struct {
 	env     []string
 	dir     string
 	volumes map[string]string
+	network *os.File
+	hosts   string
 	stdout  io.Writer
 	stderr  io.Writer
 }

@@ -132,6 +132,9 @@ func (w *mapped) path(st *stage, name string) (string, error) {
 }
 
 func (w *mapped) start(_ context.Context, st *stage, l launch) (*Machine, error) {
+	if l.network != nil || l.hosts != "" {
+		return nil, errors.New("this way of booting has no network of its own")
+	}
 	m := mapper{way: w, st: st, volumes: l.volumes}
 	argv0, err := m.look(l.argv[0], l.env)
 	if err != nil {

@@ -7,6 +7,8 @@
 //	PORT          the port to listen on; 8080 when unset, 0 for any free one
 //	FLY_REGION, FLY_MACHINE_ID  shown in the footer when set
 //
+// In LiteFS's directory the file is on several machines, and one of them writes.
+//
 // It does not migrate its database. That is flysql-entrypoint's work, done
 // before the app starts; see README.md.
 package main
@@ -22,11 +24,13 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/flysql/flysql/appdb"
+	"github.com/flysql/flysql/litefs"
 )
 
 func main() {
@@ -110,6 +114,35 @@ func configure(getenv func(string) string) (config, error) {
 	return cfg, errors.Join(problems...)
 }
 
+// open opens the database. One in LiteFS's directory is on several machines: then
+// the node beside this app tells who the primary is, which alone writes.
+func open(ctx context.Context, database string, log *slog.Logger) (db *appdb.DB, closeAll func() error, err error) {
+	path, err := appdb.Path(database)
+	if err != nil {
+		return nil, nil, err
+	}
+	if filepath.Dir(path) != litefs.DefaultFUSEDir {
+		db, err = appdb.Open(ctx, database)
+		if err != nil {
+			return nil, nil, err
+		}
+		return db, db.Close, nil
+	}
+	node, err := litefs.Open(litefs.Config{Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err = appdb.Config{Engine: node, Confirm: confirm}.Open(ctx, database)
+	if err != nil {
+		return nil, nil, errors.Join(err, node.Close())
+	}
+	return db, func() error { return errors.Join(db.Close(), node.Close()) }, nil
+}
+
+// confirm is how long a write is watched on LiteFS for a change of the primary that
+// overtakes it: docs/database.md has what it costs and what it saves.
+const confirm = 20 * time.Millisecond
+
 // serve opens the database, listens, prints the URL to stdout, and serves
 // until ctx ends or a SIGINT or SIGTERM comes. Then it stops accepting, lets
 // the requests in flight finish within cfg.drain, and closes the database
@@ -117,11 +150,11 @@ func configure(getenv func(string) string) (config, error) {
 func serve(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) (err error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	db, err := appdb.Open(ctx, cfg.database)
+	db, closeDB, err := open(ctx, cfg.database, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(err, closeDB()) }()
 	st := &store{db: db}
 	if err := st.checkTables(ctx); err != nil {
 		return err

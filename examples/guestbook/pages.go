@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/flysql/flysql/appdb"
 )
 
 const (
@@ -41,7 +43,8 @@ func (a *app) guest(w http.ResponseWriter, r *http.Request) {
 }
 
 // messagesPage serves the page at path: what v holds, its messages, and its
-// count of reads, which a GET raises and a HEAD does not.
+// count of reads, which a GET raises and a HEAD does not. On a replica nothing is
+// counted: that it answers without asking the primary is what it is there for.
 func (a *app) messagesPage(w http.ResponseWriter, r *http.Request, page, path string, v view) {
 	sp, ok := parseSpan(r.URL.Query())
 	if !ok {
@@ -51,9 +54,11 @@ func (a *app) messagesPage(w http.ResponseWriter, r *http.Request, page, path st
 	sp.Guest = v.Guest.ID
 	v.Paged = sp.Before != 0 || sp.After != 0
 	var err error
-	if r.Method == http.MethodGet {
+	counts := r.Method == http.MethodGet
+	if counts {
 		v.Reads, err = a.store.CountRead(r.Context(), path)
-	} else {
+	}
+	if !counts || errors.Is(err, appdb.ErrReplica) {
 		v.Reads, err = a.store.Reads(r.Context(), path)
 	}
 	if err == nil {
@@ -195,8 +200,15 @@ func (a *app) health(w http.ResponseWriter, r *http.Request) {
 }
 
 // fail answers a request that an error of the store has ended. The error goes
-// to the log: it is not the reader's.
+// to the log: it is not the reader's. A write that meets a replica is one that came
+// while the primary changed: nothing of it was kept, and it can be sent again.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, appdb.ErrReplica) {
+		a.log.Warn("not the primary", "method", r.Method, "path", r.URL.Path, "err", err)
+		w.Header().Set("Retry-After", "1")
+		a.problem(w, r, http.StatusServiceUnavailable, "")
+		return
+	}
 	if r.Context().Err() != nil {
 		a.log.Info("client gone", "method", r.Method, "path", r.URL.Path, "err", err)
 	} else {
@@ -216,6 +228,8 @@ func (a *app) problem(w http.ResponseWriter, r *http.Request, status int, text s
 		text = cmp.Or(text, "This address does not take "+r.Method+" requests.")
 	case http.StatusRequestEntityTooLarge:
 		title, text = "That is too much", cmp.Or(text, "Please write a shorter message.")
+	case http.StatusServiceUnavailable:
+		title, text = "Not at the moment", cmp.Or(text, "Nothing was written. Please try again in a moment.")
 	case http.StatusInternalServerError:
 		title, text = "Something went wrong", cmp.Or(text, "The fault is ours, and it has been noted. Please try again in a moment.")
 	}

@@ -70,7 +70,8 @@ func (s *store) Ping(ctx context.Context) error {
 
 // CountRead counts one more read of the page at path and returns the new
 // count. It writes, and is called while a GET is served: the one place where
-// this app writes during a request that looks like a read.
+// this app writes during a request that looks like a read. A replica refuses it
+// with appdb.ErrReplica.
 func (s *store) CountRead(ctx context.Context, path string) (reads int64, err error) {
 	err = s.db.Update(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `

@@ -38,4 +38,22 @@ var bootRules = []Rule{
 		Why:   "The shell stays the app's parent: it gets the signals, and the app is killed when the time is over.",
 		check: checkScripts,
 	},
+	{
+		ID: "FLY107", Severity: Warning,
+		Title: "a variable that flysql-entrypoint does not know",
+		Why:   "Names that begin with FLYSQL_ are its settings: one that it does not know does nothing, and what it was meant to set has its default.",
+		check: checkSettingNames,
+	},
+	{
+		ID: "FLY108", Severity: Error,
+		Title: "a setting that flysql-entrypoint refuses",
+		Why:   "It ends with exit code 78 before the app is started, at every boot.",
+		check: checkSettingValues,
+	},
+	{
+		ID: "FLY109", Severity: Error,
+		Title: "LiteFS starts nothing",
+		Why:   "litefs mount starts what stands behind its --, or what exec in litefs.yml says. Without either the databases are mounted, and no app runs.",
+		check: checkLiteFSAlone,
+	},
 }

@@ -23,6 +23,15 @@ type database struct {
 	boot   bool     // it is flysql-entrypoint's
 	key    string   // in fly.toml or litefs.yml; empty elsewhere
 	strong bool     // it is the app's database for certain, and not a cache of its own
+	dir    bool     // what names it is the directory that it is in
+}
+
+// name is what must be written for the database to be at a path.
+func (d database) name(to string) string {
+	if d.dir {
+		return path.Dir(to)
+	}
+	return to
 }
 
 var (
@@ -129,7 +138,7 @@ func (c *checker) codeDatabase(g group) (database, bool) {
 // inDirectory is the path of a file that the code opens in the directory of a variable
 // or a flag; false where neither is set.
 func (c *checker) inDirectory(g group, m *scaffold.Main) (database, bool) {
-	d := database{groups: []string{g.name}, strong: true}
+	d := database{groups: []string{g.name}, strong: true, dir: true}
 	dir, known := "", false
 	if v, ok := c.variable(m.Database.DirVar); ok && m.Database.DirVar != "" {
 		dir, known = v.value, v.known

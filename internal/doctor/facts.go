@@ -350,7 +350,7 @@ func (a *App) usesLiteFS() bool {
 			return true
 		}
 	}
-	return a.mentions("litefs")
+	return a.hasLiteFS()
 }
 
 // usesLitestream tells whether Litestream copies the database, as far as can be

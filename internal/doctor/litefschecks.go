@@ -224,7 +224,7 @@ func checkSubdirectory(c *checker) {
 		}
 		root := path.Join(fuse, path.Base(d.path))
 		f := c.report(d.at, "%s is %s, in a sub-directory of %s, LiteFS's fuse.dir, where there can be none", d.from, d.path, fuse).
-			hint("use "+root).also(c.inLiteFS("fuse.dir"), "LiteFS's directory")
+			hint("use "+d.name(root)).also(c.inLiteFS("fuse.dir"), "LiteFS's directory")
 		if name, ok := strings.CutPrefix(d.key, "env."); ok && strings.Count(c.Fly.Env[name], d.path) == 1 {
 			f.mend(c.setFly(d.key, strings.Replace(c.Fly.Env[name], d.path, root, 1)))
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,7 +16,50 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // runsLiteFS tells whether the app's machines run LiteFS. A litefs.yml that an image
 // has nothing to do with is only left over.
 func (a *App) runsLiteFS() bool {
-	return a.usesLiteFS() && (a.Docker == nil || a.mentions("litefs"))
+	return a.usesLiteFS() && (a.Docker == nil || a.hasLiteFS())
+}
+
+var (
+	// litefsText tells of LiteFS itself: where it is fetched from, its program, its
+	// configuration. A directory that is called so is none of them.
+	litefsText = regexp.MustCompile(`\b(flyio|superfly)/litefs\b|\bbin/litefs\b|\blitefs\.ya?ml\b|\blitefs-v?\d|\blitefs[\s"',]+(mount|run|export|import|version)\b|\b(add|install)\b[^;&|\n]*\slitefs\b`)
+	// litefsStage is a stage, or an image, that is called so.
+	litefsStage = regexp.MustCompile(`^--from=(\S*/)?[a-z0-9_.-]*litefs`)
+)
+
+// hasLiteFS tells whether the image has LiteFS, by what builds and starts it.
+func (a *App) hasLiteFS() bool {
+	if a.Docker != nil && slices.ContainsFunc(a.Docker.Instructions(), putsLiteFS) {
+		return true
+	}
+	for _, g := range a.groups() {
+		if litefsText.MatchString(g.command.text) {
+			return true
+		}
+	}
+	b := a.boot()
+	return b.litefs || litefsText.MatchString(b.command.text) || b.script != nil && litefsText.Match(b.script.Data)
+}
+
+// putsLiteFS tells whether an instruction puts LiteFS into a stage, or starts it.
+func putsLiteFS(in flyconf.Instruction) bool {
+	text := textOf(in)
+	switch in.Name {
+	case "FROM":
+		return strings.Contains(text, "litefs")
+	case "COPY", "ADD":
+		if slices.ContainsFunc(in.Flags, litefsStage.MatchString) {
+			return true
+		}
+		words := in.Words() // the last one is where it goes, which may be a directory
+		if n := len(words) - 1; n > 0 && slices.ContainsFunc(words[:n], func(w string) bool { return path.Base(w) == "litefs" }) {
+			return true
+		}
+	case "RUN", "ENTRYPOINT", "CMD":
+	default:
+		return false
+	}
+	return litefsText.MatchString(text)
 }
 
 // liteFS is litefs.yml as a machine in the primary region reads it: with the

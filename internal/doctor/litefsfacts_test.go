@@ -124,3 +124,38 @@ func TestMachineMB(t *testing.T) {
 		}
 	}
 }
+
+// TestPutsLiteFS: what has LiteFS in the image, and what is only called so.
+func TestPutsLiteFS(t *testing.T) {
+	for line, want := range map[string]bool{
+		"COPY --from=flyio/litefs:0.5.14 /usr/local/bin/litefs /usr/local/bin/": true,
+		"COPY --from=litefs /x /y":                         true,
+		"COPY --from=build-litefs /x /y":                   true,
+		"COPY bin/litefs /opt/":                            true,
+		"COPY litefs /usr/bin/":                            true,
+		"COPY etc/litefs.yml /etc/":                        true,
+		"ADD https://github.com/superfly/litefs/x /":       true,
+		"RUN curl -L https://x/litefs-v0.5.14.tgz | tar x": true,
+		"RUN apk add fuse3 litefs":                         true,
+		`CMD ["litefs", "mount"]`:                          true,
+		"ENTRYPOINT exec litefs mount":                     true,
+		"ENTRYPOINT tini /usr/bin/litefs":                  true,
+		"ENV DATA=/var/lib/litefs":                         false,
+		"VOLUME /var/lib/litefs":                           false,
+		"WORKDIR /litefs":                                  false,
+		"RUN mkdir -p /var/lib/litefs /litefs":             false,
+		"COPY seed /var/lib/litefs":                        false,
+		"COPY seed /litefs/":                               false,
+		`CMD ["shop", "-db", "/litefs/shop.db"]`:           false,
+		"LABEL litefs=no":                                  false,
+	} {
+		d, err := flyconf.ParseDockerfile("Dockerfile", []byte("FROM debian AS litefs-or-not\nFROM debian\n"+line+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := d.Instructions()
+		if got := putsLiteFS(list[len(list)-1]); got != want {
+			t.Errorf("%s: %v, want %v", line, got, want)
+		}
+	}
+}

@@ -85,4 +85,28 @@ var litefsRules = []Rule{
 		Why:   "In WAL mode, LiteFS v0.5.14 panics when a transaction makes the database smaller by more than about 1 MiB: it is never replicated, nothing can write any more, and LiteFS may not start again on that node.",
 		check: checkVacuum,
 	},
+	{
+		ID: "FLY415", Severity: Warning,
+		Title: "a machine with LiteFS that is not started again",
+		Why:   "A LiteFS that has lost its lease, or hangs, ends with its machine, which then comes back as a replica. With the policy never it stays away.",
+		check: checkRestart,
+	},
+	{
+		ID: "FLY416", Severity: Warning,
+		Title: "two primaries are not prevented",
+		Why:   "LiteFS stays the primary for as long as the renewal of its lease hangs, while another node becomes it too: what one of them wrote is lost.",
+		check: checkFence,
+	},
+	{
+		ID: "FLY417", Severity: Warning,
+		Title: "FLYSQL_LITEFS_IMPORT that stays",
+		Why:   "It says where a database comes from when the mode changes. Once that is done, it does harm at most.",
+		check: checkImport,
+	},
+	{
+		ID: "FLY418", Severity: Note,
+		Title: "a deploy that works in one order only",
+		Why:   "A rolling deploy takes the machines in an order that Fly chooses: one that waits for the primary's migrations keeps the deploy from reaching the primary.",
+		check: checkMigrateFrom,
+	},
 }

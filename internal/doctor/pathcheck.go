@@ -71,11 +71,11 @@ func (c *checker) reportPlace(list []database, d database) {
 	case c.startsLiteFS() && slices.ContainsFunc(mounts, func(m mount) bool { return below(d.path, m.Destination) }):
 		c.report(d.at, "%s (%s) is on the volume, but not in LiteFS's directory, %s: it is not copied to the other machines", d.path, d.from, c.fuseDir()).
 			also(c.inLiteFS("fuse.dir"), "LiteFS's directory").
-			hint(fmt.Sprintf("name %s, and move what is in the old file there with litefs import", path.Join(c.fuseDir(), path.Base(d.path))))
+			hint(fmt.Sprintf("name %s, and move what is in the old file there with litefs import", d.name(path.Join(c.fuseDir(), path.Base(d.path)))))
 	case c.startsLiteFS():
 		c.report(d.at, "%s (%s) is not in LiteFS's directory, %s: it is lost with the machine", d.path, d.from, c.fuseDir()).
 			also(c.inLiteFS("fuse.dir"), "LiteFS's directory").
-			hint(fmt.Sprintf("name %s", path.Join(c.fuseDir(), path.Base(d.path))))
+			hint(fmt.Sprintf("name %s", d.name(path.Join(c.fuseDir(), path.Base(d.path)))))
 	case len(mounts) == 0:
 		f := c.report(d.at, "%s (%s) is lost with the machine, at every deploy: there is no volume", d.path, d.from).
 			hint(fmt.Sprintf("add a volume, [[mounts]] with source = \"data\" and destination = %q, and keep the database on it", volumeFor(d.path)))
@@ -87,7 +87,7 @@ func (c *checker) reportPlace(list []database, d database) {
 		to := path.Join(m.Destination, path.Base(d.path))
 		f := c.report(d.at, "%s (%s) is not on the volume, which is at %s: it is lost with the machine, at every deploy", d.path, d.from, m.Destination).
 			also(c.inFly("mounts[0].destination"), "the volume").
-			hint(fmt.Sprintf("name %s", to))
+			hint(fmt.Sprintf("name %s", d.name(to)))
 		c.mendPlace(f, list, d, to)
 	}
 }

@@ -212,6 +212,9 @@ func checkKillTimeout(c *checker) {
 	if have == 0 {
 		have, said = defaultKillTimeout, "is not set, so Fly gives 5s"
 	}
+	if c.checkWayDown(have, said) {
+		return
+	}
 	if r, ok := c.replicator(); ok && have < goodKillTimeout {
 		f := c.report(c.inFly("kill_timeout"), "kill_timeout %s: %s", said, r.why).
 			hint("write kill_timeout = \"30s\"").mend(c.setFly("kill_timeout", "30s"))

@@ -6,24 +6,25 @@
 //	if err != nil {
 //		return err
 //	}
+//	defer s.Close()
 //	http.Serve(listener, s)
 //
-// It is no Consul: there is one server and no replica of it, no ACL, no blocking
-// query, no check-and-set, and whoever reaches its port may do anything. In
-// production use Consul, which `fly consul attach` gives an app on Fly.
+// It is no Consul: there is one server and no replica of it, no ACL (a token is
+// taken and not looked at), no health check, no blocking query, no check-and-set, no
+// list, and whoever reaches its port may do anything. A query that it does not have
+// is refused, never answered as if it were another. In production use Consul, which
+// `fly consul attach` gives an app on Fly.
 //
 // What LiteFS asks for is a session with a TTL, a key that one session at a time
 // holds, and plain keys. https://developer.hashicorp.com/consul/api-docs/session
+// A test of this package asks a real Consul the same, and compares: `make consul`.
 package lease
 
 import (
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -32,10 +33,15 @@ import (
 // at least one and takes up to two.
 const DefaultExpiryFactor = 2
 
+// Node is the name of the node that a session is of when it names none: in Consul,
+// that of the agent.
+const Node = "lease"
+
 // Options say how a Server behaves; the zero value is in memory and like Consul,
 // but for TTLs below 10 seconds, which it takes.
 type Options struct {
-	// Dir keeps the state (lease.json) over a restart; it must exist. "" keeps none.
+	// Dir keeps the state (lease.json) over a restart; it must exist, and one server
+	// at a time may have it. "" keeps none.
 	Dir string
 	// ExpiryFactor replaces DefaultExpiryFactor where it is above zero.
 	ExpiryFactor float64
@@ -45,61 +51,35 @@ type Options struct {
 // at once, and starts none: sessions that are overdue are ended by the next request.
 type Server struct {
 	options Options
+	mux     *http.ServeMux
+	unlock  func() error
 
 	mu      sync.Mutex
+	closed  bool
 	state   state
 	delayed map[string]time.Time // keys that nobody may acquire before; as in Consul, not kept on disk
 	due     map[string]time.Time // when sessions end, by id
 }
 
-// state is what is kept on disk.
-type state struct {
-	Index    uint64             `json:"index"` // of the last change
-	Keys     map[string]entry   `json:"keys"`
-	Sessions map[string]session `json:"sessions"`
-}
-
-type entry struct {
-	Value       []byte `json:"value,omitempty"`
-	Session     string `json:"session,omitempty"`
-	LockIndex   uint64 `json:"lock_index,omitempty"`
-	CreateIndex uint64 `json:"create_index"`
-	ModifyIndex uint64 `json:"modify_index"`
-}
-
-type session struct {
-	Name        string        `json:"name,omitempty"`
-	Node        string        `json:"node,omitempty"`
-	Delete      bool          `json:"delete,omitempty"` // the keys it holds go with it; otherwise they stay, unheld
-	TTL         time.Duration `json:"ttl"`              // 0 never ends
-	LockDelay   time.Duration `json:"lock_delay,omitempty"`
-	CreateIndex uint64        `json:"create_index"`
-}
-
 // Open makes a server with the state in o.Dir. Sessions of before begin their TTL
-// anew, as they do when Consul changes its leader.
+// anew, as they do when Consul changes its leader. A state that cannot be read, or
+// that another server has, is an error.
 func Open(o Options) (*Server, error) {
 	if o.ExpiryFactor <= 0 {
 		o.ExpiryFactor = DefaultExpiryFactor
 	}
-	s := &Server{options: o, delayed: map[string]time.Time{}, due: map[string]time.Time{},
-		state: state{Keys: map[string]entry{}, Sessions: map[string]session{}}}
+	s := &Server{options: o, state: newState(), delayed: map[string]time.Time{}, due: map[string]time.Time{},
+		unlock: func() error { return nil }}
+	s.mux = s.routes()
 	if o.Dir == "" {
 		return s, nil
 	}
-	data, err := os.ReadFile(s.file())
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, s.save() // that it cannot be written is told now
-	}
-	if err != nil {
+	var err error
+	if s.unlock, err = lock(o.Dir); err != nil {
 		return nil, err
 	}
-	s.state = state{}
-	if err := json.Unmarshal(data, &s.state); err != nil {
-		return nil, fmt.Errorf("read the lease server's state %s: %w", s.file(), err)
-	}
-	if s.state.Keys == nil || s.state.Sessions == nil {
-		return nil, fmt.Errorf("read the lease server's state %s: it lacks keys or sessions; remove it to begin anew", s.file())
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.unlock())
 	}
 	for id, ses := range s.state.Sessions {
 		s.touch(id, ses)
@@ -107,41 +87,54 @@ func Open(o Options) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) file() string { return filepath.Join(s.options.Dir, "lease.json") }
+// load reads the state, and writes it where there is none: that it cannot be written
+// is told now.
+func (s *Server) load() error {
+	found, err := read(s.options.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return s.state.write(s.options.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	s.state = found
+	return nil
+}
 
-// save writes the state, so that whatever has been answered outlives a kill.
-func (s *Server) save() error {
-	if s.options.Dir == "" {
+// Close gives the state to whoever opens it next. Requests are refused from then on.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
 		return nil
 	}
-	data, err := json.MarshalIndent(s.state, "", "  ")
-	if err != nil {
-		return err
+	s.closed = true
+	return s.unlock()
+}
+
+// errClosed is what a request of a closed server gets.
+var errClosed = errors.New("the lease server is closed")
+
+// keep makes next the state, once it is written: whatever has been answered outlives
+// a kill, and what could not be written has not happened.
+func (s *Server) keep(next state) error {
+	if s.closed {
+		return errClosed
 	}
-	tmp := s.file() + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+	if s.options.Dir != "" {
+		if err := next.write(s.options.Dir); err != nil {
+			return fmt.Errorf("keep the lease server's state: %w", err)
+		}
 	}
-	_, err = f.Write(append(data, '\n'))
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	if err := os.Rename(tmp, s.file()); err != nil {
-		return err
-	}
-	d, err := os.Open(s.options.Dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	s.state = next
+	return nil
 }
 
 // Get returns the value of a key, and whether a session holds it.
 func (s *Server) Get(key string) (value []byte, held bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expire()
+	_ = s.expire() // a session whose end cannot be written has not ended
 	e := s.state.Keys[key]
 	return e.Value, e.Session != ""
 }
@@ -151,102 +144,61 @@ func (s *Server) Get(key string) (value []byte, held bool) {
 func (s *Server) Expire(key string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expire()
+	if err := s.expire(); err != nil {
+		return false, err
+	}
 	id := s.state.Keys[key].Session
 	if id == "" {
 		return false, nil
 	}
-	s.invalidate(id)
-	return true, s.save()
+	return true, s.end(id)
 }
 
 // touch begins a session's TTL anew.
 func (s *Server) touch(id string, ses session) {
-	if ses.TTL > 0 {
-		s.due[id] = time.Now().Add(time.Duration(float64(ses.TTL) * s.options.ExpiryFactor))
+	if ttl := ses.ttl(); ttl > 0 {
+		s.due[id] = time.Now().Add(time.Duration(float64(ttl) * s.options.ExpiryFactor))
 	}
 }
 
-// expire ends the sessions that are overdue. Whoever changes something afterwards
-// saves; until then a restart would only give them more time.
-func (s *Server) expire() {
+// expire ends the sessions that are overdue.
+func (s *Server) expire() error {
 	now := time.Now()
-	for id, at := range s.due {
-		if now.After(at) {
-			s.invalidate(id)
-		}
-	}
 	for key, until := range s.delayed {
 		if now.After(until) {
 			delete(s.delayed, key)
 		}
 	}
+	var overdue []string
+	for id, at := range s.due {
+		if now.After(at) {
+			overdue = append(overdue, id)
+		}
+	}
+	if len(overdue) == 0 {
+		return nil
+	}
+	return s.end(overdue...)
 }
 
-// invalidate ends a session. Only here does a lock-delay begin: a holder that
-// releases by itself is known to have stopped.
-func (s *Server) invalidate(id string) {
-	ses, ok := s.state.Sessions[id]
-	if !ok {
-		return
+// end ends sessions. Only here does a lock-delay begin: a holder that releases by
+// itself is known to have stopped.
+func (s *Server) end(ids ...string) error {
+	next := s.state.clone()
+	delays := map[string]time.Duration{}
+	for _, id := range ids {
+		next.end(id, delays)
 	}
-	delete(s.state.Sessions, id)
-	delete(s.due, id)
-	s.state.Index++
-	for key, e := range s.state.Keys {
-		if e.Session != id {
-			continue
-		}
-		if ses.LockDelay > 0 {
-			s.delayed[key] = time.Now().Add(ses.LockDelay)
-		}
-		if ses.Delete {
-			delete(s.state.Keys, key)
-			continue
-		}
-		e.Session, e.ModifyIndex = "", s.state.Index
-		s.state.Keys[key] = e
+	if err := s.keep(next); err != nil {
+		return err
 	}
-}
-
-// put writes a key; hold and unhold are the ids of ?acquire= and ?release=.
-func (s *Server) put(key string, value []byte, hold, unhold string) (bool, error) {
-	e, exists := s.state.Keys[key]
-	switch {
-	case hold != "":
-		if _, ok := s.state.Sessions[hold]; !ok {
-			return false, errNoSession
-		}
-		if e.Session != "" && e.Session != hold {
-			return false, nil
-		}
-		if _, waits := s.delayed[key]; waits && e.Session == "" {
-			return false, nil
-		}
-		if e.Session == "" {
-			e.LockIndex++
-		}
-		e.Session = hold
-	case unhold != "":
-		if !exists || e.Session != unhold {
-			return false, nil
-		}
-		e.Session = ""
+	for _, id := range ids {
+		delete(s.due, id)
 	}
-	s.state.Index++
-	if e.ModifyIndex = s.state.Index; !exists {
-		e.CreateIndex = s.state.Index
+	for key, d := range delays {
+		if d > 0 {
+			s.delayed[key] = time.Now().Add(min(d, maxLockDelay))
+		}
 	}
-	e.Value = value
-	s.state.Keys[key] = e
-	return true, s.save()
-}
-
-// errNoSession is Consul's own wording.
-var errNoSession = errors.New("invalid session")
-
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/flysql/flysql/flyconf"
 )
@@ -22,6 +21,7 @@ type FlyEdit struct {
 	Comments flyconf.Comments  // why, above what is new
 	Stale    flyconf.Comments  // those of the other mode, which say what is no longer so
 	Env      map[string]string // that must be
+	Image    map[string]string // what the image sets
 	Groups   map[string]string // process groups; nil: none
 	Web      string            // the group with the volume; empty: the only one
 }
@@ -30,7 +30,7 @@ func (f *Facts) flyEdit(a Answers, m Main, whole []byte) *FlyEdit {
 	return &FlyEdit{
 		Answers: a, Main: m, Whole: whole,
 		Comments: f.flyComments(a, m), Stale: f.flyComments(f.otherMode(a, m), m),
-		Env: f.env(a, m), Groups: f.groups(a), Web: f.web(a, m),
+		Env: f.env(a, m), Image: f.imageEnv(), Groups: f.groups(a), Web: f.web(a, m),
 	}
 }
 
@@ -146,9 +146,8 @@ func (e *flyEditor) top() {
 	if e.config.KillSignal == "" {
 		e.take("kill_signal")
 	}
-	if timeout := e.config.KillTimeout; timeout == 0 || e.Answers.Mode == LiteFS && timeout < litefsGrace+10*time.Second {
-		e.take("kill_timeout")
-	}
+	e.killTimeout()
+	e.restart()
 }
 
 // build has the image built by the Dockerfile.
@@ -213,7 +212,7 @@ func (e *flyEditor) env() {
 			// However it is written.
 		case name == "PORT" && !there && !e.Main.ReadsPort && e.Main.PortReason != "":
 			// It does not care.
-		case name == "FLYSQL_GRACE" && there, have == value && there:
+		case (name == graceVar || name == migrateFromVar) && there, have == value && there:
 		default:
 			e.set(key, value)
 		}
@@ -223,9 +222,7 @@ func (e *flyEditor) env() {
 			e.database(name, e.Answers.DB)
 		}
 	}
-	if e.Answers.Mode == Volume && e.config.Env["FLYSQL_GRACE"] == seconds(litefsGrace) {
-		e.remove("env.FLYSQL_GRACE")
-	}
+	e.forget()
 }
 
 // database has a variable name the database.

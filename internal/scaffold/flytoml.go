@@ -8,14 +8,10 @@ import (
 	"github.com/flysql/flysql/flyconf"
 )
 
-// Times that fly.toml and the entrypoint must agree on. In LiteFS mode the
-// entrypoint stays beside the app: it ends the app, then LiteFS, which hands over
-// what others have not got yet.
+// Times that fly.toml and the entrypoint must agree on.
 const (
-	killTimeout       = 30 * time.Second
-	litefsKillTimeout = 60 * time.Second
-	litefsGrace       = 30 * time.Second
-	waitTimeout       = 10 * time.Minute
+	killTimeout = 30 * time.Second
+	waitTimeout = 10 * time.Minute
 )
 
 // flyConfig is the fly.toml: for one machine with one volume, or for a machine
@@ -35,7 +31,7 @@ func (f *Facts) flyConfig(a Answers, m Main) *flyconf.Config {
 	}
 	if a.Mode == LiteFS {
 		one := 1.0
-		config.KillTimeout = litefsKillTimeout
+		config.KillTimeout = litefsKill(wayDown(config.Env, f.imageEnv()))
 		config.Deploy.MaxUnavailable = &one
 	}
 	if web := f.web(a, m); web != "" {
@@ -55,7 +51,7 @@ func (f *Facts) env(a Answers, m Main) map[string]string {
 		env[name] = strconv.Itoa(a.Port)
 	}
 	if a.Mode == LiteFS {
-		env["FLYSQL_GRACE"] = seconds(litefsGrace)
+		litefsEnv(a, env)
 	}
 	if command := f.migrateCommand(a, m); command != "" {
 		env["FLYSQL_MIGRATE"] = command
@@ -175,12 +171,15 @@ func (f *Facts) flyComments(a Answers, m Main) flyconf.Comments {
 // litefsComments are those that LiteFS gives another reason.
 func litefsComments(c flyconf.Comments, a Answers, m Main, stop string) {
 	c["kill_signal"] = "Named because Fly's documents disagree on the default; " + stop + "\n" +
-		"Of kill_timeout, the app has FLYSQL_GRACE to finish its requests; the rest is\n" +
-		"LiteFS's, to give up the lease and unmount."
+		"Of kill_timeout, the app has FLYSQL_GRACE to finish its requests, another machine\n" +
+		"10 seconds to become the primary (FLYSQL_HANDOFF), and LiteFS FLYSQL_GRACE again."
 	c["deploy"] = "One machine at a time, so that there is always one to write to.\n" +
 		"No release_command: it runs on a machine that has no volume. Migrations run at\n" +
-		"boot, by flysql-entrypoint, on the primary; replicas wait for them, and\n" +
-		"wait_timeout covers both."
+		"boot, by flysql-entrypoint, before the app starts, and wait_timeout covers them."
+	c["env."+migrateFromVar] = "Whichever machine a deploy reaches first migrates: it becomes the primary for that,\n" +
+		"so a plain fly deploy works in every order of the machines."
+	c["env.FLYSQL_MIGRATE"] = "What was the release_command: flysql-entrypoint runs it, on the primary alone. So a\n" +
+		"deploy begins there: fly deploy --only-regions " + a.Region + ", then fly deploy."
 	c["env."+m.Database.variable()] = "LiteFS's directory: what is written here reaches the other machines. Whatever is\n" +
 		"written elsewhere stays on one."
 	c["mounts"] = "LiteFS keeps its own files here, in " + litefsData(a) + ": a volume for each machine.\n" +

@@ -66,7 +66,7 @@ func (f *Facts) Plan(a Answers, fl Flysql) (*Plan, error) {
 	if len(f.OutsideReplaces) > 0 && !f.HasVendor { // vendor/ has their code
 		return nil, fmt.Errorf("go.mod replaces %s with a directory outside this repository, which an image build cannot see: move it inside, or require a published version", strings.Join(f.OutsideReplaces, ", "))
 	}
-	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: f.steps(a),
+	p := &Plan{Dir: f.Dir, Answers: a, Found: f.found(a, m), Notes: f.notes(a, m, fl), Next: f.steps(a, m),
 		RegionKnown: f.Fly != nil && f.Fly.Region == a.Region}
 
 	toml, err := f.renderFlyTOML(a, m)

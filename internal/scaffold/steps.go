@@ -8,14 +8,14 @@ import (
 
 // steps are the commands that come next, in an order in which no row is lost and
 // no empty database is served.
-func (f *Facts) steps(a Answers) []Step {
+func (f *Facts) steps(a Answers, m Main) []Step {
 	switch {
 	case a.From == Volume && a.Mode == LiteFS:
-		return toLiteFS(a)
+		return append(toLiteFS(a), f.laterDeploys(a, m)...)
 	case a.From == LiteFS && a.Mode == Volume:
 		return toVolume(a)
 	case a.Mode == LiteFS:
-		return firstLiteFS(a)
+		return append(firstLiteFS(a), f.laterDeploys(a, m)...)
 	}
 	return []Step{
 		{"fly apps create " + a.App, "once; if the name is taken: flysql init --app OTHER --force"},
@@ -35,6 +35,16 @@ func firstLiteFS(a Answers) []Step {
 		{"fly logs", "wait until the app has started there"},
 	}
 	return append(steps, scaleOut(a)...)
+}
+
+// laterDeploys have a migrate command run before the replicas' new code is: it is the
+// primary's, and replicas do not wait for it. Where the entrypoint migrates by files, a
+// plain fly deploy will do.
+func (f *Facts) laterDeploys(a Answers, m Main) []Step {
+	if f.migrateCommand(a, m) == "" {
+		return nil
+	}
+	return []Step{{"fly deploy --only-regions " + a.Region, "each later deploy begins with the primary, which alone runs FLYSQL_MIGRATE; then fly deploy, for the others. Keep one machine in " + a.Region}}
 }
 
 // scaleOut adds the replicas, one region after the other.

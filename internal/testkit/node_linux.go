@@ -38,9 +38,9 @@ type Node struct {
 // NodeOptions say what differs from node to node.
 type NodeOptions struct {
 	Dir       string // holds litefs.yml, the data and the mount; "" is a temporary one
-	Lease     *Lease // nil means a static lease
+	Lease     *Lease // without it and LeaseURL, the lease is static
 	Plain     bool   // data.compress is off
-	LeaseURL  string // where it reaches Lease, where that is not Lease.URL
+	LeaseURL  string // where it reaches Lease, where that is not Lease.URL; or another lease server
 	Replica   bool   // not a candidate; with a static lease, not the primary
 	Primary   int    // static lease: the primary's API port, where Replica
 	Extra     string // more YAML
@@ -71,15 +71,15 @@ func NewNode(t testing.TB, name string, o NodeOptions) *Node {
 	fmt.Fprintf(&b, "fuse:\n  dir: %q\n  allow-other: true\ndata:\n  dir: %q\n  compress: %v\nhttp:\n  addr: \"127.0.0.1:%d\"\n", n.Mount, n.Data, !o.Plain, n.API)
 	fmt.Fprintf(&b, "lease:\n  hostname: %q\n  candidate: %v\n", name, !o.Replica)
 	advertise := n.API
-	if o.Lease == nil {
+	if o.Lease != nil && o.LeaseURL == "" {
+		o.LeaseURL = o.Lease.URL
+	}
+	if o.LeaseURL == "" {
 		b.WriteString("  type: static\n")
 		if o.Replica {
 			advertise = o.Primary
 		}
 	} else {
-		if o.LeaseURL == "" {
-			o.LeaseURL = o.Lease.URL
-		}
 		fmt.Fprintf(&b, "  type: consul\n  reconnect-delay: 100ms\n  consul:\n    url: %q\n    key: %q\n", o.LeaseURL, Key)
 	}
 	fmt.Fprintf(&b, "  advertise-url: \"http://127.0.0.1:%d\"\n%s", advertise, o.Extra)

@@ -1,9 +1,9 @@
 // Package testkit gives tests real LiteFS nodes, a lease server for them, and
 // polling. It is imported by tests only.
 //
-// What cannot run here (no root, no FUSE, no LiteFS built) skips the test with
-// the reason, so that `go test ./...` passes on any machine and says what it left
-// out. `make test` builds LiteFS and installs fuse3 first.
+// What cannot run here (no root, no FUSE, no LiteFS built) skips the test by NotRun,
+// so that `go test ./...` passes on any machine and says what it left out. `make test`
+// builds LiteFS and installs fuse3 first, and counts what was not run.
 package testkit
 
 import (
@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,29 +26,29 @@ const LiteFSVariable = "FLYSQL_TEST_LITEFS"
 // it takes on a busy machine.
 const limit = 60 * time.Second
 
-// LiteFS returns the path of the LiteFS binary. It skips the test where there is
+// LiteFS returns the path of the LiteFS binary. It ends the test where there is
 // none, or where FUSE cannot be mounted.
 func LiteFS(t testing.TB) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: LiteFS mounts a FUSE file system")
-	}
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip("needs FUSE: " + err.Error())
-	}
-	if _, err := exec.LookPath("fusermount3"); err != nil {
-		t.Skip("needs FUSE: fusermount3 is not installed (apt-get install fuse3)")
-	}
-	path := os.Getenv(LiteFSVariable)
+	NeedRoot(t)
+	NeedFUSE(t)
+	return tool(t, "litefs", LiteFSVariable)
+}
+
+// tool returns the path of a program that a make target of its name builds, unless a
+// variable names another one.
+func tool(t testing.TB, name, variable string) string {
+	t.Helper()
+	path := os.Getenv(variable)
 	if path == "" {
-		path = filepath.Join(root(t), "bin", "tools", "litefs")
+		path = filepath.Join(root(t), "bin", "tools", name)
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Skip("needs LiteFS: `make litefs` builds it, or let " + LiteFSVariable + " name one")
+		NotRun(t, name, "make "+name)
 	}
 	return path
 }
@@ -117,6 +116,11 @@ func NewLease(t testing.TB) *Lease {
 		s.ServeHTTP(w, r)
 	}))
 	l.URL = l.web.URL
-	t.Cleanup(l.web.Close)
+	t.Cleanup(func() {
+		l.web.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return l
 }

@@ -9,11 +9,43 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// Two real nodes elect one primary over the lease server, replicate, and fail over
-// when the primary is killed.
+// Two real nodes elect one primary over our lease server. That its lease has run out
+// is told by the test.
 func TestNodesElectAndFailOver(t *testing.T) {
-	l := NewLease(t)
-	a, b := NewNode(t, "a", NodeOptions{Lease: l}), NewNode(t, "b", NodeOptions{Lease: l})
+	t.Parallel()
+	LiteFS(t)
+	for name, path := range map[string]string{"no prefix": "", "prefix": "/app-1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := NewLease(t)
+			electAndFailOver(t, l.URL+path, func() {
+				if held, err := l.Expire(strings.TrimPrefix(path+"/"+Key, "/")); !held || err != nil {
+					t.Fatalf("expire a's lease: %v, %v", held, err)
+				}
+			})
+		})
+	}
+}
+
+// The same over a real Consul, which ends the lease of a killed primary by itself. A
+// path in its URL is a prefix of the keys, as on Fly, and needs a node registered.
+func TestNodesElectAndFailOverOnConsul(t *testing.T) {
+	t.Parallel()
+	LiteFS(t)
+	c := NewConsul(t)
+	for name, url := range map[string]string{"no prefix": c.URL, "prefix": strings.Replace(c.URL, "://", "://:some-token@", 1) + "/app-1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			electAndFailOver(t, url, func() {})
+		})
+	}
+}
+
+// electAndFailOver has two nodes elect one primary, replicate, and fail over when the
+// primary is killed; gone is called when it has been.
+func electAndFailOver(t *testing.T, url string, gone func()) {
+	t.Helper()
+	a, b := NewNode(t, "a", NodeOptions{LeaseURL: url}), NewNode(t, "b", NodeOptions{LeaseURL: url})
 	a.Start()
 	b.Start()
 	if info, ok := a.Info(); !ok || !info.IsPrimary {
@@ -26,19 +58,23 @@ func TestNodesElectAndFailOver(t *testing.T) {
 	Poll(t, "b at a's position", func() bool { return a.Position("app.db") != "" && a.Position("app.db") == b.Position("app.db") })
 
 	a.Kill()
-	if held, err := l.Expire(Key); !held || err != nil {
-		t.Fatalf("expire a's lease: %v, %v", held, err)
-	}
+	gone()
 	Poll(t, "b primary", func() bool { info, _ := b.Info(); return info.IsPrimary })
 	write(t, b, "INSERT INTO t VALUES (1)")
 
 	// Over its dead mount, and with what it lacks.
 	a.Start()
 	Poll(t, "a at b's position", func() bool { return a.Position("app.db") == b.Position("app.db") })
+	// Asked to, it takes over, with the lease's session that b gives it.
+	a.Post("/promote")
+	Poll(t, "a primary", func() bool { info, _ := a.Info(); return info.IsPrimary })
+	write(t, a, "INSERT INTO t VALUES (2)")
+	Poll(t, "b at a's position", func() bool { return a.Position("app.db") == b.Position("app.db") })
 	a.Stop()
 	if a.Mounted() {
 		t.Error("a is still mounted")
 	}
+	Poll(t, "b primary", func() bool { info, _ := b.Info(); return info.IsPrimary })
 }
 
 func write(t *testing.T, n *Node, q string) {
