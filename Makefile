@@ -8,6 +8,8 @@ STATICCHECK := $(TOOLS)/staticcheck
 GOTESTSUM := $(TOOLS)/gotestsum
 GOOSE := $(TOOLS)/goose
 BENCHSTAT := $(TOOLS)/benchstat
+# What the tests said, event by event, for the last line of make test.
+RESULTS := $(BIN)/results
 # The tests that need LiteFS run this one; they look for it here by themselves.
 LITEFS := $(TOOLS)/litefs
 # Tests compare the lease server with this one, where it has been built: make consul.
@@ -29,13 +31,16 @@ demo: setup ## the example app, set up by flysql init, booted by the entrypoint,
 	@cd e2e && go build -o $(BIN)/demo ./demo
 	@cd e2e && exec $(BIN)/demo $(if $(CHECK),-check) $(DEMO_FLAGS)
 
-test: setup lint unit e2e ## everything: lint, unit and end-to-end tests
+test: setup lint unit e2e ## everything: lint, unit and end-to-end tests; and what of them could not be run
+	@cd e2e && go build -o $(TOOLS)/notrun ./notrun && $(TOOLS)/notrun $(RESULTS)/unit.json $(RESULTS)/e2e.json
 
 unit: $(GOTESTSUM) $(LITEFS)
-	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 20m ./...
+	@mkdir -p $(RESULTS)
+	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 20m ./...
 
 e2e: $(GOTESTSUM) $(LITEFS)
-	cd e2e && $(GOTESTSUM) --format pkgname-and-test-fails -- -timeout 20m ./...
+	@mkdir -p $(RESULTS)
+	cd e2e && $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json --format pkgname-and-test-fails -- -timeout 20m ./...
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
 	@files=$$(git -c safe.directory='*' ls-files --cached --others --exclude-standard '*.go') && [ -n "$$files" ] || exit 1; \

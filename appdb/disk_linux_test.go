@@ -10,19 +10,18 @@ import (
 	"testing"
 
 	"github.com/flysql/flysql/appdb"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // tmpfs mounts an empty file system of the given size, for a disk that can
 // fill up and be mounted read-only.
 func tmpfs(t *testing.T, size string) string {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a small disk needs root")
-	}
+	testkit.NeedRoot(t)
 	dir := t.TempDir()
 	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size)
 	if errors.Is(err, syscall.EPERM) {
-		t.Skip("mounting a small disk needs CAP_SYS_ADMIN")
+		testkit.NotRun(t, "CAP_SYS_ADMIN", "it mounts a small disk")
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/flysql/flysql/e2e/guestbook"
 	"github.com/flysql/flysql/e2e/image"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // The tests in this file boot images in a mount namespace: their RUN lines have
@@ -26,13 +27,6 @@ import (
 // entrypoint does what it does on Fly.
 
 const machineID = "1781973f03d489"
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it mounts file systems and changes users")
-	}
-}
 
 // onFly is a machine with a new volume.
 func onFly(t *testing.T, megabytes int64) machine {
@@ -47,7 +41,7 @@ func onFly(t *testing.T, megabytes int64) machine {
 // A new volume belongs to root. The app that runs on it does not, and what it
 // has acknowledged is there after every way to end.
 func TestContainer(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := must(t, shop.guestbookInside)
 	if len(img.Notes) > 0 {
@@ -147,7 +141,7 @@ func appIDs(t *testing.T, root string) (uid, gid int) {
 
 // Without its volume, the app would write to a disk that vanishes.
 func TestContainerWithoutItsVolume(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := must(t, shop.guestbookInside)
 	start(t, img, machine{id: machineID}).refused(t, 78, "/data/guestbook.db would be lost", "overlay", "[[mounts]]", `destination = \"/data\"`)
@@ -156,7 +150,7 @@ func TestContainerWithoutItsVolume(t *testing.T) {
 // Fly runs a release_command in the image, on a machine that has no volume. It is
 // passed through: not touched, not refused, its exit code its own.
 func TestContainerReleaseCommand(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := must(t, shop.guestbookInside)
 	for _, test := range []struct {
@@ -186,7 +180,7 @@ func TestContainerReleaseCommand(t *testing.T) {
 
 // A migration that fails stops the deploy, and the image from before still serves.
 func TestContainerBadMigration(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := must(t, shop.guestbookInside)
 	m := onFly(t, 64)
@@ -224,7 +218,7 @@ CREATE TABEL misspelt (id INTEGER PRIMARY KEY);
 // A full volume loses nothing that was acknowledged, and the next boot says what
 // to do about it.
 func TestContainerFullVolume(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := must(t, shop.guestbookInside)
 	m := onFly(t, 16)
@@ -282,7 +276,7 @@ func (s *server) hasAll(t *testing.T, want []guestbook.Message) {
 // An app that does not know flysql, from somebody who has nothing but this
 // repository: its image builds flysql-entrypoint from the source that init left.
 func TestContainerAppWithoutFlysql(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := must(t, shop.plainInside)
 	m := onFly(t, 64)

@@ -39,7 +39,7 @@ func runDemo(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *outpu
 	return cmd, stdout, stderr, temp
 }
 
-// demoContext is for a demo that builds an image beside others, on a busy machine.
+// demoContext is for what builds an image whole, with apt-get, beside others that do.
 func demoContext(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
@@ -159,7 +159,7 @@ func needRegions(t *testing.T) {
 	t.Helper()
 	testkit.LiteFS(t) // skips
 	if err := image.Usable(t.TempDir()); err != nil {
-		t.Skipf("needs machines with FUSE: %v", err)
+		testkit.NotRun(t, "machines with FUSE", err.Error())
 	}
 }
 

@@ -14,6 +14,7 @@
 //	guestbook  a client of the example app
 //	poll       waits for something, without guessing how long it takes
 //	demo       the program behind `make demo`
+//	notrun     the program behind the last line of `make test`
 //
 // The tests that mount file systems need root on Linux, and are skipped by name
 // without it.

@@ -36,7 +36,7 @@ func regionsImage(t *testing.T) built {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := image.Build(testContext(t), dir, image.Options{Way: image.Chroot, Contexts: contexts, Dockerfile: filepath.Join(regionsExample, "Dockerfile")})
+	img, err := image.Build(demoContext(t), dir, image.Options{Way: image.Chroot, Contexts: contexts, Dockerfile: filepath.Join(regionsExample, "Dockerfile")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func newNetwork(t *testing.T) (n *network.Network, leases *lease.Server, consulU
 // A machine with the image of examples/regions, on Fly's ports: requests come through LiteFS's
 // proxy, rows are on the volume, and outlive a stop and a kill of the whole machine.
 func TestContainerLiteFS(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	img := regionsImage(t)
 	n, leases, consul := newNetwork(t)

@@ -46,6 +46,7 @@ type asideDB struct {
 	Last   string `json:"last"`   // its last transaction file
 	TX     string `json:"tx"`     // position, as LiteFS writes it
 	NoCopy bool   `json:"noCopy"` // there was no room for the database
+	Tail   bool   `json:"tail"`   // its WAL has more than LiteFS had taken
 }
 
 func (n *node) asideDir() string      { return filepath.Join(n.data, asideDir) }
@@ -120,7 +121,11 @@ func (n *node) ownTails() ([]asideDB, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(runs) > 0 && h.node != 0 && !strings.Contains(string(runs), fmt.Sprintf("%016X\n", h.node)) {
+		tail, err := walTail(filepath.Join(n.dbDir(e.Name()), "wal"), filepath.Join(dir, last))
+		if err != nil {
+			return nil, err
+		}
+		if !tail && len(runs) > 0 && h.node != 0 && !strings.Contains(string(runs), fmt.Sprintf("%016X\n", h.node)) {
 			continue
 		}
 		if h.pages == 0 { // it was dropped
@@ -130,7 +135,7 @@ func (n *node) ownTails() ([]asideDB, error) {
 		if err != nil {
 			return nil, err
 		}
-		own = append(own, asideDB{Name: e.Name(), Last: last, TX: at.String()})
+		own = append(own, asideDB{Name: e.Name(), Last: last, TX: at.String(), Tail: tail})
 	}
 	return own, nil
 }
@@ -289,14 +294,20 @@ func (n *node) readAside() (*aside, error) {
 }
 
 // erased lists the databases that LiteFS has replaced since they were put aside: their
-// last transaction is not among its files any more.
+// last transaction is not among its files any more, or the tail of the WAL is cut off.
 func (n *node) erased(a *aside) (gone []asideDB, err error) {
 	for _, d := range a.Databases {
 		at, err := positionAfter(filepath.Join(n.dbDir(d.Name), "ltx", d.Last))
 		if err != nil && !isNotExist(err) {
 			return nil, err
 		}
-		if err != nil || at.String() != d.TX {
+		cut := false
+		if err == nil && d.Tail && !d.NoCopy {
+			if cut, err = differ(filepath.Join(n.dbDir(d.Name), "wal"), filepath.Join(a.dir, d.Name, d.Name+"-wal")); err != nil {
+				return nil, err
+			}
+		}
+		if err != nil || at.String() != d.TX || cut {
 			gone = append(gone, d)
 		}
 	}

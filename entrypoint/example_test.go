@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing/fstest"
 
 	"github.com/flysql/flysql/appdb"
@@ -56,4 +57,13 @@ func ExampleFromEnv() {
 		[]string{"DATABASE_URL=file:///data/app.db", "FLYSQL_MIGRATIONS=/app/migrations"})
 	fmt.Println(inv.DB, inv.MigrationsDir, inv.Snapshots, inv.Command, err)
 	// Output: file:///data/app.db /app/migrations 5 [app --verbose] <nil>
+}
+
+func ExampleVariables() {
+	for _, name := range entrypoint.Variables() {
+		if strings.HasSuffix(name, "_FROM") {
+			fmt.Println(name)
+		}
+	}
+	// Output: FLYSQL_MIGRATE_FROM
 }

@@ -8,13 +8,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // disk mounts a file system of its own for a test: tmpfs, or "ext4" on a loop
 // device, which is what a Fly volume looks like.
 func disk(t *testing.T, fsType, options string) string {
 	t.Helper()
-	needRoot(t)
+	testkit.NeedRoot(t)
 	dir := t.TempDir()
 	args := []string{"-t", fsType, "-o", options, fsType, dir}
 	if fsType == "ext4" {

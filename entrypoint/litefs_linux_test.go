@@ -1,19 +1,22 @@
 package entrypoint
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/internal/testkit"
+	"golang.org/x/sys/unix"
 )
 
 // besideLiteFS is a boot of a real LiteFS node.
 func besideLiteFS(t *testing.T, n *testkit.Node, steps ...sqlStep) entry {
 	t.Helper()
-	e := entry{dir: "/", app: []string{"sh", "-c", "echo ran"}, env: []string{
+	e := entry{dir: "/", app: []string{"sh", "-c", "echo ran"}, after: func() { nothingRuns(t, n) }, env: []string{
 		"PATH=" + filepath.Dir(testkit.LiteFS(t)) + ":" + os.Getenv("PATH"),
 		"FLYSQL_DB=" + n.DB("app.db"), "FLYSQL_LITEFS=" + n.Config}}
 	if len(steps) > 0 {
@@ -51,6 +54,32 @@ func nothingLeft(t *testing.T, n *testkit.Node) {
 	}
 	for _, p := range commandsWith(t, n.Config) {
 		t.Errorf("left running: %s", p)
+	}
+	nothingRuns(t, n)
+}
+
+// nothingRuns makes sure that whatever a boot has started is gone, however that
+// ended: all of it holds the lock on the data directory. A mount may be left by a
+// kill, and is dead then.
+func nothingRuns(t *testing.T, n *testkit.Node) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(stateOn(n), "node.lock"))
+	if isNotExist(err) { // no boot came that far
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !waitUntil(30*time.Second, func() bool { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil }) {
+		t.Errorf("something that runs holds %s", f.Name())
+		return
+	}
+	if n.Running() || !n.Mounted() {
+		return
+	}
+	if _, err := spaceOf(n.Mount); !errors.Is(err, unix.ENOTCONN) {
+		t.Errorf("%s is mounted, and answers (%v)", n.Mount, err)
 	}
 }
 

@@ -37,6 +37,7 @@ var orders = [][]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}, {0, 2, 1}, {2, 1, 0}, {1, 
 // fleet is three machines with one app: usually two candidates, and one that is none.
 type fleet struct {
 	t     *testing.T
+	lease *testkit.Lease
 	nodes []*testkit.Node
 	apps  []string // addresses
 	env   []string
@@ -54,7 +55,7 @@ func newFleet(t *testing.T, mode string, env ...string) *fleet {
 func newFleetOf(t *testing.T, candidates int, mode string, env ...string) *fleet {
 	t.Helper()
 	l := testkit.NewLease(t)
-	f := &fleet{t: t, mode: mode, env: env, procs: make([]*process, 3)}
+	f := &fleet{t: t, lease: l, mode: mode, env: env, procs: make([]*process, 3)}
 	for i, name := range []string{"a", "b", "c"} {
 		f.nodes = append(f.nodes, testkit.NewNode(t, name, testkit.NodeOptions{Lease: l, Replica: i >= candidates}))
 		f.apps = append(f.apps, fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)))

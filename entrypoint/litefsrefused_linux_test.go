@@ -60,8 +60,8 @@ func TestLiteFSRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.root {
-				needRoot(t)
-				needFUSE(t)
+				testkit.NeedRoot(t)
+				testkit.NeedFUSE(t)
 			}
 			dir := t.TempDir()
 			openPath(t, dir)
@@ -92,13 +92,6 @@ func TestLiteFSRefused(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func needFUSE(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip("needs FUSE: " + err.Error())
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 type measures struct {
 	*fleet
 	kill, stop, boot func(i int)
+	revive           func(but int) // machines that have ended by themselves
 }
 
 // bothWays measures machines that flysql-entrypoint boots beside those of `litefs
 // mount`.
 func bothWays(t *testing.T, measure func(t *testing.T, m measures)) {
 	if os.Getenv(deploysVariable) == "" {
-		t.Skip("needs " + deploysVariable + "=50: it measures")
+		testkit.NotRun(t, "time", "make soak")
 	}
 	t.Run("flysql-entrypoint", func(t *testing.T) {
 		f := newFleet(t, "WAL")
@@ -28,14 +29,14 @@ func bothWays(t *testing.T, measure func(t *testing.T, m measures)) {
 			f.start(i, 1)
 		}
 		measure(t, measures{f, func(i int) { f.procs[i].signal(syscall.SIGKILL); f.procs[i].wait(); goneWith(t, f.nodes[i]) },
-			func(i int) { f.stop(i) }, func(i int) { f.start(i, 1) }})
+			func(i int) { f.stop(i) }, func(i int) { f.start(i, 1) }, func(int) {}})
 		for i := range f.nodes {
 			f.stop(i)
 		}
 	})
 	t.Run("litefs mount", func(t *testing.T) {
 		f := newFleetByMount(t, "WAL")
-		measure(t, measures{f, func(i int) { f.nodes[i].Kill() }, f.stopByMount, f.startByMount})
+		measure(t, measures{f, func(i int) { f.nodes[i].Kill() }, f.stopByMount, f.startByMount, f.reviveByMount})
 	})
 }
 
@@ -46,15 +47,17 @@ func TestLiteFSFailoverTime(t *testing.T) {
 		l := newLoad(4, m.apps)
 		var pauses []time.Duration
 		for range 7 {
-			l.settled(t, func() {})
-			at := m.primary()
+			l.settled(t, func() { m.revive(-1) })
+			var at int
+			testkit.Poll(t, "a primary", func() bool { at = m.primary(); return at >= 0 })
 			killed := time.Now()
 			m.kill(at)
 			gone := time.Now()
-			testkit.Poll(t, "a writer", func() bool { return l.since(gone) })
+			testkit.Poll(t, "a writer", func() bool { m.revive(at); return l.since(gone) })
 			pauses = append(pauses, time.Since(killed))
 			m.boot(at)
 		}
+		l.settled(t, func() { m.revive(-1) })
 		l.end()
 		lost, twice := l.check(t, m.nodes[m.primary()].DB("app.db"))
 		t.Logf("a primary was killed %d times: no writer for p50 %v, max %v; %d of %d acknowledged rows lost, %d twice",

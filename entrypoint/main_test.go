@@ -154,6 +154,7 @@ type entry struct {
 	cred  *syscall.Credential
 	dir   string
 	input bool
+	after func() // looks, at the test's end, for what outlived it
 }
 
 // result is how it ended.
@@ -246,6 +247,9 @@ func (e entry) start(t *testing.T) *process {
 		default:
 			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 			<-p.exited
+		}
+		if e.after != nil {
+			e.after()
 		}
 	})
 	return p
@@ -448,13 +452,6 @@ func asides(t *testing.T, db string) []string {
 		t.Fatal(err)
 	}
 	return found
-}
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: mounts a file system or changes users")
-	}
 }
 
 // stopped tells whether a process is stopped, as by SIGSTOP.

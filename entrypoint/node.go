@@ -25,6 +25,9 @@ func (b *boot) startNode(ctx context.Context) (report, error) {
 		return report{}, failed("", "become the reaper of orphans: %w", err)
 	}
 	lock, err := acquire(ctx, b.state.nodeLock(), unix.LOCK_EX, b.LockTimeout, func(pid string) {
+		if b.endLeft(ctx, b.state.nodeLock(), pid) {
+			return
+		}
 		b.Logger.LogAttrs(ctx, slog.LevelInfo, "lock", slog.String("outcome", "waiting"), slog.String("why", "an earlier boot's LiteFS or app still uses "+n.data), slog.String("pid", pid))
 	})
 	if err := b.explainLock(err, "stop the boot that runs LiteFS on this data directory, then boot again"); err != nil {

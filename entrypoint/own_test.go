@@ -8,12 +8,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // Root boots for a user: the volume's files become that user's, and so do the
 // migrations and the app.
 func TestOwn(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +75,7 @@ func TestOwn(t *testing.T) {
 // Off Fly a directory may hold other things than the app's: only the database's
 // files change hands.
 func TestOwnOffFly(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	dir := files(t, map[string]string{"other": "x"})
 	openPath(t, dir)
 	db := filepath.Join(dir, "app.db")
@@ -88,7 +90,7 @@ func TestOwnOffFly(t *testing.T) {
 }
 
 func TestOwnRefused(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	db := filepath.Join(t.TempDir(), "app.db")
 	tests := []struct {
 		name, user string
@@ -112,7 +114,7 @@ func TestOwnRefused(t *testing.T) {
 // The volume belongs to the app, wherever on it the database lies; and a first boot
 // that was cut short while giving it is made good by the next.
 func TestOwnWholeVolume(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	volume := disk(t, "ext4", "")
 	openPath(t, volume)
 	uploads := filepath.Join(volume, "uploads")
@@ -144,7 +146,7 @@ func TestOwnWholeVolume(t *testing.T) {
 
 // A directory for everybody stays everybody's.
 func TestOwnSharedDirectory(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	dir := t.TempDir()
 	openPath(t, dir)
 	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
@@ -158,7 +160,7 @@ func TestOwnSharedDirectory(t *testing.T) {
 
 // A command that only root may run is found out before the migrations.
 func TestCommandOfRootOnly(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	bin := files(t, map[string]string{"app": "#!/bin/sh\n"})
 	openPath(t, bin)
 	os.Chmod(bin, 0o755)
@@ -176,7 +178,7 @@ func TestCommandOfRootOnly(t *testing.T) {
 
 // What is put back belongs to whom it belonged before.
 func TestPutBackKeepsOwner(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	db := filepath.Join(t.TempDir(), "app.db")
 	makeDB(t, db, 10)
 	if err := os.Chown(db, 65534, 65534); err != nil {

@@ -3,11 +3,9 @@ package entrypoint
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -115,7 +113,7 @@ func (b *boot) mendAside(ctx context.Context, a *aside, d asideDB) salvaged {
 	s.LTX = len(names)
 	if err == nil && !d.NoCopy {
 		s.Copy = d.Name
-		s.Whole, err = mend(ctx, filepath.Join(dir, d.Name), filepath.Join(dir, "ltx"), names)
+		s.Whole, err = mend(ctx, filepath.Join(dir, d.Name), filepath.Join(dir, "ltx"), names, d.Tail)
 	}
 	if at, perr := b.node.lastPosition(d.Name); perr == nil {
 		s.Primary = at.String()
@@ -142,9 +140,15 @@ func (n *node) lastPosition(db string) (position, error) {
 // mend recovers a database: its journal is rolled back, or its WAL brought in as far
 // as LiteFS has taken it; then the transaction files are applied, which makes up for
 // what had not reached the disk. whole tells whether the result is what LiteFS had.
-func mend(ctx context.Context, db, ltx string, names []string) (whole bool, err error) {
+// Last comes what LiteFS had not taken, where there is a tail.
+func mend(ctx context.Context, db, ltx string, names []string, tail bool) (whole bool, err error) {
 	if len(names) == 0 {
 		return false, errors.New("there are no transaction files")
+	}
+	if tail {
+		if err := keepWAL(ctx, db); err != nil {
+			return false, err
+		}
 	}
 	if err := cutWAL(db+"-wal", filepath.Join(ltx, names[len(names)-1])); err != nil {
 		return false, err
@@ -181,40 +185,13 @@ func mend(ctx context.Context, db, ltx string, names []string) (whole bool, err 
 	if err != nil {
 		return false, err
 	}
+	if tail {
+		if err := addTail(ctx, db); err != nil {
+			return false, err
+		}
+	}
 	// One file, for whoever looks at it.
 	return sum == want.checksum, inSQLite(ctx, db, "PRAGMA journal_mode=DELETE")
-}
-
-// cutWAL takes from a WAL what LiteFS had not taken from SQLite, as it does itself.
-func cutWAL(wal, last string) error {
-	f, err := os.OpenFile(wal, os.O_RDWR, 0)
-	if isNotExist(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h, err := os.Open(last)
-	if err != nil {
-		return err
-	}
-	defer h.Close()
-	head, salts := make([]byte, 100), make([]byte, 32)
-	if _, err := io.ReadFull(h, head); err != nil {
-		return err
-	}
-	if _, err := io.ReadFull(f, salts); err != nil { // too short for a transaction
-		return os.Remove(wal)
-	}
-	if string(salts[16:24]) != string(head[64:72]) { // begun anew, with nothing in it
-		return os.Remove(wal)
-	}
-	end := int64(binary.BigEndian.Uint64(head[48:]) + binary.BigEndian.Uint64(head[56:]))
-	if info, err := f.Stat(); err != nil || end < 32 || info.Size() <= end {
-		return err
-	}
-	return f.Truncate(end)
 }
 
 func inSQLite(ctx context.Context, path, statement string) (err error) {

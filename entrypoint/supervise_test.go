@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // An app that ignores SIGTERM is killed after the grace, and what it forked too.
@@ -59,7 +61,7 @@ func processesIn(t *testing.T, dir string) []string {
 // As PID 1 of a container it reaps every orphan: no zombie is left while the app
 // runs.
 func TestReapsAsPID1(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	t.Parallel()
 	script := `for i in 1 2 3 4 5 6 7 8; do sh -c 'sleep 0.01 & exit 0'; done
 for i in $(seq 200); do

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // build builds a package of this directory as the Dockerfile does.
@@ -116,7 +118,7 @@ func BenchmarkBoot(b *testing.B) {
 func BenchmarkMigrate(b *testing.B) {
 	goose, err := exec.LookPath("goose")
 	if err != nil {
-		b.Skip("needs the goose command in PATH, as `make bench` has it")
+		testkit.NotRun(b, "goose", "make bench")
 	}
 	entrypoint := build(b, ".")
 	for _, n := range []int{1, 100, 1000} {

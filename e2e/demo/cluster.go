@@ -179,12 +179,7 @@ func (m *machine) env() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PORT in fly.toml: %w", err)
 	}
-	env := []string{}
-	if app.Config.Env["FLYSQL_MIGRATE_FROM"] == "" {
-		// The primary hands over before it is updated, so none ever has what is new.
-		env = append(env, "FLYSQL_MIGRATE_FROM=any")
-	}
-	return append(append(env, app.Env(port, m.id)...),
+	return append(app.Env(port, m.id),
 		"FLY_REGION="+m.region,
 		"FLY_PRIVATE_IP="+m.place.Addr.String(),
 		fmt.Sprintf("FLY_CONSUL_URL=http://consul.internal:%d", leasePort),

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 const (
@@ -310,7 +312,7 @@ func bothWays(t *testing.T, test func(t *testing.T, way Way)) {
 	for _, way := range []Way{Mapped, Chroot} {
 		t.Run(way.String(), func(t *testing.T) {
 			if way == Chroot {
-				needRoot(t)
+				testkit.NeedRoot(t)
 			}
 			test(t, way)
 		})

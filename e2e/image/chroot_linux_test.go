@@ -17,6 +17,7 @@ import (
 
 	"github.com/flysql/flysql/e2e/network"
 	"github.com/flysql/flysql/e2e/poll"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // helperEnv makes the test program build and boot an image, and then wait to be
@@ -57,7 +58,7 @@ func volume(t *testing.T, megabytes int64) string {
 // A RUN line of the last stage really runs, paths are the image's, and the host
 // is not among them.
 func TestChrootIsAnImage(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	img := build(t, script(t, `ls /; cat /etc/marker; id -un; ls -A /root /opt /tmp; cat /proc/1/comm; echo "$FLYSQL_USER"`,
 		"RUN useradd --system app && echo marked > /etc/marker", "ENV FLYSQL_USER=app"), Options{Way: Chroot})
 	code, out := boot(t, img, Boot{})
@@ -83,7 +84,7 @@ func TestChrootIsAnImage(t *testing.T) {
 
 // A stage that continues another has its files, and all that RUN lines need.
 func TestChrootContinuesAStage(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	dir := contextDir(t, map[string]string{"Dockerfile": lines(
 		goBase,
 		"RUN echo one > /one",
@@ -103,7 +104,7 @@ func TestChrootContinuesAStage(t *testing.T) {
 
 // Only the volume outlives a machine.
 func TestChrootVolume(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	temp := t.TempDir()
 	img := build(t, script(t, `grep " /data " /proc/self/mountinfo | sed 's/.* - //; s/ .*//'
 stat -c %U /data; cat /data/kept /app/lost; echo kept > /data/kept; echo lost > /app/lost`), Options{Way: Chroot, TempDir: temp})
@@ -123,7 +124,7 @@ stat -c %U /data; cat /data/kept /app/lost; echo kept > /data/kept; echo lost > 
 }
 
 func TestChrootRun(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	img := build(t, script(t, "echo ready; while :; do /bin/sleep 0.02; done"), Options{Way: Chroot})
 	var out output
 	m, err := img.Start(testContext(t), Boot{Stdout: &out, Volumes: map[string]string{"/data": volume(t, 32)}})
@@ -148,7 +149,7 @@ func TestChrootRun(t *testing.T) {
 }
 
 func TestVolumeIsNotOverwritten(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	file := volume(t, 8)
 	if err := NewVolume(file, 8<<20); !errors.Is(err, os.ErrExist) {
 		t.Errorf("error %v, want that it is there already", err)
@@ -156,7 +157,7 @@ func TestVolumeIsNotOverwritten(t *testing.T) {
 }
 
 func TestVolumeThatCannotBeMounted(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	img := build(t, script(t, "true"), Options{Way: Chroot})
 	file := filepath.Join(t.TempDir(), "not a file system")
 	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
@@ -171,7 +172,7 @@ func TestVolumeThatCannotBeMounted(t *testing.T) {
 // The program that built and booted is killed: the app ends, and the volume is
 // unmounted and detached.
 func TestKillLeavesNothing(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	temp := t.TempDir()
 	dir := script(t, "trap '' TERM INT HUP; echo app is $(readlink /proc/self); while :; do /bin/sleep 0.02; done")
 	file := filepath.Join(dir, "volume")
@@ -269,7 +270,7 @@ func loops(t *testing.T, file string) string {
 
 // A machine can be in a network of its own, with names of its own.
 func TestChrootNetwork(t *testing.T) {
-	needRoot(t)
+	testkit.NeedRoot(t)
 	n, err := network.New(1)
 	if err != nil {
 		t.Fatal(err)

@@ -128,12 +128,4 @@ func listing(t *testing.T, dir string) map[string]string {
 	return found
 }
 
-// needRoot skips what mounts file systems.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it mounts file systems")
-	}
-}
-
 func lines(s ...string) string { return strings.Join(s, "\n") + "\n" }

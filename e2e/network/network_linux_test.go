@@ -12,13 +12,12 @@ import (
 	"testing"
 
 	"github.com/flysql/flysql/e2e/network"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 func newNetwork(t *testing.T, machines int) *network.Network {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it makes network namespaces")
-	}
+	testkit.NeedRoot(t)
 	n, err := network.New(machines)
 	if err != nil {
 		t.Fatal(err)

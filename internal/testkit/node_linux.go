@@ -45,6 +45,7 @@ type NodeOptions struct {
 	Primary   int    // static lease: the primary's API port, where Replica
 	Extra     string // more YAML
 	DataDir   string // data.dir where it is not in Dir
+	Retention string // data.retention, looked at ten times a second; "" is LiteFS's own
 	ConfigDir string // where litefs.yml is written, where it is not Dir
 }
 
@@ -68,7 +69,11 @@ func NewNode(t testing.TB, name string, o NodeOptions) *Node {
 	n.Mount = filepath.Join(o.Dir, "mnt")
 	n.Config = filepath.Join(o.ConfigDir, name+".yml")
 	var b strings.Builder
-	fmt.Fprintf(&b, "fuse:\n  dir: %q\n  allow-other: true\ndata:\n  dir: %q\n  compress: %v\nhttp:\n  addr: \"127.0.0.1:%d\"\n", n.Mount, n.Data, !o.Plain, n.API)
+	fmt.Fprintf(&b, "fuse:\n  dir: %q\n  allow-other: true\ndata:\n  dir: %q\n  compress: %v\n", n.Mount, n.Data, !o.Plain)
+	if o.Retention != "" {
+		fmt.Fprintf(&b, "  retention: %q\n  retention-monitor-interval: 100ms\n", o.Retention)
+	}
+	fmt.Fprintf(&b, "http:\n  addr: \"127.0.0.1:%d\"\n", n.API)
 	fmt.Fprintf(&b, "lease:\n  hostname: %q\n  candidate: %v\n", name, !o.Replica)
 	advertise := n.API
 	if o.Lease != nil && o.LeaseURL == "" {
@@ -147,6 +152,9 @@ func (n *Node) end(sig syscall.Signal) {
 	<-n.ended
 	n.cmd = nil
 }
+
+// Running tells whether Start has started it, and nothing has ended it since.
+func (n *Node) Running() bool { return n.cmd != nil }
 
 // Pid is the process of a node that Start has started.
 func (n *Node) Pid() int { return n.cmd.Process.Pid }

@@ -6,11 +6,14 @@ import (
 	"testing"
 )
 
+// NotRunWords stand before what a test that was not run is in want of.
+const NotRunWords = "not run for want of "
+
 // NotRun ends a test for want of something, and names what would mend that. Nothing
 // else skips a test: `make test` counts by this line, and a skip without it fails.
 func NotRun(t testing.TB, want, mend string) {
 	t.Helper()
-	t.Skipf("not run for want of %s (%s)", want, mend)
+	t.Skipf(NotRunWords+"%s (%s)", want, mend)
 }
 
 // NeedRoot ends a test that is not run by root, who alone mounts file systems and

@@ -10,7 +10,8 @@ import (
 )
 
 // Path is a way to a server that can be held up: connections are accepted, and
-// nothing passes. It is how a network fails that drops packets.
+// nothing passes. It is how a network fails that drops packets. Or it can be cut, as
+// where a server or what lies before it is restarted.
 type Path struct {
 	URL string
 
@@ -18,6 +19,7 @@ type Path struct {
 	target   string
 	mu       sync.Mutex
 	gate     chan struct{} // closed: bytes pass
+	cut      chan struct{} // closed by the next Cut
 	delay    time.Duration
 	done     chan struct{}
 	busy     sync.WaitGroup
@@ -34,7 +36,7 @@ func NewPath(t testing.TB, to string) *Path {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Path{listener: l, target: u.Host, gate: make(chan struct{}), done: make(chan struct{})}
+	p := &Path{listener: l, target: u.Host, gate: make(chan struct{}), cut: make(chan struct{}), done: make(chan struct{})}
 	close(p.gate)
 	u.Host = l.Addr().String()
 	p.URL = u.String()
@@ -56,6 +58,14 @@ func (p *Path) Hold() (release func()) {
 	return sync.OnceFunc(func() { close(gate) })
 }
 
+// Cut ends all connections that there are.
+func (p *Path) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.cut)
+	p.cut = make(chan struct{})
+}
+
 // Delay makes every answer late.
 func (p *Path) Delay(d time.Duration) {
 	p.mu.Lock()
@@ -75,6 +85,9 @@ func (p *Path) serve() {
 
 func (p *Path) carry(down net.Conn) {
 	defer down.Close()
+	p.mu.Lock()
+	cut := p.cut
+	p.mu.Unlock()
 	up, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return
@@ -87,11 +100,13 @@ func (p *Path) carry(down net.Conn) {
 	go func() { both.Wait(); close(ended) }()
 	select {
 	case <-ended:
+		return
+	case <-cut:
 	case <-p.done:
-		up.Close()
-		down.Close()
-		<-ended
 	}
+	up.Close()
+	down.Close()
+	<-ended
 }
 
 func (p *Path) pass(to io.Writer, from io.Reader, late bool) {
