@@ -233,7 +233,7 @@ func (c *nodeConn) ExecContext(ctx context.Context, query string, args []driver.
 	if err != nil {
 		return nil, err
 	}
-	res, err = stmt.exec(ctx, c.readOnly(), args)
+	res, err = stmt.execAlone(ctx, args)
 	_ = stmt.Close()
 	return res, err
 }

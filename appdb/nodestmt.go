@@ -78,7 +78,7 @@ func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (_
 	if err := s.conn.ready(ctx); err != nil {
 		return nil, err
 	}
-	return s.exec(ctx, s.conn.readOnly(), args)
+	return s.execAlone(ctx, args)
 }
 
 // Exec implements [driver.Stmt], for who has the connection from sql.Conn.Raw.
@@ -104,7 +104,15 @@ func (s *nodeStmt) exec(ctx context.Context, again bool, args []driver.NamedValu
 		res, err = s.sqliteStmt.ExecContext(ctx, args)
 		return err
 	})
-	if s.conn.alone() {
+	return res, err
+}
+
+// execAlone is exec for somebody's statement, which is committed where it is in no
+// transaction.
+func (s *nodeStmt) execAlone(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	alone := s.conn.alone()
+	res, err := s.exec(ctx, s.conn.readOnly(), args)
+	if alone {
 		s.conn.committed(engine.WitnessOf(ctx), err)
 	}
 	return res, err
