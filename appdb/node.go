@@ -29,9 +29,10 @@ const (
 
 // A node is this machine's part in what copies the database to others.
 type node struct {
-	path   string
-	engine engine.Engine // nil: all that is known is that the file is LiteFS's
-	litefs bool          // the file lies in a LiteFS mount
+	path    string
+	engine  engine.Engine   // nil: all that is known is that the file is LiteFS's
+	litefs  bool            // the file lies in a LiteFS mount
+	commits *engine.Commits // nil where the engine has none
 
 	// generation is that of the connections that may be used, and drop closes those
 	// that nobody uses.
@@ -65,6 +66,10 @@ func newNode(path string, e engine.Engine) *node {
 	}
 	if e != nil && e.State().Role == engine.RoleUnknown {
 		n.lost.Store(time.Now().UnixNano())
+	}
+	if e, ok := e.(interface{ Commits() *engine.Commits }); ok {
+		n.commits = e.Commits()
+		n.commits.Count()
 	}
 	return n
 }

@@ -25,12 +25,13 @@ type nodeConn struct {
 	born   uint64 // the generation of the node's connections that it belongs to
 
 	// database/sql uses a connection from one goroutine at a time.
-	queryOnly error         // the connection only reads, for this reason; nil where it writes
-	inTx      bool          // in one that was begun with BeginTx
-	writing   bool          // and may write
-	broken    error         // why it must not be used again; nil where it may
-	faulted   bool          // it is a fault in shared memory
-	left      []driver.Stmt // statements to be closed with it
+	queryOnly error          // the connection only reads, for this reason; nil where it writes
+	inTx      bool           // in one that was begun with BeginTx
+	writing   bool           // and may write
+	broken    error          // why it must not be used again; nil where it may
+	faulted   bool           // it is a fault in shared memory
+	left      []driver.Stmt  // statements to be closed with it
+	witness   engine.Witness // of the transaction; nil where it has none
 }
 
 func newNodeConn(conn driver.Conn, n *node, born uint64, writes bool, queryOnly error) (driver.Conn, error) {
@@ -183,7 +184,8 @@ func (c *nodeConn) readOnly() bool { return !c.writes || c.queryOnly != nil }
 // driver's own BeginTx, ExecContext and QueryContext lose sight of one that meets a
 // fault, so they are made of statements that are known here.
 
-func (c *nodeConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+func (c *nodeConn) BeginTx(ctx context.Context, opts driver.TxOptions) (tx driver.Tx, err error) {
+	defer func() { tell(ctx, err) }()
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -199,7 +201,7 @@ func (c *nodeConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.T
 		_ = c.undo() // it may have begun when ctx ended
 		return nil, err
 	}
-	c.inTx, c.writing = true, writing
+	c.inTx, c.writing, c.witness = true, writing, engine.WitnessOf(ctx)
 	return &nodeTx{c}, nil
 }
 
@@ -222,7 +224,8 @@ func (c *nodeConn) undo() error {
 	return c.exec(context.Background(), false, "ROLLBACK")
 }
 
-func (c *nodeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *nodeConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
+	defer func() { tell(ctx, err) }()
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -230,12 +233,13 @@ func (c *nodeConn) ExecContext(ctx context.Context, query string, args []driver.
 	if err != nil {
 		return nil, err
 	}
-	res, err := stmt.exec(ctx, c.readOnly(), args)
+	res, err = stmt.execAlone(ctx, args)
 	_ = stmt.Close()
 	return res, err
 }
 
-func (c *nodeConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *nodeConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (_ driver.Rows, err error) {
+	defer func() { tell(ctx, err) }()
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+
+	"github.com/flysql/flysql/engine"
 )
 
 // sqliteStmt and sqliteRows are what those of the driver can do.
@@ -29,9 +32,12 @@ type nodeTx struct{ conn *nodeConn }
 // Commit does not commit where this machine is no longer the primary. In WAL mode
 // LiteFS learns of a commit when SQLite has acknowledged it already: on a replica it
 // can only end itself then.
-func (t *nodeTx) Commit() error {
+func (t *nodeTx) Commit() (err error) {
 	c := t.conn
 	defer t.ended()
+	if c.writing {
+		defer func() { c.committed(c.witness, err) }()
+	}
 	if c.writing && c.broken == nil {
 		c.broken = c.node.await(context.Background())
 	}
@@ -39,7 +45,7 @@ func (t *nodeTx) Commit() error {
 		_ = c.undo() // the connection is given up, and with it what it did
 		return c.broken
 	}
-	err := c.exec(context.Background(), false, "COMMIT")
+	err = c.exec(context.Background(), false, "COMMIT")
 	if err == nil {
 		return nil
 	}
@@ -59,7 +65,7 @@ func (t *nodeTx) Rollback() error {
 	return err
 }
 
-func (t *nodeTx) ended() { t.conn.inTx, t.conn.writing = false, false }
+func (t *nodeTx) ended() { t.conn.inTx, t.conn.writing, t.conn.witness = false, false, nil }
 
 // A nodeStmt is a prepared statement of a nodeConn.
 type nodeStmt struct {
@@ -67,11 +73,12 @@ type nodeStmt struct {
 	conn *nodeConn
 }
 
-func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+func (s *nodeStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (_ driver.Result, err error) {
+	defer func() { tell(ctx, err) }()
 	if err := s.conn.ready(ctx); err != nil {
 		return nil, err
 	}
-	return s.exec(ctx, s.conn.readOnly(), args)
+	return s.execAlone(ctx, args)
 }
 
 // Exec implements [driver.Stmt], for who has the connection from sql.Conn.Raw.
@@ -100,7 +107,19 @@ func (s *nodeStmt) exec(ctx context.Context, again bool, args []driver.NamedValu
 	return res, err
 }
 
-func (s *nodeStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+// execAlone is exec for somebody's statement, which is committed where it is in no
+// transaction.
+func (s *nodeStmt) execAlone(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	alone := s.conn.alone()
+	res, err := s.exec(ctx, s.conn.readOnly(), args)
+	if alone {
+		s.conn.committed(engine.WitnessOf(ctx), err)
+	}
+	return res, err
+}
+
+func (s *nodeStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (_ driver.Rows, err error) {
+	defer func() { tell(ctx, err) }()
 	if err := s.conn.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -124,7 +143,7 @@ func (s *nodeStmt) query(ctx context.Context, args []driver.NamedValue) (*nodeRo
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("driver rows %T lack methods of modernc.org/sqlite", rows), rows.Close())
 	}
-	return &nodeRows{sqliteRows: r, conn: s.conn}, nil
+	return &nodeRows{sqliteRows: r, conn: s.conn, alone: s.conn.alone(), witness: engine.WitnessOf(ctx)}, nil
 }
 
 // Close closes the statement. On a connection that has met a fault that could meet it
@@ -142,14 +161,33 @@ type nodeRows struct {
 	sqliteRows
 	conn *nodeConn
 	stmt *nodeStmt // to be closed with them; nil where it is the caller's
+
+	alone   bool // they may be those of a write, which is committed at their end
+	witness engine.Witness
 }
 
 func (r *nodeRows) Next(dest []driver.Value) error {
-	return r.conn.run(false, func() error { return r.sqliteRows.Next(dest) })
+	err := r.conn.run(false, func() error { return r.sqliteRows.Next(dest) })
+	if err != nil { // the last one, mostly
+		r.ended(err)
+	}
+	return err
+}
+
+func (r *nodeRows) ended(err error) {
+	if !r.alone {
+		return
+	}
+	r.alone = false
+	if err == io.EOF {
+		err = nil
+	}
+	r.conn.committed(r.witness, err)
 }
 
 func (r *nodeRows) Close() error {
 	err := r.conn.run(false, r.sqliteRows.Close)
+	r.ended(err)
 	if r.stmt != nil {
 		err = errors.Join(err, r.stmt.Close())
 	}

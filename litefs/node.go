@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/flysql/flysql/engine"
 )
 
 // A Node is one LiteFS, followed from beside it. Its methods may be called by
@@ -21,6 +23,7 @@ type Node struct {
 	state   atomic.Pointer[State]
 	changed chan struct{} // closed by the publication that makes state's Changed true
 	waiting waiters
+	commits engine.Commits
 
 	self string // the node's hostname, once it has been the primary; the goroutine's
 	own  *mount // read by the goroutine that follows
@@ -73,6 +76,10 @@ func (n *Node) Close() error {
 	}
 	return nil
 }
+
+// Commits counts what this process commits to the node's databases, where package
+// appdb opens them with the node as its engine.
+func (n *Node) Commits() *engine.Commits { return &n.commits }
 
 // State is what is known of the node at this moment. It is an atomic load, and may
 // be called as often as one likes. A position is told when LiteFS has told it: late

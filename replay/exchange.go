@@ -1,0 +1,382 @@
+package replay
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/flysql/flysql/engine"
+)
+
+// An exchange is a request that runs here, and the writer that its handler gets. It
+// holds the response back until that is certain to be the answer: until the handler
+// has returned, or wrote more than is held, or flushed.
+type exchange struct {
+	rt      *Router
+	w       http.ResponseWriter
+	r       *http.Request
+	primary bool     // this machine was it when the request began
+	witness *witness // nil for a read on the primary
+
+	before  []engine.Database // where they stood; never modified
+	commits uint64            // of this process until then
+	due     due               // what is to become of the client's token
+	nonce   uint64            // of the open token that the response has gone out with; 0 for none
+
+	status    int // 0 until the handler has set one
+	buf       []byte
+	committed bool // the response has gone out, or its head has
+	hijacked  bool
+	head      bool // a HEAD request: there is no body
+
+	body     *bytes.Reader // the request's, where it is kept to be sent again
+	bodySize int64
+
+	// What the handler gets has just the methods that the server's writer has.
+	plain   plainWriter
+	flusher flushWriter
+	http1   http1Writer
+	http2   http2Writer
+}
+
+// due says what is to be done about a token.
+type due uint8
+
+const (
+	dueIfWritten due = iota
+	dueFresh         // the client's is to be replaced
+	dueDrop          // the client's is worth nothing
+)
+
+var exchanges = sync.Pool{New: func() any { return &exchange{} }}
+
+// maxKept is the largest buffer that goes back to the pool.
+const maxKept = 256 << 10
+
+func newExchange(rt *Router, w http.ResponseWriter, r *http.Request, st *engine.State) *exchange {
+	x := exchanges.Get().(*exchange)
+	buf := x.buf[:0]
+	*x = exchange{rt: rt, w: w, r: r, buf: buf, before: st.Databases, head: r.Method == http.MethodHead}
+	if rt.commits != nil {
+		x.commits, _ = rt.commits.Load()
+	}
+	return x
+}
+
+func (x *exchange) recycle() {
+	if x.hijacked {
+		return // whoever has the connection may have the writer, too
+	}
+	if cap(x.buf) > maxKept {
+		x.buf = nil
+	}
+	*x = exchange{buf: x.buf[:0]}
+	exchanges.Put(x)
+}
+
+// writer is what the handler gets.
+func (x *exchange) writer() http.ResponseWriter {
+	_, push := x.w.(http.Pusher)
+	switch flush, hijack := can(x.w); {
+	case flush && hijack:
+		x.http1.exchange = x
+		return &x.http1
+	case flush && push:
+		x.http2.exchange = x
+		return &x.http2
+	case flush:
+		x.flusher.exchange = x
+		return &x.flusher
+	}
+	x.plain.exchange = x
+	return &x.plain
+}
+
+// can tells what a writer can do, or one under it that http.ResponseController would
+// find.
+func can(w http.ResponseWriter) (flush, hijack bool) {
+	for range maxUnwrap {
+		switch w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			flush = true
+		}
+		if _, ok := w.(http.Hijacker); ok {
+			hijack = true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	return flush, hijack
+}
+
+// maxUnwrap is how many writers around each other are looked through.
+const maxUnwrap = 32
+
+type (
+	plainWriter struct{ *exchange }
+	flushWriter struct{ *exchange }
+	http1Writer struct{ *exchange }
+	http2Writer struct{ *exchange }
+)
+
+func (w *flushWriter) Flush()                                       { _ = w.FlushError() }
+func (w *http1Writer) Flush()                                       { _ = w.FlushError() }
+func (w *http2Writer) Flush()                                       { _ = w.FlushError() }
+func (w *http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
+func (w *http1Writer) ReadFrom(r io.Reader) (int64, error)          { return w.readFrom(r) }
+func (w *http2Writer) Push(target string, o *http.PushOptions) error {
+	return w.w.(http.Pusher).Push(target, o)
+}
+
+// Unwrap is for http.ResponseController. It asks the exchange itself for what would
+// send something.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
+
+// run runs the handler, and tells whether the request belongs elsewhere; otherwise
+// the response is complete.
+func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
+	returned := false
+	defer func() {
+		x.close()
+		if returned {
+			return
+		}
+		p := recover()
+		// A handler may well panic over a refused write. Nothing has gone out, and
+		// nothing was written, so the request can still be answered.
+		if p != nil && p != http.ErrAbortHandler && x.witness.again() && !x.committed && !x.hijacked {
+			again = true
+			return
+		}
+		if p != nil {
+			panic(p)
+		}
+	}()
+	next.ServeHTTP(x.writer(), r)
+	returned = true
+	switch {
+	case x.hijacked:
+		return false
+	case !x.witness.again():
+		x.commit(true)
+		return false
+	case x.committed:
+		// Half a page must not look like a whole one.
+		x.rt.metrics.broken.Add(1)
+		x.rt.log(r, "a write was refused when the response had been flushed already, or was larger than is held back; the connection is broken off")
+		panic(http.ErrAbortHandler)
+	}
+	return true
+}
+
+// Header is that of the response.
+func (x *exchange) Header() http.Header { return x.w.Header() }
+
+// WriteHeader sets the status.
+func (x *exchange) WriteHeader(status int) {
+	switch {
+	case x.committed || x.hijacked:
+		x.w.WriteHeader(status) // which logs that it is superfluous
+	case status >= 100 && status < 200 && status != http.StatusSwitchingProtocols:
+		// Early hints are of no use to a client that may be answered elsewhere.
+		if x.primary || status == http.StatusContinue {
+			x.w.WriteHeader(status)
+		}
+	case x.status == 0:
+		x.status = status
+		if status == http.StatusSwitchingProtocols {
+			x.commit(false)
+		}
+	}
+}
+
+// Write holds what it gets, as long as that is little.
+func (x *exchange) Write(p []byte) (int, error) {
+	if !x.committed && !x.hijacked && !x.fits(len(p)) {
+		x.commit(false)
+	}
+	if x.committed || x.hijacked {
+		return x.w.Write(p)
+	}
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	if !bodyAllowed(x.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
+	x.buf = append(x.buf, p...)
+	return len(p), nil
+}
+
+// WriteString is Write.
+func (x *exchange) WriteString(s string) (int, error) {
+	if x.committed || x.hijacked || !x.fits(len(s)) {
+		return x.Write([]byte(s))
+	}
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	if !bodyAllowed(x.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
+	x.buf = append(x.buf, s...)
+	return len(s), nil
+}
+
+// fits tells whether n bytes more, or all that are announced, can be held.
+func (x *exchange) fits(n int) bool {
+	limit := x.rt.cfg.HoldBytes
+	if len(x.buf)+n > limit {
+		return false
+	}
+	if len(x.buf) > 0 {
+		return true
+	}
+	if cl := x.w.Header()["Content-Length"]; len(cl) == 1 && !x.head {
+		if size, err := strconv.ParseInt(cl[0], 10, 64); err == nil && size > int64(limit) {
+			return false
+		}
+	}
+	return true
+}
+
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// FlushError sends what there is.
+func (x *exchange) FlushError() error {
+	if x.hijacked {
+		return http.ErrHijacked
+	}
+	x.commit(false)
+	return http.NewResponseController(x.w).Flush()
+}
+
+func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if x.witness.again() && !x.committed {
+		return nil, nil, errors.New("replay: the request is about to be sent to the primary")
+	}
+	conn, rw, err := http.NewResponseController(x.w).Hijack()
+	x.hijacked = x.hijacked || err == nil
+	return conn, rw, err
+}
+
+// readFrom lets a large file go out the server's fast way.
+func (x *exchange) readFrom(r io.Reader) (n int64, err error) {
+	for !x.committed && !x.hijacked && x.fits(1) {
+		if x.status == 0 {
+			x.status = http.StatusOK
+		}
+		if !bodyAllowed(x.status) {
+			return n, http.ErrBodyNotAllowed
+		}
+		if len(x.buf) == cap(x.buf) {
+			x.buf = append(x.buf, 0)[:len(x.buf)]
+		}
+		room := min(cap(x.buf), x.rt.cfg.HoldBytes)
+		m, err := r.Read(x.buf[len(x.buf):room])
+		x.buf, n = x.buf[:len(x.buf)+m], n+int64(m)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	if !x.committed && !x.hijacked {
+		x.commit(false)
+	}
+	m, err := io.Copy(x.w, r)
+	return n + m, err
+}
+
+// commit sends the head and what is held. whole says that the handler has returned.
+func (x *exchange) commit(whole bool) {
+	if x.committed || x.hijacked {
+		return
+	}
+	x.committed = true
+	if x.primary {
+		x.giveToken(whole)
+	}
+	if x.status == 0 {
+		if whole && len(x.buf) == 0 {
+			return // the server answers 200 by itself
+		}
+		x.status = http.StatusOK
+	}
+	x.w.WriteHeader(x.status)
+	if len(x.buf) > 0 {
+		_, _ = x.w.Write(x.buf) // it fails where the client has gone
+	}
+	x.buf = x.buf[:0]
+}
+
+// close is for the token that went out before the handler was done.
+func (x *exchange) close() {
+	if x.nonce != 0 {
+		x.rt.open.done(x.nonce)
+	}
+}
+
+// drop forgets the response.
+func (x *exchange) drop() {
+	clear(x.w.Header())
+	x.status, x.buf = 0, x.buf[:0]
+}
+
+// keepBody reads the body of a read, so that it can be sent elsewhere later, and
+// tells whether that is possible.
+func (x *exchange) keepBody(r *http.Request) bool {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return true
+	}
+	if r.ContentLength < 0 || r.ContentLength > maxBody {
+		return false
+	}
+	data := make([]byte, r.ContentLength)
+	if _, err := io.ReadFull(r.Body, data); err != nil {
+		return true // the handler meets the same error
+	}
+	x.body, x.bodySize = bytes.NewReader(data), r.ContentLength
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	return true
+}
+
+// maxBody is how much of the body of a read is kept. Hardly any has one.
+const maxBody = 64 << 10
+
+// exchangeOf finds the exchange under whatever a middleware has put around it.
+func exchangeOf(w http.ResponseWriter) *exchange {
+	for range maxUnwrap {
+		switch v := w.(type) {
+		case *plainWriter:
+			return v.exchange
+		case *flushWriter:
+			return v.exchange
+		case *http1Writer:
+			return v.exchange
+		case *http2Writer:
+			return v.exchange
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// demoted tells whether this machine is not the primary any more.
+func (x *exchange) demoted() bool {
+	return x.rt.engine.State().Role != engine.RolePrimary
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package replay
+
+// mountedByFUSE: LiteFS runs on Linux.
+func mountedByFUSE(string) bool { return false }

@@ -1,0 +1,372 @@
+package replay
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flysql/flysql/engine"
+)
+
+// Where a token is.
+const (
+	CookieName = "flysql"       // of a browser's
+	HeaderName = "Flysql-Token" // of request and response, for clients without cookies
+)
+
+const (
+	// maxToken is more than eight databases with long names need. What is longer is
+	// nobody's.
+	maxToken = 1024
+	// maxDatabases is how many a token is about.
+	maxDatabases = 8
+)
+
+// A token is how far the databases had come when a client's request was done:
+//
+//	1|<cluster>|<nonce>|<txid>-<checksum>=<database>!...|<mac>
+//
+// with the numbers in hexadecimal digits. A nonce means that the request was still
+// running when the token was given, so that it may write more. The mac is there where
+// there is a key.
+type token struct {
+	text    string // all of it
+	cluster string
+	nonce   uint64
+	at      string // the positions, as in the text
+}
+
+// tokenOf is the token that a request has. found is false for what is none, also when
+// a key says that it is made up.
+func (rt *Router) tokenOf(r *http.Request) (t token, found bool) {
+	if h := r.Header[HeaderName]; len(h) > 0 {
+		return rt.parseToken(h[0])
+	}
+	for _, line := range r.Header["Cookie"] {
+		if text, ok := cookie(line); ok {
+			return rt.parseToken(text)
+		}
+	}
+	return token{}, false
+}
+
+// cookie finds the token in a Cookie header.
+func cookie(line string) (text string, found bool) {
+	for {
+		i := strings.Index(line, CookieName+"=")
+		if i < 0 {
+			return "", false
+		}
+		first := i == 0 || line[i-1] == ' ' || line[i-1] == ';'
+		line = line[i+len(CookieName)+1:]
+		if !first {
+			continue
+		}
+		text, _, _ = strings.Cut(line, ";")
+		return strings.Trim(text, ` "`), true
+	}
+}
+
+// parseToken allocates nothing where there is no key.
+func (rt *Router) parseToken(text string) (t token, ok bool) {
+	if len(text) > maxToken {
+		return token{}, false
+	}
+	t.text = text
+	rest, ok := strings.CutPrefix(text, "1|")
+	if !ok {
+		return token{}, false
+	}
+	var nonce string
+	if t.cluster, rest, ok = strings.Cut(rest, "|"); !ok {
+		return token{}, false
+	}
+	if nonce, rest, ok = strings.Cut(rest, "|"); !ok {
+		return token{}, false
+	}
+	if nonce != "" {
+		n, err := strconv.ParseUint(nonce, 16, 64)
+		if err != nil {
+			return token{}, false
+		}
+		t.nonce = n
+	}
+	var mac string
+	if t.at, mac, ok = strings.Cut(rest, "|"); !ok {
+		return token{}, false
+	}
+	if rt.cfg.Key != nil && !rt.signed(text[:len(text)-len(mac)], mac) {
+		return token{}, false
+	}
+	n := 0
+	for rest := t.at; rest != ""; n++ {
+		if _, _, rest, ok = nextPosition(rest); !ok || n == maxDatabases {
+			return token{}, false
+		}
+	}
+	return t, true
+}
+
+// posLen is the length of a position in a token.
+const posLen = 16 + 1 + 16
+
+// nextPosition takes the first position off.
+func nextPosition(s string) (db string, pos engine.Pos, rest string, ok bool) {
+	item, rest, _ := strings.Cut(s, "!")
+	if len(item) < posLen+2 || item[16] != '-' || item[posLen] != '=' {
+		return "", pos, "", false
+	}
+	if pos.TXID, ok = hex(item[:16]); !ok {
+		return "", pos, "", false
+	}
+	if pos.PostApplyChecksum, ok = hex(item[17:posLen]); !ok {
+		return "", pos, "", false
+	}
+	return item[posLen+1:], pos, rest, true
+}
+
+func hex(s string) (uint64, bool) {
+	n, err := strconv.ParseUint(s, 16, 64)
+	return n, err == nil
+}
+
+// newToken says that the databases stand there. What a cookie cannot hold of a name is
+// left out with its position: of such a database nobody waits.
+func (rt *Router) newToken(cluster string, nonce uint64, dbs []engine.Database) string {
+	b := make([]byte, 0, 256)
+	b = append(append(append(b, "1|"...), cluster...), '|')
+	if nonce != 0 {
+		b = strconv.AppendUint(b, nonce, 16)
+	}
+	b = append(b, '|')
+	n := 0
+	for _, db := range dbs {
+		if rt.cfg.DB != "" && db.Name != rt.cfg.DB || !plainName(db.Name) || len(b)+posLen+len(db.Name) > maxToken-100 {
+			continue
+		}
+		if n++; n > maxDatabases {
+			break
+		}
+		if n > 1 {
+			b = append(b, '!')
+		}
+		b = fmt.Appendf(b, "%016x-%016x=%s", db.Pos.TXID, db.Pos.PostApplyChecksum, db.Name)
+	}
+	b = append(b, '|')
+	if rt.cfg.Key != nil {
+		b = append(b, rt.mac(string(b))...)
+	}
+	return string(b)
+}
+
+// plainName tells whether a name can be in a cookie.
+func plainName(s string) bool {
+	if s == "" || len(s) > 200 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`",;\|=!`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (rt *Router) mac(text string) string {
+	m := hmac.New(sha256.New, rt.cfg.Key)
+	m.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:16])
+}
+
+func (rt *Router) signed(text, mac string) bool {
+	return subtle.ConstantTimeCompare([]byte(rt.mac(text)), []byte(mac)) == 1
+}
+
+// settle is what the primary makes of a client's token. It never waits: where the
+// primary stands is the truth.
+func (x *exchange) settle(t token, st *engine.State) {
+	switch {
+	case st.ClusterID == "":
+		return
+	case t.cluster != st.ClusterID:
+		x.due = dueDrop
+		return
+	case t.nonce != 0 && !x.rt.open.running(t.nonce):
+		x.due = dueFresh // the request has ended, so all that it wrote is here
+		return
+	}
+	for rest := t.at; rest != ""; {
+		db, pos, more, _ := nextPosition(rest)
+		rest = more
+		at, ok := st.Position(db)
+		if !ok || pos.TXID > at.TXID || pos.TXID == at.TXID && !same(pos, at) {
+			// A tail that was lost, or nonsense; unless the primary is just about to
+			// hear of its own transaction.
+			if now, err := x.rt.position(context.Background(), db); err == nil && now.TXID >= pos.TXID && (now.TXID > pos.TXID || same(now, pos)) {
+				continue
+			}
+			x.due = dueFresh
+			return
+		}
+	}
+}
+
+func same(p, q engine.Pos) bool {
+	return p.PostApplyChecksum == q.PostApplyChecksum || p.PostApplyChecksum == 0 || q.PostApplyChecksum == 0
+}
+
+// position is where a database stands at this moment, not where the engine has last
+// heard of it.
+func (rt *Router) position(ctx context.Context, db string) (engine.Pos, error) {
+	if rt.exact != nil {
+		return rt.exact.ReadPosition(ctx, db)
+	}
+	st := rt.engine.State()
+	if at, ok := st.Position(db); ok {
+		return at, nil
+	}
+	return engine.Pos{}, fmt.Errorf("the engine has no database %q", db)
+}
+
+// wrote tells whether anything may have been written since the request began, in so
+// far as that is known without looking at the database.
+func (x *exchange) wrote() (wrote, known bool) {
+	if x.witness != nil && x.witness.committed.Load() {
+		return true, true
+	}
+	if c := x.rt.commits; c != nil {
+		if n, counted := c.Load(); counted {
+			return n != x.commits, true
+		}
+	}
+	return false, false
+}
+
+// standing is where the databases stand now, and whether that is another place than
+// at the beginning.
+func (x *exchange) standing() (dbs []engine.Database, moved bool) {
+	st := x.rt.engine.State()
+	if x.rt.exact == nil {
+		return st.Databases, !samePositions(st.Databases, x.before)
+	}
+	dbs = make([]engine.Database, 0, len(st.Databases))
+	for _, db := range st.Databases {
+		if x.rt.cfg.DB != "" && db.Name != x.rt.cfg.DB {
+			continue
+		}
+		if at, err := x.rt.exact.ReadPosition(context.Background(), db.Name); err == nil {
+			db.Pos = at
+		}
+		dbs = append(dbs, db)
+		if was := find(x.before, db.Name); was != db.Pos {
+			moved = true
+		}
+	}
+	return dbs, moved
+}
+
+func samePositions(a, b []engine.Database) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func find(dbs []engine.Database, name string) engine.Pos {
+	for _, db := range dbs {
+		if db.Name == name {
+			return db.Pos
+		}
+	}
+	return engine.Pos{}
+}
+
+// giveToken gives the client of a response that is about to go out what it needs to
+// see its writes. Where the handler goes on, it may write yet.
+func (x *exchange) giveToken(whole bool) {
+	late := !whole && !x.shared()
+	wrote, known := x.wrote()
+	if x.due == dueIfWritten && !late && known && !wrote {
+		return
+	}
+	dbs, moved := x.standing()
+	if x.due == dueIfWritten && !late && !known && !moved {
+		return
+	}
+	cluster := x.rt.engine.State().ClusterID
+	if cluster == "" || len(dbs) == 0 {
+		if x.due == dueDrop {
+			x.rt.setToken(x.w, x.r, "")
+		}
+		return
+	}
+	if late {
+		x.nonce = x.rt.open.begin()
+	}
+	x.rt.setToken(x.w, x.r, x.rt.newToken(cluster, x.nonce, dbs))
+}
+
+// shared tells whether others may get this response from a cache: no token goes out
+// with it before the handler has written anything.
+func (x *exchange) shared() bool {
+	cc := x.w.Header()["Cache-Control"]
+	return len(cc) == 1 && (strings.Contains(cc[0], "public") || strings.Contains(cc[0], "immutable"))
+}
+
+// setToken sets a token, or with "" takes the client's away.
+func (rt *Router) setToken(w http.ResponseWriter, r *http.Request, text string) {
+	c := http.Cookie{Name: CookieName, Value: text, Path: "/", MaxAge: int(rt.cfg.TokenAge / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		// A laptop's browser would throw it away.
+		Secure: rt.onFly || r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"}
+	if text == "" {
+		c.MaxAge = -1
+	} else {
+		w.Header().Set(HeaderName, text)
+	}
+	w.Header().Add("Set-Cookie", c.String())
+}
+
+// openRequests are those whose response has gone out, and whose handler has not
+// returned.
+type openRequests struct {
+	mu sync.Mutex
+	m  map[uint64]struct{}
+}
+
+func (o *openRequests) begin() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.m == nil {
+		o.m = map[uint64]struct{}{}
+	}
+	nonce := 1 + rand.Uint64N(1<<63)
+	o.m[nonce] = struct{}{}
+	return nonce
+}
+
+func (o *openRequests) done(nonce uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.m, nonce)
+}
+
+func (o *openRequests) running(nonce uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.m[nonce]
+	return ok
+}
