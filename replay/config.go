@@ -41,9 +41,9 @@ const maxReplay = 1 << 20
 // LiteFS, started by flysql-entrypoint.
 type Config struct {
 	// Engine tells who the primary is. It stays the caller's to close. nil means the
-	// LiteFS of this machine, which flysql-entrypoint names in FLYSQL_LITEFS_ADDR and
-	// FLYSQL_LITEFS_DIR, or which is mounted at /litefs; where there is none, every
-	// request is this machine's.
+	// LiteFS of this machine, which FLYSQL_LITEFS_ADDR (http.addr of litefs.yml) and
+	// FLYSQL_LITEFS_DIR (fuse.dir) name, or which is mounted at /litefs; where there is
+	// none, every request is this machine's.
 	Engine engine.Engine
 
 	// DB is the database that tokens are about, by its file name or path. "" means

@@ -88,7 +88,7 @@ func TestTransparent(t *testing.T) {
 			w.Header().Set("Content-Length", "5")
 			io.WriteString(w, "12345")
 		},
-		"redirect":       func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 303) },
+		"redirect":       func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusSeeOther) },
 		"reader":         func(w http.ResponseWriter, r *http.Request) { io.Copy(w, io.MultiReader(strings.NewReader(large))) },
 		"reader, little": func(w http.ResponseWriter, r *http.Request) { io.Copy(w, io.MultiReader(strings.NewReader("x"))) },
 	} {

@@ -110,7 +110,7 @@ func TestOpenToken(t *testing.T) {
 	if tok, ok := rt1.parseToken(text); !ok || tok.nonce != 0 || !strings.HasPrefix(tok.at, "0000000000000007-") {
 		t.Errorf("settled as %q", text)
 	}
-	if rt1.open.m != nil && len(rt1.open.m) != 0 {
+	if len(rt1.open.m) != 0 {
 		t.Errorf("%d open requests are left", len(rt1.open.m))
 	}
 }
