@@ -36,11 +36,11 @@ test: setup lint unit e2e ## everything: lint, unit and end-to-end tests; and wh
 
 unit: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
-	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 20m ./...
+	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 40m -parallel 4 ./...
 
 e2e: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
-	cd e2e && $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json --format pkgname-and-test-fails -- -timeout 20m ./...
+	cd e2e && $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json --format pkgname-and-test-fails -- -timeout 40m ./...
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
 	@files=$$(git -c safe.directory='*' ls-files --cached --others --exclude-standard '*.go') && [ -n "$$files" ] || exit 1; \
