@@ -71,12 +71,13 @@ type history struct {
 func newHistory(t *testing.T, mode string) *history {
 	t.Helper()
 	f := newFleet(t, mode)
-	var names, peers []string
+	var names, peers, own []string
 	for i, n := range f.nodes {
 		names = append(names, n.Name)
 		peers = append(peers, n.Name+"=http://"+f.apps[i])
+		own = append(own, fmt.Sprintf("%s=%s=http://127.0.0.1:%d", n.Name, f.apps[i], n.API))
 	}
-	f.env = append(f.env, asReplay+"=1", "FLYSQL_REPLAY_PEERS="+strings.Join(peers, ","))
+	f.env = append(f.env, asReplay+"="+strings.Join(own, ","), "FLYSQL_REPLAY_PEERS="+strings.Join(peers, ","))
 	withRows(t, f.nodes[0], mode, 10)
 	for i := range f.nodes {
 		f.start(i, 1)
@@ -148,6 +149,7 @@ func (h *history) handOff() {
 	h.t.Helper()
 	at := h.primary()
 	h.f.stop(at)
+	h.f.procs[at] = nil // not to be kept up
 	h.awaitWrites()
 	h.f.start(at, 1)
 }

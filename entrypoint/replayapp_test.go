@@ -3,6 +3,7 @@ package entrypoint
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -46,9 +47,11 @@ func serveReplay(addr, path string) error {
 	defer stop()
 	// The entrypoint is not told that it is on Fly.io; what comes with Fly's header is
 	// replayed all the same, and the rest forwarded.
-	for peer := range strings.SplitSeq(os.Getenv("FLYSQL_REPLAY_PEERS"), ",") {
-		if name, ok := strings.CutSuffix(peer, "=http://"+addr); ok {
+	for node := range strings.SplitSeq(os.Getenv(asReplay), ",") {
+		if name, api, ok := strings.Cut(node, "="+addr+"="); ok {
 			os.Setenv("FLY_MACHINE_ID", name)
+			os.Setenv("FLYSQL_LITEFS_ADDR", api)
+			os.Setenv("FLYSQL_LITEFS_DIR", filepath.Dir(path))
 		}
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -57,6 +60,9 @@ func serveReplay(addr, path string) error {
 		return err
 	}
 	defer r.Close()
+	if r.Engine() == nil {
+		return errors.New("the router has found no LiteFS")
+	}
 	db, err := appdb.Config{Engine: r.Engine(), Confirm: 20 * time.Millisecond}.Open(ctx, path)
 	if err != nil {
 		return err
