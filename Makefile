@@ -58,8 +58,9 @@ build: ## bin/flysql and bin/flysql-entrypoint
 bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
 
-soak: setup $(LITEFS) ## 50 rolling deploys under load, failovers and boots on three LiteFS nodes, beside litefs mount
+soak: setup $(LITEFS) ## 50 rolling deploys under load, failovers and boots on three LiteFS nodes, beside litefs mount; reads and writes by way of all of them, with faults
 	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time' -v -timeout 40m
+	FLYSQL_TEST_REPLAY=60s go test ./entrypoint -run TestReplayHistory -v -timeout 20m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
 
