@@ -26,6 +26,7 @@ const (
 	asEntrypoint = "FLYSQL_TEST_AS_ENTRYPOINT"
 	asCrash      = "FLYSQL_TEST_AS_CRASH"  // "JOURNALMODE DATABASE": see crashed
 	asApp        = "FLYSQL_TEST_AS_APP"    // "ADDRESS DATABASE VERSION": see appMain
+	asReplay     = "FLYSQL_TEST_AS_REPLAY" // beside asApp: see replayMain
 	asWriter     = "FLYSQL_TEST_AS_WRITER" // DATABASE?PRAGMAS: see writerMain
 	asHammer     = "FLYSQL_TEST_HAMMER"    // set: the writer does not pause
 	asReader     = "FLYSQL_TEST_AS_READER" // DATABASE: see readerMain
@@ -82,6 +83,9 @@ func TestMain(m *testing.M) {
 		os.Exit(entrypointMain())
 	}
 	if args := os.Getenv(asApp); args != "" {
+		if os.Getenv(asReplay) != "" {
+			os.Exit(replayMain(args))
+		}
 		os.Exit(appMain(args))
 	}
 	if mode, path, asked := strings.Cut(os.Getenv(asCrash), " "); asked {

@@ -129,8 +129,8 @@ func TestTrailers(t *testing.T) {
 		w.Header().Set(http.TrailerPrefix+"X-More", "5")
 	}, func(t *testing.T, s *httptest.Server) {
 		res := do(t, s, "GET")
-		if text := textOf(t, res); text != "body" || res.Trailer.Get("X-Sum") != "4" {
-			t.Errorf("%q, %v", text, res.Trailer)
+		if text := textOf(t, res); text != "body" || res.Trailer.Get("X-Sum") != "4" || res.Trailer.Get("X-More") != "5" || res.Header.Get("X-Sum") != "" {
+			t.Errorf("%q, %v, header %v", text, res.Trailer, res.Header)
 		}
 	})
 }

@@ -304,7 +304,7 @@ func FuzzToken(f *testing.F) {
 				rest = more
 			}
 		}
-		if s := rt.sourceOf(r); s.hops < 0 || s.host != "" && !isHostname(s.host) {
+		if s := rt.sourceOf(r); s.hops < 0 || s.hops > maxHops || s.forwarded {
 			t.Fatalf("%+v", s)
 		}
 	})
