@@ -264,6 +264,9 @@ func New(c Config) (*Router, error) {
 			r.engine = r.own
 		}
 	}
+	if r.engine == nil {
+		c.Logger.Info("replay", "outcome", "off", "why", "neither FLYSQL_LITEFS_ADDR nor a mount at "+litefs.DefaultFUSEDir+" tells of LiteFS: every request is this machine's")
+	}
 	if e, ok := r.engine.(positionReader); ok {
 		r.exact = e
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/engine"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // replicaOf is a server of a replica that forwards to where the machines are.
@@ -88,7 +89,7 @@ func TestPrimaryRestarts(t *testing.T) {
 		text, _ := io.ReadAll(res.Body)
 		got <- string(text)
 	}()
-	eventually(t, "it to be tried", func() bool { return rt.metrics.forwarded.Load() > 0 })
+	testkit.Poll(t, "it to be tried", func() bool { return rt.metrics.forwarded.Load() > 0 })
 	if l, err = net.Listen("tcp", addr); err != nil {
 		t.Fatal(err)
 	}
