@@ -20,6 +20,8 @@ var floors = map[string]int{
 	"internal/migrate":      1,
 	"internal/lease":        1,
 	"internal/testkit":      2,
+	"internal/move":         2,
+	"internal/move/pgexpr":  1,
 	"appdb":                 1,
 	"appdb/appdbtest":       2,
 	"entrypoint":            2,

@@ -1,0 +1,2 @@
+// Package pgexpr turns PostgreSQL's expressions into SQLite's.
+package pgexpr
