@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/lease":        1,
 	"internal/testkit":      2,
 	"internal/move":         2,
+	"internal/move/convert": 0,
 	"internal/move/pgexpr":  1,
 	"appdb":                 1,
 	"appdb/appdbtest":       2,

@@ -1,0 +1,44 @@
+package pgexpr
+
+// Type is a type of PostgreSQL's as expressions tell them apart.
+type Type string
+
+// The types that expressions are translated over. Values of Other are compared for
+// equality at most.
+const (
+	Unknown     Type = "unknown" // of a quoted constant without a cast, and of NULL
+	Bool        Type = "boolean"
+	Int2        Type = "smallint"
+	Int4        Type = "integer"
+	Int8        Type = "bigint"
+	Numeric     Type = "numeric"
+	Float4      Type = "real"
+	Float8      Type = "double precision"
+	Text        Type = "text"
+	BPChar      Type = "character"
+	Citext      Type = "citext"
+	Bytea       Type = "bytea"
+	Date        Type = "date"
+	Timestamp   Type = "timestamp"
+	TimestampTZ Type = "timestamptz"
+	Interval    Type = "interval"
+	UUID        Type = "uuid"
+	Enum        Type = "enum"
+	Other       Type = "other"
+)
+
+// Storage says how a column keeps its values, as far as an expression must know.
+type Storage struct {
+	// Form is "" where the value is SQLite's own of the type (an integer, a double, text
+	// as PostgreSQL prints it, bytes). Otherwise: "text" or "scaled" or "real" of a
+	// numeric, "fixed", "appdb" or "micros" of times, "blob" of a uuid, "padded" of
+	// char(n), "text" or "mixed" of a float that may be NaN, "json" of an array.
+	Form string
+
+	Precision, Scale int      // of a numeric; 0, 0 where it has none
+	Finite           bool     // a check keeps NaN, infinity and far years out
+	Labels           []string // of an enum, in their order
+}
+
+// AsPrinted is storage without a form of its own.
+var AsPrinted = Storage{}
