@@ -20,6 +20,7 @@ var floors = map[string]int{
 	"internal/migrate":      1,
 	"internal/lease":        1,
 	"internal/testkit":      2,
+	"internal/pgfunc":       0,
 	"internal/move":         2,
 	"internal/move/convert": 0,
 	"internal/move/pgexpr":  1,

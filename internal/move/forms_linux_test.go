@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -97,7 +96,7 @@ func TestForms(t *testing.T) {
 	}
 	db.Exec(script.String())
 	schema := readSchema(t, db)
-	target, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "app.db"))
+	target, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}
