@@ -106,6 +106,8 @@ func (t *translator) toText(v value, at int) value {
 		v = t.unpadded(v)
 		if out.sql, out.lit, out.text = v.sql, v.lit, v.text; v.typ == BPChar {
 			out.bytewise, out.equal = v.bytewise, v.equal
+		} else if !v.lit { // a column of it is declared NOCASE
+			out.sql = "(" + v.sql + " COLLATE BINARY)"
 		}
 	case v.typ == Enum || v.typ == UUID && v.st.Form == "" || v.typ == Date:
 		if out.sql = t.settle(v, at).sql; v.typ == Date && !v.lit && !v.st.Finite {

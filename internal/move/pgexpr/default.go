@@ -154,3 +154,19 @@ func newUUID(to Column, at int) string {
 	}
 	return "lower(" + strings.ReplaceAll(digits, "%", "'-' || ") + ")"
 }
+
+// Constant is the text of a string constant, perhaps with a cast: '{}'::text[].
+func Constant(expr string) (text string, ok bool) {
+	n, err := parse(expr)
+	if err != nil {
+		return "", false
+	}
+	if c, ok := n.(*castNode); ok {
+		n = c.x
+	}
+	c, ok := n.(*constNode)
+	if !ok || c.kind != tokString {
+		return "", false
+	}
+	return c.text, true
+}

@@ -41,6 +41,7 @@ func TestTranslate(t *testing.T) {
 		"x ~~ 'it''s%'::text":                        `("x" GLOB 'it''s*')`,
 		"c < 'b'":                                    `("c" < 'b')`,
 		"mail = 'A'::public.citext":                  `(pg_lower("mail") = pg_lower('A'))`,
+		"(mail)::text = 'A'":                         `(("mail" COLLATE BINARY) = 'A')`,
 		"mail OPERATOR(public.=) 'A'::public.citext": `(pg_lower("mail") = pg_lower('A'))`,
 		"at > '2024-01-01 00:00:00+00'::timestamp with time zone": `("at" > '2024-01-01 00:00:00.000000+00:00')`,
 		`"when" > '1970-01-01 00:00:01+00'`:                       `("when" > 1000000)`,
