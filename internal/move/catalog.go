@@ -33,10 +33,7 @@ func ReadSchema(ctx context.Context, conn *pgx.Conn) (*Schema, error) {
 func ReadSchemaTx(ctx context.Context, tx pgx.Tx) (*Schema, error) {
 	r := &reader{ctx: ctx, tx: tx, schema: &Schema{}, seen: map[object]bool{}, tables: map[uint32]*Table{},
 		views: map[uint32]*View{}, columns: map[column]*Column{}, types: map[uint32]*rawType{}, namespaces: map[uint32]string{}}
-	// Names are qualified, and values printed in one way, whatever the session's settings.
-	if _, err := tx.Exec(ctx, `SELECT set_config(name, value, true) FROM (VALUES ('search_path', ''), ('datestyle', 'ISO, MDY'),
-		('intervalstyle', 'postgres'), ('timezone', 'UTC'), ('bytea_output', 'hex'), ('extra_float_digits', '1'), ('lc_monetary', 'C'),
-		('quote_all_identifiers', 'off'), ('standard_conforming_strings', 'on')) AS s(name, value)`); err != nil {
+	if err := PinSettings(ctx, tx); err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
 	for _, step := range []struct {
@@ -54,6 +51,15 @@ func ReadSchemaTx(ctx context.Context, tx pgx.Tx) (*Schema, error) {
 		}
 	}
 	return r.schema, nil
+}
+
+// PinSettings has names qualified, and values printed in the one way that package convert
+// reads, until the end of a transaction, whatever the session's settings.
+func PinSettings(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT set_config(name, value, true) FROM (VALUES ('search_path', ''), ('datestyle', 'ISO, MDY'),
+		('intervalstyle', 'postgres'), ('timezone', 'UTC'), ('bytea_output', 'hex'), ('extra_float_digits', '1'), ('lc_monetary', 'C'),
+		('quote_all_identifiers', 'off'), ('standard_conforming_strings', 'on')) AS s(name, value)`)
+	return err
 }
 
 // object is an object of the catalog: the catalog's name and the object's oid in it.

@@ -1,0 +1,209 @@
+package transfer_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
+
+	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/transfer"
+	"github.com/flysql/flysql/internal/testkit"
+)
+
+// refused imports, and wants an error with words in it and nothing left.
+func refused(t *testing.T, url string, o move.Options, words ...string) error {
+	t.Helper()
+	s, plan := open(t, url, o)
+	dir := t.TempDir()
+	_, err := s.Import(context.Background(), plan, filepath.Join(dir, "app.db"), transfer.Options{})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q lacks %q", err, w)
+		}
+	}
+	if got := files(t, dir); len(got) > 0 {
+		t.Errorf("files: %q", got)
+	}
+	return err
+}
+
+// What a row holds that SQLite cannot take is named, and not shown.
+func TestImportRefusesRows(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		o      move.Options
+		words  []string
+	}{
+		"infinity": {`CREATE TABLE t (id int, at date); INSERT INTO t VALUES (1, '2024-01-01'), (2, 'infinity')`, move.Options{},
+			[]string{`public.t: row 2, column at (date): "infinity": `, `special = "keep" or "null"`}},
+		"long": {`CREATE TABLE t (n numeric(18,2)); INSERT INTO t VALUES ('NaN')`, move.Options{Types: map[string]string{"numeric": "scaled"}},
+			[]string{`public.t: row 1, column n (numeric(18,2)): "NaN": `}},
+		"secret": {`CREATE TABLE t (a text, j json); INSERT INTO t VALUES ('x', (repeat('[', 1500) || '"hunter2"' || repeat(']', 1500))::json)`, move.Options{},
+			[]string{"public.t: row 1, column j (json): a value of 3009 bytes: json: nested"}},
+		"not null": {`CREATE TABLE t (a date NOT NULL); INSERT INTO t VALUES ('infinity')`, move.Options{Special: "null"},
+			[]string{`public.t: row 1, column a (date): "infinity": special = "null"`}},
+		"where": {`CREATE TABLE t (a date NOT NULL)`, move.Options{Tables: map[string]move.TableOptions{"public.t": {Where: "b > 1"}}},
+			[]string{`copy public.t: ERROR: column "b" does not exist`}},
+		"orphan": {`CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p); INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1), (2)`,
+			move.Options{Tables: map[string]move.TableOptions{"public.p": {Where: "id > 1"}}}, []string{"public.c: row 1 refers to a row of p that is not there"}},
+		"stopped": {`CREATE TABLE t AS SELECT i AS id, 1 / (i - 3) AS x FROM generate_series(5, 9) AS i; CREATE TABLE v (a int); INSERT INTO v SELECT generate_series(1, 100)`,
+			move.Options{Tables: map[string]move.TableOptions{"public.v": {Where: "1 / (a - 50) < 100"}}}, []string{"copy public.v: after row 49: ERROR: division by zero"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := testkit.Postgres(t)
+			db.Exec(c.script)
+			if err := refused(t, db.URL, c.o, c.words...); strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the value is shown: %v", err)
+			}
+		})
+	}
+}
+
+// A foreign key that PostgreSQL has not checked may be broken in SQLite, too.
+func TestImportNotValid(t *testing.T) {
+	db := testkit.Postgres(t)
+	db.Exec(`CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int); INSERT INTO c VALUES (1), (2); ALTER TABLE c ADD FOREIGN KEY (p) REFERENCES p NOT VALID`)
+	_, _, _, r := imported(t, db.URL, move.Options{})
+	if len(r.Notes) != 1 || r.Notes[0] != "public.c: 2 rows break a foreign key that is NOT VALID in PostgreSQL" {
+		t.Errorf("%q", r.Notes)
+	}
+}
+
+// A user's rights decide, and what a policy hides is not missing in silence.
+func TestImportRights(t *testing.T) {
+	db := testkit.Postgres(t)
+	role := db.Name + "_reader"
+	db.Exec(`CREATE TABLE a (id int); INSERT INTO a VALUES (1); CREATE TABLE b (id int); CREATE ROLE ` + role + ` LOGIN PASSWORD 'hunter2'; GRANT SELECT ON a TO ` + role)
+	t.Cleanup(func() { db.Exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+	url := strings.Replace(db.URL, "postgres:postgres-secret@", role+":hunter2@", 1)
+	refused(t, url, move.Options{}, "copy public.b: ERROR: permission denied for table b", "; grant SELECT on it")
+	imported(t, url, move.Options{Tables: map[string]move.TableOptions{"public.b": {Skip: true}}})
+	db.Exec("ALTER TABLE a ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON a USING (false)")
+	refused(t, url, move.Options{Tables: map[string]move.TableOptions{"public.b": {Skip: true}}}, "copy public.a: ", "row-level security", "; a policy hides rows")
+
+	for _, wrong := range []string{strings.Replace(url, "hunter2", "hunter3", 1), strings.Replace(url, "hunter2@", "hunter3@:x", 1), url + "?sslmode=hunter2"} {
+		_, err := transfer.Open(context.Background(), wrong)
+		if err == nil || strings.Contains(strings.ReplaceAll(err.Error(), "sslmode=hunter2", ""), "hunter") && !strings.Contains(wrong, "sslmode") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+// PostgreSQL may end the connections in the middle.
+func TestImportConnectionLost(t *testing.T) {
+	db := testkit.Postgres(t)
+	db.Exec("CREATE TABLE t AS SELECT i AS id, repeat('x', 1000) AS v FROM generate_series(1, 20000) AS i")
+	s, plan := open(t, db.URL, move.Options{})
+	dir := t.TempDir()
+	admin := db.Conn()
+	_, err := s.Import(context.Background(), plan, filepath.Join(dir, "app.db"), transfer.Options{Progress: func(p transfer.Progress) {
+		if p.Stage == transfer.Copying && p.Rows > 0 {
+			if _, err := admin.Exec(context.Background(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	if err == nil || !strings.Contains(err.Error(), "copy public.t: after row ") || !strings.Contains(err.Error(), "run the import again, nothing of it is left") {
+		t.Errorf("error %v", err)
+	}
+	if got := files(t, dir); len(got) > 0 {
+		t.Errorf("files: %q", got)
+	}
+}
+
+// The target is left alone where it cannot be made, or is not to be touched.
+func TestImportTarget(t *testing.T) {
+	db := testkit.Postgres(t)
+	db.Exec(small)
+	s, plan := open(t, db.URL, move.Options{})
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app.db")
+	run := func(replace bool) error {
+		_, err := s.Import(context.Background(), plan, path, transfer.Options{Replace: replace})
+		return err
+	}
+	write := func(name string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("app.db")
+	if err := run(false); !errors.Is(err, transfer.ErrExists) {
+		t.Errorf("it is there already: %v", err)
+	}
+	write("app.db-wal")
+	if err := run(true); err == nil || !strings.Contains(err.Error(), "app.db-wal is there") {
+		t.Errorf("it has a WAL: %v", err)
+	}
+	os.Remove(path + "-wal")
+	write("app.db.before-import")
+	if err := run(true); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(files(t, dir), " "); got != "app.db app.db.before-import app.db.before-import-2" {
+		t.Error(got)
+	}
+	path = filepath.Join(dir, "missing", "app.db")
+	if err := run(false); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no directory: %v", err)
+	}
+	path = dir
+	if err := run(true); err == nil || !strings.Contains(err.Error(), "no regular file") {
+		t.Errorf("a directory: %v", err)
+	}
+	path = "/proc/sys/app.db"
+	if err := run(false); err == nil || !strings.Contains(err.Error(), "make a file beside /proc/sys/app.db") {
+		t.Errorf("a directory that cannot be written: %v", err)
+	}
+}
+
+func TestImportFullDisk(t *testing.T) {
+	testkit.NeedRoot(t)
+	db := testkit.Postgres(t)
+	db.Exec(small)
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=200k"); err != nil {
+		testkit.NotRun(t, "tmpfs", err.Error())
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	s, plan := open(t, db.URL, move.Options{})
+	_, err := s.Import(context.Background(), plan, filepath.Join(dir, "app.db"), transfer.Options{})
+	if err == nil || !strings.Contains(err.Error(), "no room for "+dir) {
+		t.Errorf("error %v", err)
+	}
+	if got := files(t, dir); len(got) > 0 {
+		t.Errorf("files: %q", got)
+	}
+}
+
+// Rows that come while an import runs are not in it, nor in the comparison.
+func TestImportSnapshot(t *testing.T) {
+	db := testkit.Postgres(t)
+	db.Exec(small)
+	s, plan := open(t, db.URL, move.Options{})
+	conn := db.Conn()
+	r, err := s.Import(context.Background(), plan, filepath.Join(t.TempDir(), "app.db"), transfer.Options{Progress: func(p transfer.Progress) {
+		if p.Rows == 0 {
+			write(t, conn)
+		}
+	}})
+	if err != nil || r.Rows != 5000 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func write(t *testing.T, conn *pgx.Conn) {
+	if _, err := conn.Exec(context.Background(), "INSERT INTO t SELECT max(id) + 1, 'late' FROM t; UPDATE t SET v = 'late' WHERE id = 7"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,223 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/lite"
+	"github.com/flysql/flysql/internal/move/pgexpr"
+)
+
+// fill makes the tables and copies their rows. Streams read ahead; the rows go into the
+// file table after table, so that it is the same for the same rows.
+func (i *importer) fill(ctx context.Context) error {
+	if err := i.source.readable(ctx, i.plan.Tables); err != nil {
+		return err
+	}
+	db, err := i.open(ctx)
+	if err != nil {
+		return err
+	}
+	for _, statement := range append(i.plan.Before(), "BEGIN") {
+		if err := db.Exec(statement); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", statement, err), db.Close())
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	flows := newFlows(i.plan.Tables)
+	var streams sync.WaitGroup
+	next := make(chan *flow, len(flows))
+	for _, f := range flows {
+		next <- f
+	}
+	close(next)
+	for range min(i.o.Streams, len(flows)) {
+		streams.Go(func() {
+			if err := i.source.stream(ctx, next); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	for _, f := range flows {
+		if err = i.insert(ctx, db, f); err != nil {
+			break
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx) // of the stream that failed first
+	}
+	cancel(nil)
+	streams.Wait()
+	if err == nil {
+		err = db.Exec("COMMIT")
+	}
+	return errors.Join(err, db.Close())
+}
+
+// flow is the rows of a table on their way.
+type flow struct {
+	table   *move.TablePlan
+	batches chan *batch // closed behind the last
+	free    chan *batch // to be filled again
+	err     error       // once batches is closed
+}
+
+// ahead is how many batches of a table wait at most.
+const ahead = 4
+
+func newFlows(tables []*move.TablePlan) []*flow {
+	var out []*flow
+	for _, t := range tables {
+		out = append(out, &flow{table: t, batches: make(chan *batch, ahead), free: make(chan *batch, ahead)})
+	}
+	return out
+}
+
+// readable finds out, before hours are spent, whether all tables can be read as planned.
+func (s *Source) readable(ctx context.Context, tables []*move.TablePlan) error {
+	conn, _, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) // it has only read
+	for _, t := range tables {
+		none := strings.TrimSuffix(t.CopySQL(), ") TO STDOUT") + " LIMIT 0) TO STDOUT"
+		if _, err := conn.PgConn().CopyTo(ctx, io.Discard, none); err != nil {
+			return fmt.Errorf("copy %s: %w%s", t.Source, err, hint(err))
+		}
+	}
+	return nil
+}
+
+// stream copies tables out of PostgreSQL until there are none left, or one fails.
+func (s *Source) stream(ctx context.Context, next <-chan *flow) error {
+	conn, _, err := s.begin(ctx)
+	if err == nil {
+		defer conn.Close(context.WithoutCancel(ctx)) // it has only read
+	}
+	for f := range next {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = f.copy(ctx, conn.PgConn())
+		}
+		f.err = err
+		close(f.batches)
+	}
+	return err
+}
+
+// copy sends a table's rows.
+func (f *flow) copy(ctx context.Context, conn *pgconn.PgConn) error {
+	for range ahead {
+		f.free <- new(batch)
+	}
+	w := &rowWriter{ctx: ctx, table: f.table.Source.String(), columns: f.table.Copied(), free: f.free, out: f.batches}
+	_, err := conn.CopyTo(ctx, w, f.table.CopySQL())
+	if err == nil {
+		err = w.flush()
+	}
+	var row *RowError
+	switch {
+	case err == nil, errors.As(err, &row), ctx.Err() != nil:
+		return err
+	}
+	return fmt.Errorf("copy %s: after row %d: %w%s", w.table, w.row, err, hint(err))
+}
+
+// hint says what to do about an error of PostgreSQL's.
+func hint(err error) string {
+	var pg *pgconn.PgError
+	switch {
+	case !errors.As(err, &pg):
+		return "; the connection is lost: run the import again, nothing of it is left"
+	case pg.Code == "42501" && strings.Contains(pg.Message, "row-level security"):
+		return "; a policy hides rows from this user: take one that has BYPASSRLS"
+	case pg.Code == "42501":
+		return "; grant SELECT on it to the user, or leave the table out"
+	case strings.Contains(pg.Message, "invalid memory alloc"), pg.Code == "54000":
+		return "; a row is larger than the 1 GB that PostgreSQL prints (a bytea of 512 MB): leave the column or the row out"
+	case pg.Code == "57P01", pg.Code == "57P02", pg.Code == "57P03":
+		return "; PostgreSQL has been stopped: run the import again, nothing of it is left"
+	}
+	return ""
+}
+
+// insert puts a table's rows into the file.
+func (i *importer) insert(ctx context.Context, db *lite.Conn, f *flow) (err error) {
+	t := f.table
+	// A form's checks hold by its conversion, and integrity_check looks at all of them
+	// later; those of a person's have the row's number here.
+	if err := db.Exec("PRAGMA ignore_check_constraints = " + map[bool]string{true: "off", false: "on"}[ownChecks(t)]); err != nil {
+		return err
+	}
+	insert, err := db.Prepare(insertSQL(t))
+	if err != nil {
+		return fmt.Errorf("insert into %s: %w", t.Name, err)
+	}
+	defer func() { err = errors.Join(err, insert.Close()) }()
+	p := Progress{Stage: Copying, Table: t.Source.String(), Estimate: t.Source.Rows}
+	i.o.Progress(p)
+	n := len(t.Copied())
+	for b := range f.batches {
+		if err := rows(insert, b, n, p.Table, p.Rows); err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			return err
+		}
+		p.Rows += int64(b.rows)
+		p.Bytes += b.bytes
+		f.free <- b.reset()
+		i.o.Progress(p)
+	}
+	if f.err != nil {
+		return f.err
+	}
+	i.report.Tables = append(i.report.Tables, TableReport{Source: p.Table, Name: t.Name, Rows: p.Rows, Bytes: p.Bytes})
+	i.report.Rows += p.Rows
+	i.report.Bytes += p.Bytes
+	return nil
+}
+
+// rows inserts a batch, a row a step: several in one statement are no faster.
+func rows(insert *lite.Stmt, b *batch, columns int, table string, before int64) error {
+	for row := range b.rows {
+		for c := range columns {
+			if err := insert.Bind(c+1, b.value(row*columns+c)); err != nil {
+				return &RowError{Table: table, Row: before + int64(row) + 1, Err: err}
+			}
+		}
+		if _, err := insert.Step(); err != nil {
+			return &RowError{Table: table, Row: before + int64(row) + 1, Err: err}
+		}
+	}
+	return nil
+}
+
+func insertSQL(t *move.TablePlan) string {
+	var names []string
+	for _, c := range t.Copied() {
+		names = append(names, pgexpr.Ident(c.Name))
+	}
+	if len(names) == 0 {
+		return "INSERT INTO " + pgexpr.Ident(t.Name) + " DEFAULT VALUES"
+	}
+	return "INSERT INTO " + pgexpr.Ident(t.Name) + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
+}
+
+// ownChecks reports whether a table has checks besides its columns' forms.
+func ownChecks(t *move.TablePlan) bool {
+	return slices.ContainsFunc(t.Source.Constraints, func(c *move.Constraint) bool {
+		return c.Kind == move.Check || c.References != nil && c.References.Full
+	}) || slices.ContainsFunc(t.Columns, func(c *move.ColumnPlan) bool { return c.Source.Type.Kind == move.DomainType })
+}

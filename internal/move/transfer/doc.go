@@ -1,0 +1,15 @@
+// Package transfer copies a PostgreSQL database into a SQLite file as a plan says, and
+// proves that the file has what the database had.
+//
+//	source, err := transfer.Open(ctx, "postgres://...")   // one snapshot, until Close
+//	plan, err := move.NewPlan(source.Schema, move.Options{})
+//	report, err := source.Import(ctx, plan, "app.db", transfer.Options{})
+//	...
+//	result, err := source.Verify(ctx, plan, "app.db", nil) // later, and against another snapshot
+//
+// The file is made under another name beside app.db, and gets its own when it is whole,
+// checked, compared and on disk: whatever happens before, app.db is what it was.
+//
+// Memory is bounded but for the size of a row, which is held as a whole, a few times over.
+// The largest that PostgreSQL prints is of 1 GB: a bytea of 512 MB.
+package transfer

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package transfer
+
+import "os"
+
+// lock does nothing where files cannot be locked so.
+func lock(*os.File) (ok bool, err error) { return true, nil }
+
+// syncDir does nothing: directories cannot be synced there.
+func syncDir(string) error { return nil }
