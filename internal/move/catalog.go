@@ -58,7 +58,7 @@ func ReadSchemaTx(ctx context.Context, tx pgx.Tx) (*Schema, error) {
 func PinSettings(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `SELECT set_config(name, value, true) FROM (VALUES ('search_path', ''), ('datestyle', 'ISO, MDY'),
 		('intervalstyle', 'postgres'), ('timezone', 'UTC'), ('bytea_output', 'hex'), ('extra_float_digits', '1'), ('lc_monetary', 'C'),
-		('quote_all_identifiers', 'off'), ('standard_conforming_strings', 'on')) AS s(name, value)`)
+		('client_encoding', 'UTF8'), ('quote_all_identifiers', 'off'), ('standard_conforming_strings', 'on')) AS s(name, value)`)
 	return err
 }
 
