@@ -26,7 +26,7 @@ func (i *importer) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, statement := range append(i.plan.Before(), "BEGIN") {
+	for _, statement := range append(before(i.plan), "BEGIN") {
 		if err := db.Exec(statement); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", statement, err), db.Close())
 		}

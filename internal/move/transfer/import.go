@@ -145,6 +145,12 @@ func (i *importer) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(lateKeys(db, i.plan), db.Close()); err != nil {
+		return err
+	}
+	if db, err = i.open(ctx); err != nil {
+		return err
+	}
 	for _, statement := range append(i.plan.After(), "ANALYZE") {
 		if err := db.Exec(statement); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", statement, err), db.Close())

@@ -26,6 +26,9 @@ func (i *importer) sound(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Exec("PRAGMA cache_size=-32768"); err != nil {
+		return err
+	}
 	var faults []string
 	err = db.Rows(fmt.Sprintf("PRAGMA integrity_check(%d)", mostFaults), func(s *lite.Stmt) error {
 		if text := s.Text(0); text != "ok" {
