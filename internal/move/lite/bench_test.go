@@ -2,17 +2,21 @@ package lite_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	_ "modernc.org/sqlite"
+
 	"github.com/flysql/flysql/internal/move/convert"
 	"github.com/flysql/flysql/internal/move/lite"
 )
 
-// How many rows one statement best inserts.
+// The driver, and how many rows one statement best inserts.
 func BenchmarkInsert(b *testing.B) {
+	b.Run("driver", benchDriver)
 	for _, group := range []int{1, 10, 50} {
 		b.Run(fmt.Sprintf("rows=%d", group), func(b *testing.B) {
 			ctx := context.Background()
@@ -21,8 +25,7 @@ func BenchmarkInsert(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer db.Close()
-			for _, s := range []string{"PRAGMA journal_mode=off", "PRAGMA synchronous=off", "PRAGMA locking_mode=exclusive", "PRAGMA cache_size=-65536",
-				"CREATE TABLE t (id TEXT NOT NULL, user_id INTEGER, at TEXT, n INTEGER)", "BEGIN"} {
+			for _, s := range benchSetup {
 				if err := db.Exec(s); err != nil {
 					b.Fatal(err)
 				}
@@ -52,5 +55,34 @@ func BenchmarkInsert(b *testing.B) {
 				b.Fatal(err)
 			}
 		})
+	}
+}
+
+var benchSetup = []string{"PRAGMA journal_mode=off", "PRAGMA synchronous=off", "PRAGMA locking_mode=exclusive", "PRAGMA cache_size=-65536",
+	"CREATE TABLE t (id TEXT NOT NULL, user_id INTEGER, at TEXT, n INTEGER)", "BEGIN"}
+
+func benchDriver(b *testing.B) {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(), "x.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	for _, s := range benchSetup {
+		if _, err := db.Exec(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+	insert, err := db.Prepare("INSERT INTO t VALUES (?, ?, ?, ?)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer insert.Close()
+	i := 0
+	for b.Loop() {
+		if _, err := insert.Exec(fmt.Sprintf("%036d", i), int64(7), "2026-01-02 03:04:05.678000+00:00", int64(1)); err != nil {
+			b.Fatal(err)
+		}
+		i++
 	}
 }

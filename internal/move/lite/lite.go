@@ -46,7 +46,8 @@ type Conn struct {
 	done sync.WaitGroup
 }
 
-// Open opens a file, which it makes where it may write. When ctx is done, what SQLite is
+// Open opens a file, which it makes where it may write. A connection that only reads
+// leaves checks out of integrity_check: SQLite does not look at them then. When ctx is done, what SQLite is
 // at ends with ctx's error; so does everything after it.
 func Open(ctx context.Context, path string, readOnly bool) (*Conn, error) {
 	c := &Conn{tls: libc.NewTLS(), ctx: ctx}

@@ -53,6 +53,8 @@ func TestImportRefusesRows(t *testing.T) {
 			[]string{`public.t: row 1, column a (date): "infinity": special = "null"`}},
 		"where": {`CREATE TABLE t (a date NOT NULL)`, move.Options{Tables: map[string]move.TableOptions{"public.t": {Where: "b > 1"}}},
 			[]string{`copy public.t: ERROR: column "b" does not exist`}},
+		"check": {`CREATE TABLE t (a int CHECK (a < 100)); INSERT INTO t SELECT generate_series(1, 50); ALTER TABLE t DROP CONSTRAINT t_a_check; INSERT INTO t VALUES (100); ALTER TABLE t ADD CONSTRAINT small CHECK (a < 100) NOT VALID;
+			UPDATE pg_constraint SET convalidated = true WHERE conname = 'small'`, move.Options{}, []string{"public.t: row 51: CHECK constraint failed: small"}},
 		"orphan": {`CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p); INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1), (2)`,
 			move.Options{Tables: map[string]move.TableOptions{"public.p": {Where: "id > 1"}}}, []string{"public.c: row 1 refers to a row of p that is not there"}},
 		"stopped": {`CREATE TABLE t AS SELECT i AS id, 1 / (i - 3) AS x FROM generate_series(5, 9) AS i; CREATE TABLE v (a int); INSERT INTO v SELECT generate_series(1, 100)`,

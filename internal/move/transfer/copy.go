@@ -13,7 +13,6 @@ import (
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
-	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // fill makes the tables and copies their rows. Streams read ahead; the rows go into the
@@ -160,16 +159,15 @@ func (i *importer) insert(ctx context.Context, db *lite.Conn, f *flow) (err erro
 	if err := db.Exec("PRAGMA ignore_check_constraints = " + map[bool]string{true: "off", false: "on"}[ownChecks(t)]); err != nil {
 		return err
 	}
-	insert, err := db.Prepare(insertSQL(t))
+	in, err := newInserter(db, t)
 	if err != nil {
 		return fmt.Errorf("insert into %s: %w", t.Name, err)
 	}
-	defer func() { err = errors.Join(err, insert.Close()) }()
+	defer func() { err = errors.Join(err, in.close()) }()
 	p := Progress{Stage: Copying, Table: t.Source.String(), Estimate: t.Source.Rows}
 	i.o.Progress(p)
-	n := len(t.Copied())
 	for b := range f.batches {
-		if err := rows(insert, b, n, p.Table, p.Rows); err != nil {
+		if err := in.insert(b, p.Rows); err != nil {
 			if ctx.Err() != nil {
 				err = ctx.Err()
 			}
@@ -187,32 +185,6 @@ func (i *importer) insert(ctx context.Context, db *lite.Conn, f *flow) (err erro
 	i.report.Rows += p.Rows
 	i.report.Bytes += p.Bytes
 	return nil
-}
-
-// rows inserts a batch, a row a step: several in one statement are no faster.
-func rows(insert *lite.Stmt, b *batch, columns int, table string, before int64) error {
-	for row := range b.rows {
-		for c := range columns {
-			if err := insert.Bind(c+1, b.value(row*columns+c)); err != nil {
-				return &RowError{Table: table, Row: before + int64(row) + 1, Err: err}
-			}
-		}
-		if _, err := insert.Step(); err != nil {
-			return &RowError{Table: table, Row: before + int64(row) + 1, Err: err}
-		}
-	}
-	return nil
-}
-
-func insertSQL(t *move.TablePlan) string {
-	var names []string
-	for _, c := range t.Copied() {
-		names = append(names, pgexpr.Ident(c.Name))
-	}
-	if len(names) == 0 {
-		return "INSERT INTO " + pgexpr.Ident(t.Name) + " DEFAULT VALUES"
-	}
-	return "INSERT INTO " + pgexpr.Ident(t.Name) + " (" + strings.Join(names, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(names)-1) + ")"
 }
 
 // ownChecks reports whether a table has checks besides its columns' forms.

@@ -15,6 +15,7 @@ import (
 type RowError struct {
 	Table  string // as PostgreSQL names it
 	Row    int64  // in the order of COPY, from 1
+	Rows   int    // it is one of so many from there on, where SQLite does not say which
 	Column string // PostgreSQL's name; "" where it is not about one
 	Type   string // of the column
 	Sample string // the beginning of a value that is neither text nor bytes
@@ -23,6 +24,9 @@ type RowError struct {
 
 func (e *RowError) Error() string {
 	s := fmt.Sprintf("%s: row %d", e.Table, e.Row)
+	if e.Rows > 1 {
+		s += fmt.Sprintf(" to %d", e.Row+int64(e.Rows)-1)
+	}
 	if e.Column != "" {
 		s += fmt.Sprintf(", column %s (%s)", e.Column, e.Type)
 	}

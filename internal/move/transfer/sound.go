@@ -21,12 +21,12 @@ const mostFaults = 10
 
 // sound has SQLite check all pages, indexes, checks and foreign keys.
 func (i *importer) sound(ctx context.Context) (err error) {
-	db, err := lite.Open(ctx, i.temp, true)
+	db, err := lite.Open(ctx, i.temp, false) // one that only reads does not know the checks
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.Exec("PRAGMA cache_size=-32768"); err != nil {
+	if err := db.Exec("PRAGMA cache_size=-40960"); err != nil {
 		return err
 	}
 	var faults []string
