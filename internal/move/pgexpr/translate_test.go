@@ -151,3 +151,17 @@ func FuzzTranslate(f *testing.F) {
 		_, _ = TranslateDefault(s, testEnv(), testColumns["price"]) // only a panic is an error
 	})
 }
+
+func FuzzTranslateView(f *testing.F) {
+	for _, s := range []string{" SELECT t.a,\n    upper(t.x) AS loud\n   FROM public.t\n  WHERE (t.a > 0);", "SELECT a.a AS b FROM t a, (t b LEFT JOIN t c ON (b.a = c.a))", "SELECT 1 AS x", "SELECT * FROM ((((t"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		v, err := TranslateView(s, Env{}, func(_, name string) (Relation, bool) {
+			return Relation{Name: name, Column: testEnv().Column}, name == "t"
+		})
+		if err == nil && len(v.Columns) == 0 {
+			t.Errorf("%q became %q", s, v.SQL)
+		}
+	})
+}
