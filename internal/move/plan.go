@@ -186,8 +186,9 @@ type planner struct {
 	names  *names
 	tables map[Name]*TablePlan // those that are carried
 
-	bytewise, ascii bool // of the database's collation
-	functions       map[string]bool
+	bytewise  bool // the database's collation orders text by bytes
+	fold      pgexpr.Fold
+	functions map[string]bool
 }
 
 // NewPlan plans what becomes of a schema. An error names all options that do not fit
@@ -198,7 +199,10 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p.bytewise = bytewise(s.Server.Collation) && s.Server.Provider != "icu"
-	p.ascii = s.Server.Ctype == "C" || s.Server.Ctype == "POSIX"
+	p.fold = folds(s.Server.Ctype)
+	if s.Server.Provider == "icu" {
+		p.fold = pgexpr.FoldFull
+	}
 	if !p.bytewise {
 		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: s.Server.Database,
 			Message: "text sorts by its bytes, and not as " + s.Server.Collation + ": capitals before small letters, é after z"})

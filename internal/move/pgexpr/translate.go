@@ -16,6 +16,8 @@ type Column struct {
 	// texts are equal only if their bytes are. Both are of text types.
 	Bytewise, Equal bool
 
+	Fold Fold // of a text type
+
 	table string // of a query's several
 }
 
@@ -24,7 +26,7 @@ type Env struct {
 	Column   func(name string) (Column, bool) // nil: there are none
 	Value    *Column                          // what VALUE is, in a domain's check
 	Bytewise bool                             // the database's collation orders text by bytes
-	ASCII    bool                             // its lower and upper know A to Z only
+	Fold     Fold                             // what its lower and upper do
 
 	resolve func(parts []string) (Column, bool) // of a query
 }
@@ -73,6 +75,7 @@ type value struct {
 	text string // of a constant: what PostgreSQL prints of it
 
 	bytewise, equal bool // as Column's
+	fold            Fold
 }
 
 // call writes a call of a function of ours.
@@ -125,6 +128,16 @@ func (t *translator) node(n node) value {
 			refuse(n.at(), "COLLATE of %s is not translated", v.typ)
 		}
 		v = t.textual(v, n.at())
+		switch n.collation {
+		case "C", "POSIX":
+			v.fold = FoldASCII
+		case "default":
+			v.fold = FoldDefault
+		case "ucs_basic", "pg_c_utf8", "C.utf8", "C.UTF-8":
+			v.fold = FoldSimple
+		default:
+			v.fold = FoldFull // it may be ICU's
+		}
 		v.bytewise, v.equal = n.collation == "C" || n.collation == "POSIX" || n.collation == "ucs_basic" || n.collation == "default" && t.env.Bytewise, true
 		return v
 	case *arrayNode:
@@ -216,7 +229,7 @@ func columnValue(c Column) value {
 	if c.table != "" {
 		sql = Ident(c.table) + "." + sql
 	}
-	return value{sql: sql, typ: c.Type, st: c.Storage, bytewise: c.Bytewise, equal: c.Equal}
+	return value{sql: sql, typ: c.Type, st: c.Storage, bytewise: c.Bytewise, equal: c.Equal, fold: c.Fold}
 }
 
 // settle makes a constant into SQL, in the form that its type has by default.
@@ -305,7 +318,7 @@ func (t *translator) is(n *isNode) value {
 	}
 	if n.what == "NULL" {
 		v := t.expr(n.x)
-		if v.typ == Other && v.st.Form == "" && strings.HasPrefix(v.sql, "(") {
+		if v.typ == Record {
 			refuse(n.at(), "IS NULL of a composite value is not translated")
 		}
 		return truth("(" + t.settle(v, n.at()).sql + " IS " + not + "NULL)")

@@ -97,7 +97,7 @@ func (q *viewReader) write(items []item, rest string) *View {
 		}
 		taken = append(taken, FoldName(i.name))
 		columns = append(columns, x.sql+" AS "+Ident(i.name))
-		v.Columns = append(v.Columns, Column{Name: i.name, Type: x.typ, Storage: x.st, Bytewise: x.bytewise, Equal: x.equal})
+		v.Columns = append(v.Columns, Column{Name: i.name, Type: x.typ, Storage: x.st, Bytewise: x.bytewise, Equal: x.equal, Fold: x.fold})
 	}
 	v.SQL = q.t.grown("SELECT " + strings.Join(columns, ", ") + rest)
 	slices.Sort(q.t.functions)
