@@ -213,7 +213,7 @@ func (p *planner) defaultOf(c *ColumnPlan, expr, where string) {
 		return
 	}
 	d, err := pgexpr.TranslateDefault(expr, pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold}, p.column(c))
-	if err != nil && (c.Type == pgexpr.Other || c.Type == pgexpr.Record) {
+	if err != nil {
 		if constant, ok := p.constantDefault(c, expr); ok {
 			c.Default = constant
 			return
@@ -231,8 +231,8 @@ func (p *planner) defaultOf(c *ColumnPlan, expr, where string) {
 	}
 }
 
-// constantDefault is a string constant of a type that expressions know nothing of, by
-// the column's own conversion: '{}'::text[].
+// constantDefault is a string constant that expressions know nothing of, by the column's
+// own conversion: '{}'::text[].
 func (p *planner) constantDefault(c *ColumnPlan, expr string) (string, bool) {
 	text, ok := pgexpr.Constant(expr)
 	if !ok {

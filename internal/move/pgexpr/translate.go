@@ -276,6 +276,10 @@ func (t *translator) literal(v value, st Storage, at int) string {
 		if st.Form == "blob" {
 			return "x'" + strings.ReplaceAll(v.text, "-", "") + "'"
 		}
+	case BPChar:
+		if st.Form == "padded" {
+			refuse(at, "a constant of char(n) that is kept with its blanks is not translated")
+		}
 	case Bytea:
 		return "x'" + strings.TrimPrefix(v.text, `\x`) + "'"
 	}
