@@ -78,6 +78,10 @@ func fill(t *testing.T, from *testkit.PostgresDB, p *move.Plan, db *sql.DB) (row
 		if err != nil {
 			t.Fatal(err)
 		}
+		prepared, err := tx.Prepare(insert)
+		if err != nil {
+			t.Fatalf("%s: %v", insert, err)
+		}
 		for line := range strings.Lines(b.String()) {
 			var values []any
 			for i, field := range strings.Split(strings.TrimSuffix(line, "\n"), "\t") {
@@ -95,7 +99,7 @@ func fill(t *testing.T, from *testkit.PostgresDB, p *move.Plan, db *sql.DB) (row
 				}
 				values = append(values, native(v))
 			}
-			if _, err := tx.Exec(insert, values...); err != nil {
+			if _, err := prepared.Exec(values...); err != nil {
 				t.Fatalf("%s: %v", insert, err)
 			}
 			rows++
