@@ -9,11 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Oldest and newest release whose catalog ReadSchema knows, as server_version_num / 10000.
-const (
-	oldestServer = 13
-	newestServer = 17
-)
+// oldestServer is the oldest release that ReadSchema knows the catalog of. What newer ones
+// than 17 add is named among Schema.Others.
+const oldestServer = 13
 
 // ReadSchema reads what is in the database that conn is connected to, in one
 // transaction that writes nothing: what it returns has been there at one moment. It

@@ -34,7 +34,7 @@ func Forms(t *Type, s *Schema, special convert.Special) ([]Form, pgexpr.Type) {
 	case ArrayType:
 		return arrayForms(root, s, special)
 	case CompositeType:
-		return []Form{textForm("pg", "composite-text", "a composite value is PostgreSQL's text of it, (1,\"a b\"), which SQLite's functions do not take apart")}, pgexpr.Other
+		return []Form{textForm("pg", "composite-text", "a composite value is PostgreSQL's text of it, (1,\"a b\"), which SQLite's functions do not take apart")}, pgexpr.Record
 	case RangeType, MultirangeType:
 		return []Form{textForm("pg", "range-text", "a range is PostgreSQL's text of it, [1,10): comparing, containing and overlapping are not there")}, pgexpr.Other
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/flysql/flysql/internal/testkit"
 )
 
-// sources are columns, and values of them: constants and, from generate_series(1, 300)
+// sources are columns, and values of them: constants and, from generate_series(1, 40)
 // as i, made-up ones.
 var sources = []struct {
 	typ    string
@@ -92,7 +92,7 @@ func TestForms(t *testing.T) {
 		for _, v := range append(s.values, "NULL") {
 			fmt.Fprintf(&script, "INSERT INTO t%d SELECT (%s)::%s;\n", i, v, s.typ)
 		}
-		fmt.Fprintf(&script, "INSERT INTO t%d SELECT (%s)::%s FROM generate_series(1, 300) AS i;\n", i, s.random, s.typ)
+		fmt.Fprintf(&script, "INSERT INTO t%d SELECT (%s)::%s FROM generate_series(1, 40) AS i;\n", i, s.random, s.typ)
 	}
 	db.Exec(script.String())
 	schema := readSchema(t, db)

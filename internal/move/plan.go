@@ -54,6 +54,7 @@ type Plan struct {
 	Source    Server
 	Options   Options
 	Tables    []*TablePlan // those that others refer to first
+	Views     []*ViewPlan  // each after those that it reads
 	Losses    []Loss       // what is carried otherwise than it was
 	Left      []Left       // what is not carried
 	Functions []string     // of package pgfunc: an app without them cannot write to the database
@@ -98,6 +99,15 @@ type IndexPlan struct {
 	Create string
 }
 
+// ViewPlan is what becomes of a view.
+type ViewPlan struct {
+	Source *View
+	Name   string // in SQLite
+	Create string
+
+	columns []pgexpr.Column
+}
+
 // Left is something that is not carried.
 type Left struct {
 	Kind       string   `json:"kind"` // "trigger", "check", "materialized view", ...
@@ -122,7 +132,7 @@ func (p *Plan) Before() []string {
 }
 
 // After returns the statements that are left when the rows have been copied: sequences,
-// then indexes.
+// indexes, then views.
 func (p *Plan) After() []string {
 	var out []string
 	for _, t := range p.Tables {
@@ -136,6 +146,9 @@ func (p *Plan) After() []string {
 		for _, i := range t.Indexes {
 			out = append(out, i.Create)
 		}
+	}
+	for _, v := range p.Views {
+		out = append(out, v.Create)
 	}
 	return out
 }
@@ -173,8 +186,9 @@ type planner struct {
 	names  *names
 	tables map[Name]*TablePlan // those that are carried
 
-	bytewise, ascii bool // of the database's collation
-	functions       map[string]bool
+	bytewise  bool // the database's collation orders text by bytes
+	fold      pgexpr.Fold
+	functions map[string]bool
 }
 
 // NewPlan plans what becomes of a schema. An error names all options that do not fit
@@ -185,7 +199,10 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 		return nil, err
 	}
 	p.bytewise = bytewise(s.Server.Collation) && s.Server.Provider != "icu"
-	p.ascii = s.Server.Ctype == "C" || s.Server.Ctype == "POSIX"
+	p.fold = folds(s.Server.Ctype)
+	if s.Server.Provider == "icu" {
+		p.fold = pgexpr.FoldFull
+	}
 	if !p.bytewise {
 		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: s.Server.Database,
 			Message: "text sorts by its bytes, and not as " + s.Server.Collation + ": capitals before small letters, é after z"})
@@ -205,6 +222,7 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 	for _, t := range p.plan.Tables {
 		p.indexes(t)
 	}
+	p.views()
 	p.leftOvers()
 	p.plan.Functions = slices.Sorted(maps.Keys(p.functions))
 	return p.plan, nil

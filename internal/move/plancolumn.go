@@ -85,9 +85,9 @@ func quotedAll(list []string) []string {
 
 func isText(t pgexpr.Type) bool { return t == pgexpr.Text || t == pgexpr.BPChar || t == pgexpr.Citext }
 
-// collationName is C of pg_catalog."C".
+// collationName is C.utf8 of pg_catalog."C.utf8".
 func collationName(s string) string {
-	return strings.Trim(s[strings.LastIndex(s, ".")+1:], `"`)
+	return strings.Trim(strings.TrimPrefix(s, "pg_catalog."), `"`)
 }
 
 // column is a column as expressions see it.
@@ -97,13 +97,28 @@ func (p *planner) column(c *ColumnPlan) pgexpr.Column {
 		out.Bytewise = bytewise(collationName(c.Source.Collation))
 		// Only a collation that somebody has made may be nondeterministic.
 		out.Equal = strings.HasPrefix(c.Source.Collation, "pg_catalog.")
+		out.Fold = folds(collationName(c.Source.Collation))
+		if !out.Equal || strings.HasSuffix(collationName(c.Source.Collation), "-x-icu") {
+			out.Fold = pgexpr.FoldFull
+		}
 	}
 	return out
 }
 
+// folds is what lower and upper do by a collation of libc's, or a builtin one.
+func folds(collation string) pgexpr.Fold {
+	switch {
+	case collation == "C" || collation == "POSIX":
+		return pgexpr.FoldASCII
+	case strings.HasPrefix(collation, "tr_") || strings.HasPrefix(collation, "az_") || collation == "unicode" || collation == "pg_unicode_fast":
+		return pgexpr.FoldFull // Turkish has letters of its own; the others are full mappings
+	}
+	return pgexpr.FoldSimple
+}
+
 // env is what expressions over a table's columns stand in.
 func (p *planner) env(t *TablePlan) pgexpr.Env {
-	return pgexpr.Env{Bytewise: p.bytewise, ASCII: p.ascii, Column: func(name string) (pgexpr.Column, bool) {
+	return pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold, Column: func(name string) (pgexpr.Column, bool) {
 		for _, c := range t.Columns {
 			if c.Source.Name == name {
 				return p.column(c), true
@@ -197,8 +212,8 @@ func (p *planner) defaultOf(c *ColumnPlan, expr, where string) {
 	if expr == "" {
 		return
 	}
-	d, err := pgexpr.TranslateDefault(expr, pgexpr.Env{Bytewise: p.bytewise, ASCII: p.ascii}, p.column(c))
-	if err != nil && c.Type == pgexpr.Other {
+	d, err := pgexpr.TranslateDefault(expr, pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold}, p.column(c))
+	if err != nil {
 		if constant, ok := p.constantDefault(c, expr); ok {
 			c.Default = constant
 			return
@@ -216,8 +231,8 @@ func (p *planner) defaultOf(c *ColumnPlan, expr, where string) {
 	}
 }
 
-// constantDefault is a string constant of a type that expressions know nothing of, by
-// the column's own conversion: '{}'::text[].
+// constantDefault is a string constant that expressions know nothing of, by the column's
+// own conversion: '{}'::text[].
 func (p *planner) constantDefault(c *ColumnPlan, expr string) (string, bool) {
 	text, ok := pgexpr.Constant(expr)
 	if !ok {

@@ -31,6 +31,7 @@ func (p *planner) uniqueConstraint(t *TablePlan, c *Constraint) {
 	if c.Deferrable {
 		p.lose(Loss{ID: "unique-deferrable", Severity: Warning, Where: where, Message: "it is looked at in each row, and not at the end of a statement or transaction: swapping two values fails"})
 	}
+	p.keyForms(columns, where)
 	keys := make([]string, len(columns))
 	for i, column := range columns {
 		keys[i] = pgexpr.Ident(column.Name)
@@ -42,6 +43,20 @@ func (p *planner) uniqueConstraint(t *TablePlan, c *Constraint) {
 		keys = nullKeys(columns)
 	}
 	p.addIndex(t, c.Name, c.Name, true, keys, "")
+}
+
+// keyForms names columns of a key whose texts may differ where their values are equal.
+func (p *planner) keyForms(columns []*ColumnPlan, where string) {
+	for _, c := range columns {
+		if loose(c) {
+			p.lose(Loss{ID: "numeric-key", Severity: Danger, Where: where, Message: c.Name + " is a numeric without a scale: 1.0 and 1.00 are the same key in PostgreSQL, and two as text"})
+		}
+	}
+}
+
+// loose reports whether equal numbers may be different texts.
+func loose(c *ColumnPlan) bool {
+	return c.Type == pgexpr.Numeric && c.Form.Storage.Form == "text" && c.Form.Storage.Precision == 0
 }
 
 // nullKeys are index keys that take NULLs for equal: whether a column is NULL, and what
@@ -134,6 +149,9 @@ func (p *planner) indexKeys(t *TablePlan, i *Index, where string) (keys, nulls [
 			}
 			if k.Collation != "" && !bytewise(collationName(k.Collation)) {
 				p.lose(Loss{ID: "index-collation", Severity: Note, Where: where, Message: "it sorts by bytes, and not as " + k.Collation})
+			}
+			if i.Unique {
+				p.keyForms(columns, where)
 			}
 			keys = append(keys, pgexpr.Ident(columns[0].Name)+desc)
 			nulls = append(nulls, nullKeys(columns)...)

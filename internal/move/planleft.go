@@ -100,11 +100,9 @@ func using(y *Policy) string {
 }
 
 func (p *planner) leftOfView(v *View) {
-	kind, reason := "view", "its query must be written for SQLite"
 	if v.Materialized {
-		kind, reason = "materialized view", "SQLite has none: make it a view, or a table that the app fills"
+		p.leave(Left{Kind: "materialized view", Name: v.String(), Severity: Danger, Reason: "SQLite has none: make it a view, or a table that the app fills", Definition: v.Definition})
 	}
-	p.leave(Left{Kind: kind, Name: v.String(), Severity: Danger, Reason: reason, Definition: v.Definition})
 	for _, g := range v.Triggers {
 		p.leave(leftTrigger(g, v.String()+"."+pgexpr.PgIdent(g.Name)))
 	}

@@ -81,6 +81,7 @@ func (p *planner) key(t *TablePlan) {
 			p.leave(Left{Kind: "primary key", Name: t.Source.String() + "." + pgexpr.PgIdent(c.Name), Severity: Danger, Reason: "a column of it is skipped", Definition: c.Definition})
 			return
 		}
+		p.keyForms(columns, t.Source.String()+"."+pgexpr.PgIdent(c.Name))
 		for _, column := range columns {
 			t.Key = append(t.Key, column.Name)
 			column.NotNull = true
@@ -188,6 +189,10 @@ func (p *planner) foreignKey(t *TablePlan, c *Constraint) {
 	for i := range from {
 		if from[i].Form.Name != to[i].Form.Name || from[i].Form.Declared != to[i].Form.Declared {
 			leave(fmt.Sprintf("%s and %s are in different forms", from[i].Name, to[i].Name))
+			return
+		}
+		if a, b := from[i].Form.Storage, to[i].Form.Storage; from[i].Type == pgexpr.Numeric && (a.Scale != b.Scale || loose(from[i]) || loose(to[i])) {
+			leave(fmt.Sprintf("%s and %s are numbers of different scales, or of none: equal ones may be different texts", from[i].Name, to[i].Name))
 			return
 		}
 	}

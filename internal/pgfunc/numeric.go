@@ -102,6 +102,9 @@ func binary(f func(a, b number) (number, error)) func([]driver.Value) (driver.Va
 			return nil, err
 		}
 		n, err := f(a, b)
+		if errors.Is(err, errDivision) {
+			return nil, nil // as SQLite's own / and %: an AND before it may have ruled it out
+		}
 		if err != nil {
 			return nil, err
 		}

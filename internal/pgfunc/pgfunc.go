@@ -17,7 +17,8 @@
 //	pg_float_text(real)                  the shortest text that is read as that double, as PostgreSQL 12 and later print it
 //	pg_rint(real)                        rounded to the nearest integer, halves to the even one
 //	pg_numeric_cmp(a, b)                 -1, 0 or 1; NaN equals itself and is above all
-//	pg_numeric_add, _sub, _mul, _div, _mod(a, b)   with the digits after the point that PostgreSQL gives
+//	pg_numeric_add, _sub, _mul, _div, _mod(a, b)   with the digits after the point that PostgreSQL gives;
+//	                                     NULL of a division by zero, as SQLite's own
 //	pg_numeric_neg, _abs, _sign, _ceil, _floor(a)
 //	pg_numeric_round, _trunc(a, digits)  halves away from zero
 //	pg_numeric_int(a)                    an integer, rounded so; an error beyond 64 bits

@@ -86,6 +86,9 @@ func TestNumeric(t *testing.T) {
 			}
 			var want string
 			err := conn.QueryRow(context.Background(), "SELECT ("+fmt.Sprintf(format, sql...)+")::text").Scan(&want)
+			if err != nil && strings.Contains(err.Error(), "division by zero") {
+				want, err = "<nil>", nil
+			}
 			got, err2 := f.Apply(args)
 			if (err == nil) != (err2 == nil) || err == nil && fmt.Sprint(got) != want {
 				t.Errorf("%s%v: %v, %v; PostgreSQL has %s, %v", f.Name, args, got, err2, want, err)
@@ -144,7 +147,7 @@ func TestFunctions(t *testing.T) {
 		{"pg_numeric_float", []driver.Value{"0.1"}, "0.1"},
 		{"pg_numeric_unscale", []driver.Value{int64(-5), int64(2)}, "-0.05"},
 		{"pg_numeric_add", []driver.Value{"1e5", "1"}, "!pg_numeric_add: not a decimal number"},
-		{"pg_numeric_div", []driver.Value{"1", "0"}, "!pg_numeric_div: division by zero"},
+		{"pg_numeric_div", []driver.Value{"1", "0"}, "<nil>"},
 		{"pg_numeric_round", []driver.Value{"1.5", int64(1 << 40)}, "1.5" + strings.Repeat("0", 1999)},
 	} {
 		v, err := apply(t, c.name, c.args...)

@@ -93,12 +93,12 @@ var whyNot = map[string]string{
 func (t *translator) fold(name string, v value, at int) value {
 	v = t.textual(v, at)
 	sql := t.settle(v, at).sql
-	if t.env.ASCII {
+	if t.folding(v.fold, at) == FoldASCII {
 		sql = name + "(" + sql + ")"
 	} else {
 		sql = t.call("pg_"+name, sql)
 	}
-	return value{sql: sql, typ: Text, bytewise: v.bytewise, equal: v.equal}
+	return value{sql: sql, typ: Text, bytewise: v.bytewise, equal: v.equal, fold: v.fold}
 }
 
 // length counts characters, of bytes bytes. Text of PostgreSQL's holds no NUL, at which
@@ -136,6 +136,7 @@ func (t *translator) textCall(name string, args []value, at int) value {
 	var sql []string
 	for _, a := range args {
 		a = t.textual(a, at)
+		out.fold = mixedFold(out, a)
 		out.bytewise, out.equal = out.bytewise && (a.bytewise || a.lit), out.equal && (a.equal || a.lit)
 		sql = append(sql, t.settle(a, at).sql)
 	}
@@ -221,6 +222,7 @@ func (t *translator) concatCall(args []value, at int) value {
 		if a.typ != Text {
 			a = t.cast(a, Text, at)
 		}
+		out.fold = mixedFold(out, a)
 		parts = append(parts, "coalesce("+t.settle(a, at).sql+", '')")
 	}
 	out.sql = "(" + strings.Join(parts, " || ") + ")"

@@ -105,7 +105,7 @@ func (t *translator) toText(v value, at int) value {
 	case v.typ == BPChar || v.typ == Citext:
 		v = t.unpadded(v)
 		if out.sql, out.lit, out.text = v.sql, v.lit, v.text; v.typ == BPChar {
-			out.bytewise, out.equal = v.bytewise, v.equal
+			out.bytewise, out.equal, out.fold = v.bytewise, v.equal, v.fold
 		} else if !v.lit { // a column of it is declared NOCASE
 			out.sql = "(" + v.sql + " COLLATE BINARY)"
 		}
@@ -331,7 +331,12 @@ func (t *translator) unify(list []value, at int) []value {
 		v.lit, v.null, v.st = false, false, st
 		out[i] = v
 	}
+	fold := out[0]
+	for _, v := range out[1:] {
+		fold.fold = mixedFold(fold, v)
+	}
 	for i := range out {
+		out[i].fold = fold.fold
 		out[i].bytewise = !slices.ContainsFunc(out, func(v value) bool { return !v.bytewise })
 		out[i].equal = !slices.ContainsFunc(out, func(v value) bool { return !v.equal })
 		out[i].st.Finite = !slices.ContainsFunc(out, func(v value) bool { return !v.st.Finite })

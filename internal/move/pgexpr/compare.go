@@ -172,7 +172,7 @@ func (t *translator) comparableTexts(l, r value, order bool, at int) (a, b, cmp 
 		if order {
 			refuse(at, "the order of citext is the database's collation's")
 		}
-		return t.lower(t.settle(l, at).sql), t.lower(t.settle(r, at).sql), ""
+		return t.lower(t.settle(l, at).sql, at), t.lower(t.settle(r, at).sql, at), ""
 	}
 	if l.typ == BPChar && r.typ == BPChar {
 		l, r = t.unpadded(l), t.unpadded(r)
@@ -231,7 +231,8 @@ func (t *translator) concat(l, r value, at int) value {
 		}
 		parts = append(parts, t.settle(v, at).sql)
 	}
-	return value{sql: "(" + parts[0] + " || " + parts[1] + ")", typ: Text, bytewise: collates(l) && collates(r) && t.env.Bytewise, equal: (l.equal || !isText(l.typ)) && (r.equal || !isText(r.typ))}
+	return value{sql: "(" + parts[0] + " || " + parts[1] + ")", typ: Text, bytewise: collates(l) && collates(r) && t.env.Bytewise, fold: mixedFold(l, r),
+		equal: (l.equal || !isText(l.typ)) && (r.equal || !isText(r.typ))}
 }
 
 // collates reports whether a side of || leaves the order by bytes.

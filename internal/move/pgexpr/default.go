@@ -1,6 +1,7 @@
 package pgexpr
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,7 +32,8 @@ func TranslateDefault(expr string, env Env, to Column) (d *Default, err error) {
 	}
 	d = &Default{}
 	if call, ok := inner.(*callNode); ok {
-		switch call.name {
+		name := call.name[strings.LastIndexByte(call.name, '.')+1:] // uuid-ossp may be in any schema
+		switch name {
 		case "nextval":
 			d.Sequence = t.sequence(call)
 			return d, nil
@@ -39,7 +41,13 @@ func TranslateDefault(expr string, env Env, to Column) (d *Default, err error) {
 			d.SQL = t.now(to, call)
 			d.Notes = t.notes
 			return d, nil
-		case "gen_random_uuid", "uuid_generate_v4", "public.gen_random_uuid", "public.uuid_generate_v4":
+		case "timezone":
+			if zone, now := t.utc(call); now != nil && zone && to.Type == Timestamp {
+				d.SQL = t.now(to, now)
+				d.Notes = t.notes
+				return d, nil
+			}
+		case "gen_random_uuid", "uuid_generate_v4":
 			d.SQL = newUUID(to, call.at())
 			return d, nil
 		}
@@ -48,6 +56,22 @@ func TranslateDefault(expr string, env Env, to Column) (d *Default, err error) {
 	d.Result = Result{SQL: v.sql, Type: v.typ, Storage: v.st, Functions: t.functions, Notes: t.notes}
 	return d, nil
 }
+
+// utc takes timezone('utc', now()) apart.
+func (t *translator) utc(call *callNode) (utc bool, now *callNode) {
+	if len(call.args) != 2 {
+		return false, nil
+	}
+	zone := t.expr(call.args[0])
+	now, ok := call.args[1].(*callNode)
+	if !ok || !clocks[now.name] {
+		return false, nil
+	}
+	return zone.lit && slices.Contains([]string{"utc", "etc/utc", "gmt"}, strings.ToLower(zone.text)), now
+}
+
+// clocks give the time, with its zone.
+var clocks = words("now current_timestamp transaction_timestamp statement_timestamp clock_timestamp")
 
 // sequence is the name in nextval('name'::regclass).
 func (t *translator) sequence(call *callNode) string {
@@ -118,7 +142,7 @@ func (t *translator) assignNumeric(v value, to Column, at int) value {
 
 // now is the time of a statement, in a column's form. SQLite's clock has milliseconds.
 func (t *translator) now(to Column, call *callNode) string {
-	t.notes = append(t.notes, "the time is the statement's, in UTC and in milliseconds; in PostgreSQL it is the transaction's, in microseconds")
+	t.notes = append(t.notes, "the time is the statement's, in UTC and in milliseconds; in PostgreSQL it is the transaction's, in microseconds, and without a zone it is the session's")
 	format := ""
 	switch {
 	case to.Type == Date:

@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"strings"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite"
@@ -43,8 +40,6 @@ type engines struct {
 	sqlite *sql.DB
 	env    pgexpr.Env
 	forms  map[string]move.Form
-
-	divided int // expressions that only SQLite found a division by zero in
 }
 
 // forms are the ones that differ from the default.
@@ -229,10 +224,6 @@ func (e *engines) check(expr string) (translated bool, why error) {
 			return false, err
 		}
 		got, err := e.inSQLite(r)
-		if err != nil && strings.Contains(err.Error(), "division by zero") {
-			e.divided++ // which PostgreSQL did not come to: it decides itself what to look at first
-			return true, nil
-		}
 		if err != nil {
 			e.t.Errorf("%s\n  as %s: %v", form, r.SQL, err)
 			return true, nil
@@ -448,35 +439,6 @@ a::text || '%'
 (a)::numeric / 3
 `
 
-// Each character there is, by PostgreSQL's \s and \d and by their translations.
-func TestTranslateClasses(t *testing.T) {
-	t.Parallel()
-	conn := testkit.Postgres(t).Conn()
-	for _, class := range []string{`\s`, `\d`, `\S`, `[\s\d_]`, `[^\s@]`, `.`, `[[:digit:]]`} {
-		var want string
-		if err := conn.QueryRow(context.Background(), `SELECT string_agg(chr(i), '' ORDER BY i) FROM generate_series(1, 1114111) AS i
-			WHERE i NOT BETWEEN 55296 AND 57343 AND (i < 13000 OR i % 500 = 0) AND chr(i) ~ $1`, "^"+class+"$").Scan(&want); err != nil {
-			t.Fatal(err)
-		}
-		r, err := pgexpr.Translate("x ~ '^"+class+"$'", pgexpr.Env{Column: func(string) (pgexpr.Column, bool) {
-			return pgexpr.Column{Name: "x", Type: pgexpr.Text, Equal: true}, true
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		re := regexp.MustCompile(strings.TrimSuffix(strings.TrimPrefix(r.SQL, `pg_match("x", '`), "')"))
-		var got strings.Builder
-		for i := rune(1); i <= unicode.MaxRune; i++ {
-			if utf8.ValidRune(i) && (i < 13000 || i%500 == 0) && re.MatchString(string(i)) {
-				got.WriteRune(i)
-			}
-		}
-		if got.String() != want {
-			t.Errorf("%s: %d bytes of characters, PostgreSQL has %d: %.40q, %.40q", class, got.Len(), len(want), got.String(), want)
-		}
-	}
-}
-
 // Random expressions over the same rows.
 func TestTranslateRandom(t *testing.T) {
 	t.Parallel()
@@ -499,111 +461,56 @@ func TestTranslateRandom(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d translated; refused: %v", translated, tried, reasons)
-	if tried < 400 || translated < tried*9/10 || e.divided > tried/50 {
+	if tried < 400 || translated < tried*9/10 {
 		t.Errorf("%d of %d were translated: %v", translated, tried, reasons)
 	}
 }
 
-type generator struct{ *rand.Rand }
-
-func (g *generator) one(of ...string) string { return of[g.IntN(len(of))] }
-
-// of makes an expression of a kind.
-func (g *generator) of(kind string, depth int) string {
-	leaf := depth == 0 || g.IntN(5) == 0
-	sub := func(kind string) string { return g.of(kind, depth-1) }
-	any := g.one("int", "num", "float", "text", "date", "bool")
-	switch {
-	case kind == "int" && leaf:
-		return g.one("a", "b", "s", "0", "1", "-3", "42", "NULL::int")
-	case kind == "int":
-		switch g.IntN(8) {
-		case 0, 1, 2:
-			return "(" + sub("int") + g.one(" + ", " - ", " * ", " / ", " % ", " & ", " | ") + sub("int") + ")"
-		case 3:
-			return "length(" + sub("text") + ")"
-		case 4:
-			return "(" + sub("date") + " - " + sub("date") + ")"
-		case 5:
-			return g.one("abs", "-", "+") + "(" + sub("int") + ")"
-		case 6:
-			return "(" + sub("bool") + ")::int"
-		}
-		return g.pick("int", depth)
-	case kind == "num" && leaf:
-		return g.one("p", "p2", "q", "n", "0.5", "1.50", "-2.25", "a::numeric", "NULL::numeric")
-	case kind == "num":
-		switch g.IntN(5) {
-		case 0, 1:
-			return "(" + sub("num") + g.one(" + ", " - ", " * ", " / ", " % ") + sub(g.one("num", "int")) + ")"
-		case 2:
-			return g.one("abs", "ceil", "floor", "round", "sign", "-") + "(" + sub("num") + ")"
-		case 3:
-			return g.one("round", "trunc") + "(" + sub("num") + ", " + g.one("0", "1", "3", "-1") + ")"
-		}
-		return g.pick("num", depth)
-	case kind == "float" && leaf:
-		return g.one("f", "g", "0.5::float8", "a::float8")
-	case kind == "float":
-		if g.IntN(3) == 0 {
-			return g.one("abs", "ceil", "floor", "round", "-") + "(" + sub("float") + ")"
-		}
-		return "(" + sub("float") + g.one(" + ", " - ", " * ", " / ") + sub(g.one("float", "int")) + ")"
-	case kind == "text" && leaf:
-		return g.one("x", "y", "z", "''::text", "'a'::text", "'Hello'::text", "'%É_'::text", "NULL::text")
-	case kind == "text":
-		switch g.IntN(6) {
-		case 0:
-			return "(" + sub("text") + " || " + sub(g.one("text", "text", "int", "num", "bool")) + ")"
-		case 1:
-			return g.one("lower", "upper", "trim", "ltrim") + "(" + sub("text") + ")"
-		case 2:
-			return g.one("left", "right") + "(" + sub("text") + ", " + g.one("0", "2") + ")"
-		case 3:
-			return "replace(" + sub("text") + ", " + sub("text") + ", " + sub("text") + ")"
-		case 4:
-			return "(" + sub(g.one("int", "num", "bool")) + ")::text"
-		}
-		return g.pick("text", depth)
-	case kind == "date" && leaf:
-		return g.one("d", "d2", "'2024-01-31'::date")
-	case kind == "date":
-		if g.IntN(2) == 0 {
-			return g.pick("date", depth)
-		}
-		return "(" + sub("date") + g.one(" + ", " - ") + g.one("1", "30", "s") + ")"
-	case leaf:
-		return g.one("ok", "no", "true", "false", "NULL::boolean", "a > 0")
+// Numbers of few digits are compared as doubles, whatever zeros their texts have: SQLite
+// reads equal ones as the same double, and others in their order.
+func TestFewDigitsAsDoubles(t *testing.T) {
+	t.Parallel()
+	if err := pgfunc.Register(); err != nil {
+		t.Fatal(err)
 	}
-	switch g.IntN(9) {
-	case 0:
-		return "(" + sub("bool") + g.one(" AND ", " OR ") + sub("bool") + ")"
-	case 1:
-		return "(NOT " + sub("bool") + ")"
-	case 2:
-		return "(" + sub("bool") + g.one(" IS TRUE", " IS NOT TRUE", " IS FALSE", " IS UNKNOWN") + ")"
-	case 3:
-		return "(" + sub(any) + g.one(" IS NULL", " IS NOT NULL") + ")"
-	case 4:
-		return "(" + sub("text") + g.one(" LIKE ", " NOT LIKE ", " ILIKE ") + g.one("'%l%'", "'_'", "'H%o'", "'%É%'", "y", "''") + ")"
-	case 5:
-		return "(" + sub(any) + g.one(" IS DISTINCT FROM ", " IS NOT DISTINCT FROM ") + sub(any) + ")"
-	case 6:
-		return "(" + sub(any) + " BETWEEN " + sub(any) + " AND " + sub(any) + ")"
-	case 7:
-		return "(" + sub(any) + g.one(" IN (", " NOT IN (") + sub(any) + ", " + sub(any) + "))"
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return "(" + sub(any) + g.one(" = ", " <> ", " < ", " > ", " <= ", " >= ") + sub(any) + ")"
-}
-
-// pick is an expression of any kind that chooses among values of one.
-func (g *generator) pick(kind string, depth int) string {
-	a, b := g.of(kind, depth-1), g.of(kind, depth-1)
-	switch g.IntN(3) {
-	case 0:
-		return "coalesce(" + a + ", " + b + ")"
-	case 1:
-		return "nullif(" + a + ", " + b + ")"
+	defer db.Close()
+	r := rand.New(rand.NewPCG(5, 6))
+	number := func(near int64) string {
+		n := near + r.Int64N(3) - 1
+		scale := r.IntN(16)
+		return convert.Unscale(n, scale) + strings.Repeat("0", r.IntN(3)*min(scale, 1))
 	}
-	return "CASE WHEN " + g.of("bool", depth-1) + " THEN " + a + " ELSE " + b + " END"
+	var a, b string
+	for range 200 {
+		var pairs []string
+		for range 100 {
+			n := r.Int64N(1_000_000_000_000_000-2) >> r.IntN(50)
+			x, y := number(n+1), number(n+1)
+			if r.IntN(2) == 0 { // the same number, with other zeros
+				y = strings.TrimRight(x, "0")
+				if !strings.Contains(x, ".") || strings.HasSuffix(y, ".") {
+					y = x
+				}
+			}
+			pairs = append(pairs, "('"+x+"', '"+y+"')")
+		}
+		rows, err := db.Query("SELECT column1, column2 FROM (VALUES " + strings.Join(pairs, ", ") + `) WHERE pg_numeric_cmp(column1, column2) <>
+			(CAST(column1 AS REAL) > CAST(column2 AS REAL)) - (CAST(column1 AS REAL) < CAST(column2 AS REAL))`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			if err := rows.Scan(&a, &b); err != nil {
+				t.Fatal(err)
+			}
+			t.Errorf("%s and %s compare otherwise as doubles", a, b)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

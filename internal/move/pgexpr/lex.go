@@ -91,7 +91,7 @@ func nextToken(s string, i int) (token, int, error) {
 		for n < len(rest) && (isLetter(rest[n]) || isDigit(rest[n]) || rest[n] == '$') {
 			n++
 		}
-		return token{tokIdent, foldASCII(rest[:n]), i}, n, nil
+		return token{tokIdent, FoldName(rest[:n]), i}, n, nil
 	case isDigit(c) || c == '.' && len(rest) > 1 && isDigit(rest[1]):
 		n := numberLength(rest)
 		return token{tokNumber, rest[:n], i}, n, nil
@@ -104,8 +104,9 @@ func isLetter(c byte) bool {
 }
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// foldASCII is how PostgreSQL folds a name that is not in quotes.
-func foldASCII(s string) string {
+// FoldName makes A to Z small: how PostgreSQL reads a name that is not in quotes, and
+// what SQLite compares any names by.
+func FoldName(s string) string {
 	b := []byte(s)
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {

@@ -35,7 +35,11 @@ func (t *translator) like(x value, pattern, escape node, fold, not bool, at int)
 	case p.lit && !fold:
 		sql = "(" + t.settle(t.textual(x, at), at).sql + " GLOB " + Literal(globOf(p.text, esc, at)) + ")"
 	case fold:
-		sql = t.call(t.named("pg_ilike"), t.settle(x, at).sql, t.settle(p, at).sql, Literal(esc))
+		name := "pg_ilike"
+		if t.folding(mixedFold(x, p), at) == FoldASCII {
+			name = "pg_ilike_ascii"
+		}
+		sql = t.call(name, t.settle(x, at).sql, t.settle(p, at).sql, Literal(esc))
 	default:
 		sql = t.call("pg_like", t.settle(t.textual(x, at), at).sql, t.settle(t.textual(p, at), at).sql, Literal(esc))
 	}
@@ -45,17 +49,33 @@ func (t *translator) like(x value, pattern, escape node, fold, not bool, at int)
 	return truth(sql)
 }
 
-// named is the function's name for a database whose lower knows A to Z only.
-func (t *translator) named(name string) string {
-	if t.env.ASCII {
-		return name + "_ascii"
+// folding is a way to fold that is translated.
+func (t *translator) folding(f Fold, at int) Fold {
+	if f == FoldDefault {
+		f = t.env.Fold
 	}
-	return name
+	if f == FoldFull {
+		refuse(at, "its collation's lower and upper are ICU's, or a language's own, and not translated")
+	}
+	return f
 }
 
-// lower writes lower(x) as the database's collation does it. SQLite's folds A to Z.
-func (t *translator) lower(sql string) string {
-	if t.env.ASCII {
+// mixedFold is how a text made of two folds. Two collations that are not the database's
+// are none, in PostgreSQL, too.
+func mixedFold(a, b value) Fold {
+	switch {
+	case a.fold == b.fold || b.fold == FoldDefault || b.lit || !isText(b.typ):
+		return a.fold
+	case a.fold == FoldDefault || a.lit || !isText(a.typ):
+		return b.fold
+	}
+	return FoldFull
+}
+
+// lower writes lower(x) as the database's collation does it, which is citext's, too.
+// SQLite's folds A to Z.
+func (t *translator) lower(sql string, at int) string {
+	if t.folding(FoldDefault, at) == FoldASCII {
 		return "lower(" + sql + ")"
 	}
 	return t.call("pg_lower", sql)

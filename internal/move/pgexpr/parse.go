@@ -250,6 +250,10 @@ func (p *parser) wordRight(left node, word string, at pos, not bool, prec int) n
 		return n
 	case "collate":
 		return &collateNode{at, left, p.qualified()}
+	case "at":
+		p.wantWord("time")
+		p.wantWord("zone")
+		return &callNode{at, "timezone", []node{p.expr(prec + 1), left}}
 	case "operator":
 		op := p.qualifiedOperator()
 		return &binaryNode{pos: at, op: op, l: left, r: p.expr(prec + 1)}

@@ -15,6 +15,10 @@ type Column struct {
 	// Bytewise says that its collation orders text by bytes, as SQLite does; Equal that
 	// texts are equal only if their bytes are. Both are of text types.
 	Bytewise, Equal bool
+
+	Fold Fold // of a text type
+
+	table string // of a query's several
 }
 
 // Env says what an expression stands in.
@@ -22,7 +26,9 @@ type Env struct {
 	Column   func(name string) (Column, bool) // nil: there are none
 	Value    *Column                          // what VALUE is, in a domain's check
 	Bytewise bool                             // the database's collation orders text by bytes
-	ASCII    bool                             // its lower and upper know A to Z only
+	Fold     Fold                             // what its lower and upper do
+
+	resolve func(parts []string) (Column, bool) // of a query
 }
 
 // Result is a translated expression.
@@ -69,6 +75,7 @@ type value struct {
 	text string // of a constant: what PostgreSQL prints of it
 
 	bytewise, equal bool // as Column's
+	fold            Fold
 }
 
 // call writes a call of a function of ours.
@@ -121,6 +128,16 @@ func (t *translator) node(n node) value {
 			refuse(n.at(), "COLLATE of %s is not translated", v.typ)
 		}
 		v = t.textual(v, n.at())
+		switch n.collation {
+		case "C", "POSIX":
+			v.fold = FoldASCII
+		case "default":
+			v.fold = FoldDefault
+		case "ucs_basic", "pg_c_utf8", "C.utf8", "C.UTF-8":
+			v.fold = FoldSimple
+		default:
+			v.fold = FoldFull // it may be ICU's
+		}
 		v.bytewise, v.equal = n.collation == "C" || n.collation == "POSIX" || n.collation == "ucs_basic" || n.collation == "default" && t.env.Bytewise, true
 		return v
 	case *arrayNode:
@@ -193,6 +210,11 @@ func (t *translator) name(n *nameNode) value {
 	if t.env.Value != nil && len(n.parts) == 1 && name == "value" {
 		return columnValue(*t.env.Value)
 	}
+	if t.env.resolve != nil {
+		if c, ok := t.env.resolve(n.parts); ok {
+			return columnValue(c)
+		}
+	}
 	if t.env.Column != nil {
 		if c, ok := t.env.Column(name); ok {
 			return columnValue(c)
@@ -203,7 +225,11 @@ func (t *translator) name(n *nameNode) value {
 }
 
 func columnValue(c Column) value {
-	return value{sql: Ident(c.Name), typ: c.Type, st: c.Storage, bytewise: c.Bytewise, equal: c.Equal}
+	sql := Ident(c.Name)
+	if c.table != "" {
+		sql = Ident(c.table) + "." + sql
+	}
+	return value{sql: sql, typ: c.Type, st: c.Storage, bytewise: c.Bytewise, equal: c.Equal, fold: c.Fold}
 }
 
 // settle makes a constant into SQL, in the form that its type has by default.
@@ -250,6 +276,10 @@ func (t *translator) literal(v value, st Storage, at int) string {
 		if st.Form == "blob" {
 			return "x'" + strings.ReplaceAll(v.text, "-", "") + "'"
 		}
+	case BPChar:
+		if st.Form == "padded" {
+			refuse(at, "a constant of char(n) that is kept with its blanks is not translated")
+		}
 	case Bytea:
 		return "x'" + strings.TrimPrefix(v.text, `\x`) + "'"
 	}
@@ -292,7 +322,7 @@ func (t *translator) is(n *isNode) value {
 	}
 	if n.what == "NULL" {
 		v := t.expr(n.x)
-		if v.typ == Other && v.st.Form == "" && strings.HasPrefix(v.sql, "(") {
+		if v.typ == Record {
 			refuse(n.at(), "IS NULL of a composite value is not translated")
 		}
 		return truth("(" + t.settle(v, n.at()).sql + " IS " + not + "NULL)")
@@ -314,112 +344,4 @@ func (t *translator) between(n *betweenNode) value {
 		sql = "(NOT " + sql + ")"
 	}
 	return truth(sql)
-}
-
-// in is x op one of list, or, not, x op all of it with the operator turned round.
-func (t *translator) in(at int, x value, list []node, op string, not bool) value {
-	if len(list) == 0 {
-		refuse(at, "an empty list")
-	}
-	join := " OR "
-	if not {
-		op, join = "<>", " AND "
-	}
-	var parts []string
-	for _, e := range list {
-		parts = append(parts, t.compare(op, x, t.expr(e), e.at()).sql)
-	}
-	return truth(t.grown("(" + strings.Join(parts, join) + ")"))
-}
-
-// any is x op ANY (ARRAY[...]), or ALL.
-func (t *translator) any(n *anyNode) value {
-	elems := t.elements(n.array)
-	if len(elems) == 0 {
-		return truth(map[bool]string{false: "0", true: "1"}[n.all])
-	}
-	x := t.expr(n.x)
-	join := " OR "
-	if n.all {
-		join = " AND "
-	}
-	var parts []string
-	for _, e := range elems {
-		parts = append(parts, t.operate(n.op, x, e, n.at()).sql)
-	}
-	return truth(t.grown("(" + strings.Join(parts, join) + ")"))
-}
-
-// elements are the values of an array that is written out.
-func (t *translator) elements(n node) []value {
-	switch n := n.(type) {
-	case *arrayNode:
-		var out []value
-		for _, e := range n.elems {
-			out = append(out, t.expr(e))
-		}
-		return out
-	case *castNode:
-		if !n.to.array {
-			break
-		}
-		elem := n.to
-		elem.array = false
-		if c, ok := n.x.(*constNode); ok && c.kind == tokString {
-			return t.arrayConstant(c, elem)
-		}
-		var out []value
-		for _, v := range t.elements(n.x) {
-			out = append(out, t.castTo(v, elem, n.at()))
-		}
-		return out
-	}
-	refuse(n.at(), "an array that is not written out, ARRAY[...], is not translated")
-	return nil
-}
-
-// arrayConstant reads '{a,b}'::text[], without quotes or nesting in it.
-func (t *translator) arrayConstant(c *constNode, elem typeName) []value {
-	inner := strings.TrimSuffix(strings.TrimPrefix(c.text, "{"), "}")
-	if len(inner) != len(c.text)-2 || strings.ContainsAny(inner, `{}"\ `) {
-		refuse(c.at(), "this array is not read: write ARRAY[...]")
-	}
-	var out []value
-	for _, s := range strings.Split(inner, ",") {
-		if inner == "" {
-			break
-		}
-		v := value{typ: Unknown, lit: true, text: s, null: strings.EqualFold(s, "null")}
-		out = append(out, t.castTo(v, elem, c.at()))
-	}
-	return out
-}
-
-func (t *translator) caseOf(n *caseNode) value {
-	var conditions []string
-	results := make([]value, 0, len(n.whens)+1)
-	for _, w := range n.whens {
-		if n.operand != nil {
-			conditions = append(conditions, t.compare("=", t.expr(n.operand), t.expr(w[0]), w[0].at()).sql)
-		} else {
-			conditions = append(conditions, t.boolean(w[0]).sql)
-		}
-		results = append(results, t.expr(w[1]))
-	}
-	if n.els != nil {
-		results = append(results, t.expr(n.els))
-	}
-	results = t.unify(results, n.at())
-	var b strings.Builder
-	b.WriteString("(CASE")
-	for i, c := range conditions {
-		b.WriteString(" WHEN " + c + " THEN " + results[i].sql)
-	}
-	if n.els != nil {
-		b.WriteString(" ELSE " + results[len(results)-1].sql)
-	}
-	b.WriteString(" END)")
-	out := results[0]
-	out.sql = t.grown(b.String())
-	return out
 }

@@ -13,6 +13,8 @@ var testColumns = map[string]Column{
 	"loose": {Name: "loose", Type: Numeric, Storage: Storage{Form: "real"}},
 	"x":     {Name: "x", Type: Text, Equal: true},
 	"c":     {Name: "c", Type: Text, Equal: true, Bytewise: true},
+	"plain": {Name: "plain", Type: Text, Equal: true, Fold: FoldASCII},
+	"icu":   {Name: "icu", Type: Text, Equal: true, Fold: FoldFull},
 	"same":  {Name: "same", Type: Text},
 	"mail":  {Name: "mail", Type: Citext},
 	"at":    {Name: "at", Type: TimestampTZ, Storage: Storage{Form: "fixed", Finite: true}},
@@ -42,6 +44,12 @@ func TestTranslate(t *testing.T) {
 		"c < 'b'":                                    `("c" < 'b')`,
 		"mail = 'A'::public.citext":                  `(pg_lower("mail") = pg_lower('A'))`,
 		"(mail)::text = 'A'":                         `(("mail" COLLATE BINARY) = 'A')`,
+		"lower(plain) = 'a'":                         `(lower("plain") = 'a')`,
+		"lower(plain || 'É') ILIKE x":                `pg_ilike_ascii(lower(("plain" || 'É')), "x", '\')`,
+		"upper(coalesce(plain, 'x'))":                `upper(coalesce("plain", 'x'))`,
+		"upper(x COLLATE \"C\")":                     `upper("x")`,
+		"upper(plain || icu)":                        "!its collation's lower and upper",
+		"icu ILIKE 'a'":                              "!its collation's lower and upper",
 		"mail OPERATOR(public.=) 'A'::public.citext": `(pg_lower("mail") = pg_lower('A'))`,
 		"at > '2024-01-01 00:00:00+00'::timestamp with time zone": `("at" > '2024-01-01 00:00:00.000000+00:00')`,
 		`"when" > '1970-01-01 00:00:01+00'`:                       `("when" > 1000000)`,
@@ -115,6 +123,9 @@ func TestTranslateDefault(t *testing.T) {
 		{"'2024-01-01 00:00:00+00'::timestamp with time zone", Column{Type: TimestampTZ, Storage: Storage{Form: "appdb"}}, "'2024-01-01 00:00:00+00:00'"},
 		{"now()", Column{Type: TimestampTZ, Storage: Storage{Form: "fixed"}}, "strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')"},
 		{"CURRENT_TIMESTAMP", Column{Type: TimestampTZ, Storage: Storage{Form: "appdb"}}, "strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')"},
+		{"(now() AT TIME ZONE 'utc'::text)", Column{Type: Timestamp, Storage: Storage{Form: "text"}}, "strftime('%Y-%m-%d %H:%M:%f', 'now')"},
+		{"timezone('Europe/Berlin'::text, now())", Column{Type: Timestamp, Storage: Storage{Form: "text"}}, "!the function timezone"},
+		{"extensions.uuid_generate_v4()", Column{Type: UUID, Storage: Storage{Form: "blob"}}, "unhex(hex(randomblob(4)) || hex(randomblob(2)) || '4' || substr(hex(randomblob(2)), 2) || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || hex(randomblob(6)))"},
 		{"CURRENT_DATE", Column{Type: Date, Storage: Storage{Form: "text"}}, "strftime('%Y-%m-%d', 'now')"},
 		{"nextval('public.t_id_seq'::regclass)", Column{Type: Int4}, "nextval public.t_id_seq"},
 		{"1.234", numeric, "!a default with more digits"},
@@ -149,5 +160,19 @@ func FuzzTranslate(f *testing.F) {
 			t.Errorf("%q became nothing", s)
 		}
 		_, _ = TranslateDefault(s, testEnv(), testColumns["price"]) // only a panic is an error
+	})
+}
+
+func FuzzTranslateView(f *testing.F) {
+	for _, s := range []string{" SELECT t.a,\n    upper(t.x) AS loud\n   FROM public.t\n  WHERE (t.a > 0);", "SELECT a.a AS b FROM t a, (t b LEFT JOIN t c ON (b.a = c.a))", "SELECT 1 AS x", "SELECT * FROM ((((t"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		v, err := TranslateView(s, Env{}, func(_, name string) (Relation, bool) {
+			return Relation{Name: name, Column: testEnv().Column}, name == "t"
+		})
+		if err == nil && len(v.Columns) == 0 {
+			t.Errorf("%q became %q", s, v.SQL)
+		}
 	})
 }

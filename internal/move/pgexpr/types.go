@@ -24,7 +24,19 @@ const (
 	Interval    Type = "interval"
 	UUID        Type = "uuid"
 	Enum        Type = "enum"
+	Record      Type = "record" // a composite value, which IS NULL where all its parts are
 	Other       Type = "other"
+)
+
+// Fold says what lower and upper do to text, which is its collation's matter.
+type Fold int
+
+// The ways to fold. Zero is the database's own, and [FoldSimple] where that is not known.
+const (
+	FoldDefault Fold = iota
+	FoldASCII        // A to Z only: the collation C
+	FoldSimple       // each character by itself, as libc's UTF-8 locales and the builtin ones do
+	FoldFull         // ICU's, which makes SS of ß, or a Turkish one: not translated
 )
 
 // Storage says how a column keeps its values, as far as an expression must know.
