@@ -38,6 +38,7 @@ func refused(t *testing.T, url string, o move.Options, words ...string) error {
 
 // What a row holds that SQLite cannot take is named, and not shown.
 func TestImportRefusesRows(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		script string
 		o      move.Options
@@ -73,6 +74,7 @@ func TestImportRefusesRows(t *testing.T) {
 
 // A foreign key that PostgreSQL has not checked may be broken in SQLite, too.
 func TestImportNotValid(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(`CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int); INSERT INTO c VALUES (1), (2); ALTER TABLE c ADD FOREIGN KEY (p) REFERENCES p NOT VALID`)
 	_, _, _, r := imported(t, db.URL, move.Options{})
@@ -83,6 +85,7 @@ func TestImportNotValid(t *testing.T) {
 
 // A user's rights decide, and what a policy hides is not missing in silence.
 func TestImportRights(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	role := db.Name + "_reader"
 	db.Exec(`CREATE TABLE a (id int); INSERT INTO a VALUES (1); CREATE TABLE b (id int); CREATE ROLE ` + role + ` LOGIN PASSWORD 'hunter2'; GRANT SELECT ON a TO ` + role)
@@ -105,6 +108,7 @@ func TestImportRights(t *testing.T) {
 
 // PostgreSQL may end the connections in the middle.
 func TestImportConnectionLost(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec("CREATE TABLE t AS SELECT i AS id, repeat('x', 1000) AS v FROM generate_series(1, 20000) AS i")
 	s, plan := open(t, db.URL, move.Options{})
@@ -127,6 +131,7 @@ func TestImportConnectionLost(t *testing.T) {
 
 // The target is left alone where it cannot be made, or is not to be touched.
 func TestImportTarget(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(small)
 	s, plan := open(t, db.URL, move.Options{})
@@ -172,6 +177,7 @@ func TestImportTarget(t *testing.T) {
 }
 
 func TestImportFullDisk(t *testing.T) {
+	t.Parallel()
 	testkit.NeedRoot(t)
 	db := testkit.Postgres(t)
 	db.Exec(small)
@@ -192,6 +198,7 @@ func TestImportFullDisk(t *testing.T) {
 
 // Rows that come while an import runs are not in it, nor in the comparison.
 func TestImportSnapshot(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(small)
 	s, plan := open(t, db.URL, move.Options{})

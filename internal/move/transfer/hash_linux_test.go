@@ -10,6 +10,7 @@ import (
 
 // Go and PostgreSQL hash and add alike.
 func TestHashText(t *testing.T) {
+	t.Parallel()
 	conn := testkit.Postgres(t).Conn()
 	random := rand.New(rand.NewPCG(1, 2))
 	var texts []string

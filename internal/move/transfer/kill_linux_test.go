@@ -70,6 +70,7 @@ const small = `CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT
 // An import that is killed at any stage leaves the target as it was. While it is
 // alive, no other comes between; the next one removes what it has left.
 func TestImportKilled(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(small)
 	for _, stage := range stages {
@@ -109,6 +110,7 @@ func TestImportKilled(t *testing.T) {
 
 // So does one that is told to stop.
 func TestImportCancelled(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(small)
 	for _, stage := range stages[:4] { // after the last there is nothing to stop

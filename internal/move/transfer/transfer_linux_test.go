@@ -93,6 +93,7 @@ func text(t testing.TB, db *sql.DB, query string) (out string) {
 
 // Real databases come over whole.
 func TestImportReal(t *testing.T) {
+	t.Parallel()
 	for file, want := range map[string]int64{"chinook_postgres.sql": 15607, "northwind_postgres.sql": 3362} {
 		t.Run(file, func(t *testing.T) {
 			path := testkit.Data(t, file)
@@ -137,6 +138,7 @@ SELECT setval('types_id_seq', 40);
 `
 
 func TestImportTypes(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(types)
 	for name, o := range map[string]move.Options{
@@ -162,5 +164,32 @@ func TestImportTypes(t *testing.T) {
 				t.Errorf("%q", got)
 			}
 		})
+	}
+}
+
+// A database with one of everything in it: names that are odd, partitions, inheritance,
+// generated columns, functions in checks.
+func TestImportEverything(t *testing.T) {
+	t.Parallel()
+	script, err := os.ReadFile("../testdata/everything.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testkit.Postgres(t)
+	if _, plan := open(t, db.URL, move.Options{}); plan.Source.Version < 150000 {
+		testkit.NotRun(t, "PostgreSQL 15", "a newer postgresql")
+	}
+	db.Exec(string(script))
+	db.Exec(`INSERT INTO parent (code, price, feeling, mail, both_parts, span, data, secret, title) VALUES ('a', 12.50, 'sad', 'Some@Example.com', '(1,"{1.50}")', '[1,5)', '{"b": 1, "a": 2}', '\x00', 'ä'),
+		('b', NULL, 'ok', 'x@y', NULL, '[7,9)', NULL, NULL, NULL);
+		INSERT INTO child VALUES (1, NULL, NULL, 'note'); INSERT INTO heir VALUES (1, 'a', 10, 'of the heir', 3);
+		INSERT INTO events VALUES ('2024-05-05', 'in 2024'), ('2030-01-01', 'later');
+		INSERT INTO audit.parent (kv) VALUES ('a=>1, "b \"c"=>NULL'); INSERT INTO "We""ird; tbl" VALUES (1, E'line\nbreak', 2)`)
+	_, _, path, r := imported(t, db.URL, move.Options{})
+	if r.Rows != 8 {
+		t.Errorf("%d rows, want 8", r.Rows)
+	}
+	if got := text(t, sqlite(t, path), "SELECT twice || ' ' || mail FROM parent WHERE id = 1"); got != "25 Some@Example.com" && got != "25.00 Some@Example.com" {
+		t.Error(got)
 	}
 }

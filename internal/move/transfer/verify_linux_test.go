@@ -26,6 +26,7 @@ INSERT INTO pairs VALUES (1, 'x', 'one'), (2, 'x', 'two');`
 
 // Whatever is changed in the file is found, and named.
 func TestVerifyDifferences(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(compared)
 	s, plan, path, _ := imported(t, db.URL, move.Options{})
@@ -79,6 +80,7 @@ func TestVerifyDifferences(t *testing.T) {
 // A conversion that loses without saying so is found by the comparison that an import
 // ends with, and the file is not put in its place.
 func TestImportFindsLoss(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(compared)
 	s, plan := open(t, db.URL, move.Options{})
@@ -104,6 +106,7 @@ func TestImportFindsLoss(t *testing.T) {
 // What breaks a check that the copy did not look at is found at the end, as are keys that
 // are the same in SQLite only.
 func TestImportUnsound(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec("CREATE TABLE t (id uuid PRIMARY KEY); INSERT INTO t SELECT gen_random_uuid() FROM generate_series(1, 100)")
 	for value, want := range map[string]string{"no uuid": "public.t: its primary key: UNIQUE constraint failed: t.id", "": "integrity_check: CHECK constraint failed in t"} {
@@ -130,6 +133,7 @@ func TestImportUnsound(t *testing.T) {
 
 // The index of a key that is made late is the one that SQLite would have made.
 func TestImportLateKey(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(`CREATE TABLE "we""ird 't" (b text, a int, c text, PRIMARY KEY (a, b)); INSERT INTO "we""ird 't" SELECT 'b' || i, i % 7, 'c' FROM generate_series(1, 1000) AS i;
 		CREATE INDEX ON "we""ird 't" (c); CREATE TABLE child (a int, b text, FOREIGN KEY (a, b) REFERENCES "we""ird 't"); INSERT INTO child VALUES (1, 'b1')`)
@@ -158,6 +162,7 @@ func TestImportLateKey(t *testing.T) {
 
 // Verify works against a database that goes on, with a snapshot of its own.
 func TestVerifyLater(t *testing.T) {
+	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(compared)
 	_, _, path, _ := imported(t, db.URL, move.Options{})
@@ -177,6 +182,7 @@ func TestVerifyLater(t *testing.T) {
 
 // A database in another encoding is compared, too; so is a table of many columns.
 func TestVerifyOdd(t *testing.T) {
+	t.Parallel()
 	t.Run("latin1", func(t *testing.T) {
 		db := testkit.Postgres(t, "ENCODING 'LATIN1' LOCALE 'C'")
 		db.Exec(`SET client_encoding = 'UTF8'; CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'É'), (2, 'ß'), (3, NULL)`)
