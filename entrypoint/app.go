@@ -13,6 +13,11 @@ import (
 // app starts the app: as a function, under supervision, or, with nothing left to
 // supervise, in place of this process.
 func (b *boot) app(ctx context.Context) error {
+	if b.path != "" { // the steps have run
+		if err := b.tellApp(); err != nil {
+			return b.fail(ctx, "app", 0, err)
+		}
+	}
 	if b.App != nil {
 		return b.call(ctx)
 	}

@@ -11,6 +11,9 @@ import (
 // settingNames are the variables that flysql-entrypoint knows.
 func settingNames() []string { return entrypoint.Variables() }
 
+// outputNames are the variables that it sets for the app, where they are not set.
+func outputNames() []string { return entrypoint.Outputs() }
+
 // readSettings are the settings as flysql-entrypoint reads them; false where it would
 // refuse them.
 func readSettings(args, environ []string) (bootSettings, bool) {

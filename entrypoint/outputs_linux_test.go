@@ -1,0 +1,28 @@
+package entrypoint
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/flysql/flysql/internal/testkit"
+)
+
+// Beside LiteFS the app is told where that is, and has a directory on the volume that
+// it can write as its own user.
+func TestOutputsBesideLiteFS(t *testing.T) {
+	t.Parallel()
+	n := testkit.NewNode(t, "a", testkit.NodeOptions{Lease: testkit.NewLease(t)})
+	openPath(t, n.Mount)
+	e := besideLiteFS(t, n)
+	e.env = append(e.env, "FLYSQL_USER=65534:65534")
+	e.app = []string{"sh", "-c", "set -e; echo $FLYSQL_LITEFS_ADDR $FLYSQL_LITEFS_DIR $FLYSQL_LOCAL_DIR; ls \"$FLYSQL_LITEFS_DIR\" >/dev/null; cd \"$FLYSQL_LOCAL_DIR\"; id -u; echo x >cache; cat cache"}
+	local := filepath.Join(filepath.Dir(stateOn(n)), "local")
+	want := fmt.Sprintf("127.0.0.1:%d ", n.API) + n.Mount + " " + local + "\n65534\nx\n"
+	for range 2 {
+		if got := e.run(t).expect(t, 0).stdout; got != want {
+			t.Errorf("the app was told %q, want %q", got, want)
+		}
+	}
+	nothingLeft(t, n)
+}
