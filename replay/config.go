@@ -157,8 +157,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Port == "" {
 		c.Port = "8080"
 	}
-	if n, err := strconv.ParseUint(c.Port, 10, 16); err != nil || n == 0 {
-		return c, fmt.Errorf("replay: port %.20q is not between 1 and 65535", c.Port)
+	if _, err := strconv.ParseUint(c.Port, 10, 16); err != nil {
+		return c, fmt.Errorf("replay: port %.20q is not between 0 and 65535", c.Port)
 	}
 	if c.Peer == nil {
 		peers, err := parsePeers(c.getenv("FLYSQL_REPLAY_PEERS"))
@@ -195,7 +195,7 @@ func (c Config) defaultPeer(peers map[string]string) func(string) (string, error
 		if addr, ok := peers[primary]; ok {
 			return addr, nil
 		}
-		if app != "" && isHostname(primary) {
+		if app != "" && port != "0" && isHostname(primary) { // 0 is any free one, as in a test
 			return "http://" + net.JoinHostPort(primary+".vm."+app+".internal", port), nil
 		}
 		return "", fmt.Errorf("it is not known where the app of %q listens: FLYSQL_REPLAY_PEERS=%s=http://host:port says so", primary, primary)

@@ -14,7 +14,7 @@ import (
 )
 
 // store is everything the app asks of its database. The methods that write
-// say so: they are the ones that need the primary once there are replicas.
+// say so: they are the ones that need the primary where there are replicas.
 type store struct{ db *appdb.DB }
 
 type guest struct {
@@ -71,7 +71,7 @@ func (s *store) Ping(ctx context.Context) error {
 // CountRead counts one more read of the page at path and returns the new
 // count. It writes, and is called while a GET is served: the one place where
 // this app writes during a request that looks like a read. A replica refuses it
-// with appdb.ErrReplica.
+// with appdb.ErrReplica, by which the router sends the request to the primary.
 func (s *store) CountRead(ctx context.Context, path string) (reads int64, err error) {
 	err = s.db.Update(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `
