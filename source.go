@@ -25,6 +25,7 @@ import (
 //go:embed flyconf/*.go
 //go:embed litefs/*.go
 //go:embed internal/migrate/*.go
+//go:embed replay/*.go
 var source embed.FS
 
 // Source returns the files by their paths in the module. Test files are among

@@ -169,7 +169,7 @@ func (f *Facts) found(a Answers, m Main) []string {
 	}
 	add("database    %s", m.describeDatabase(a))
 	switch {
-	case a.Mode == LiteFS:
+	case a.proxied():
 		add("port        %d, behind LiteFS's proxy on %d", a.Port, a.Proxy)
 	case f.Fly != nil && a.Port == f.Fly.Port && a.Port != m.Port:
 		add("port        %d: fly.toml has it", a.Port)
