@@ -175,12 +175,20 @@ func (d *demo) failOver(ctx context.Context, people map[string]*guestbook.Client
 	if err := old.kill(); err != nil {
 		return err
 	}
-	page, err := people["ord"].Get(ctx, "/")
-	if err == nil && !strings.Contains(page, "Before the kill.") {
-		err = errors.New("the page does not show the last message")
-	}
-	if err != nil {
-		return fmt.Errorf("in ord, without a primary: %w", err)
+	for _, region := range []string{"ord", "syd"} {
+		// One that comes before its machine has noticed waits for the next primary.
+		err := poll.Until(ctx, "a page", func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			page, err := people[region].Get(ctx, "/")
+			if err == nil && !strings.Contains(page, "Before the kill.") {
+				err = poll.Stop(errors.New("the page does not show the last message"))
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("in %s, without a primary: %w", region, err)
+		}
 	}
 	d.say.ok(old.id + " killed; ord and syd still serve what they have")
 	try := 0
