@@ -175,9 +175,11 @@ func (d *demo) failOver(ctx context.Context, people map[string]*guestbook.Client
 	if err := old.kill(); err != nil {
 		return err
 	}
+	waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("that took longer than %v", patience))
+	defer cancel()
 	for _, region := range []string{"ord", "syd"} {
 		// One that comes before its machine has noticed waits for the next primary.
-		err := poll.Until(ctx, "a page", func(ctx context.Context) error {
+		err := poll.Until(waiting, "a page", func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 			defer cancel()
 			page, err := people[region].Get(ctx, "/")
@@ -192,8 +194,6 @@ func (d *demo) failOver(ctx context.Context, people map[string]*guestbook.Client
 	}
 	d.say.ok(old.id + " killed; ord and syd still serve what they have")
 	try := 0
-	waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("that took longer than %v", patience))
-	defer cancel()
 	err = poll.Until(waiting, "a new primary", func(ctx context.Context) error {
 		try++
 		_, err := people["syd"].Sign(ctx, "Grace", fmt.Sprintf("After the kill, try %d.", try))
