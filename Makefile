@@ -36,11 +36,11 @@ test: setup lint unit e2e ## everything: lint, unit and end-to-end tests; and wh
 
 unit: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
-	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 20m ./...
+	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 40m -parallel 4 ./...
 
 e2e: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
-	cd e2e && $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json --format pkgname-and-test-fails -- -timeout 20m ./...
+	cd e2e && $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json --format pkgname-and-test-fails -- -timeout 40m ./...
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
 	@files=$$(git -c safe.directory='*' ls-files --cached --others --exclude-standard '*.go') && [ -n "$$files" ] || exit 1; \
@@ -58,8 +58,10 @@ build: ## bin/flysql and bin/flysql-entrypoint
 bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
 
-soak: setup $(LITEFS) ## 50 rolling deploys under load, failovers and boots on three LiteFS nodes, beside litefs mount
-	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time' -v -timeout 40m
+soak: setup $(LITEFS) ## on three LiteFS nodes: 50 rolling deploys, failovers and boots beside litefs mount; a replica far behind; clocks that differ; reads and writes by way of all
+	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time|TestFaultFarBehind' -v -timeout 40m
+	scripts/skewed && FLYSQL_TEST_LITEFS=$(BIN)/skewed/litefs go test ./entrypoint -run 'TestWatch|TestSalvage|TestLiteFSHandoff|TestLiteFSReplicaFirst' -v -timeout 20m
+	FLYSQL_TEST_REPLAY=60s go test ./entrypoint -run TestReplayHistory -v -timeout 20m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
 

@@ -131,7 +131,7 @@ func (c *cluster) promote() {
 		<-p.app.done
 		c.collect(p.app)
 		p.Kill()
-		for unix.Unmount(p.Mount, unix.MNT_DETACH) == nil {
+		for unix.Unmount(p.Mount, unix.MNT_FORCE|unix.MNT_DETACH) == nil {
 		}
 		p.Start()
 		p.app = startApp(c.t, c.way, p.Node)

@@ -147,6 +147,7 @@ type claim struct {
 	lost    bool      // another session holds the key, or none
 	holder  string    // the hostname of the other one
 	err     error     // it is not known
+	refused bool      // because the server answers, and not as it should
 }
 
 // claim asks whether this node still is the primary for others. That a session
@@ -170,7 +171,7 @@ func (k *leaseKey) claim(ctx context.Context, patience time.Duration, session st
 	both.Wait()
 	switch {
 	case err != nil:
-		c.err = err
+		c.err, c.refused = err, !isTimeout(err)
 	case holds == "":
 		c.lost = true
 	case !k.self.is(h) && holds == c.session:
@@ -180,9 +181,15 @@ func (k *leaseKey) claim(ctx context.Context, patience time.Duration, session st
 	case holds != c.session: // this node has taken it anew
 		c.session, c.err = holds, errors.New("this node holds the lease by a new session")
 	case renewErr != nil:
-		c.err = renewErr
+		c.err, c.refused = renewErr, !isTimeout(renewErr)
 	case !renewed:
 		c.lost = true
 	}
 	return c
+}
+
+// isTimeout tells whether no answer came at all.
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
 }

@@ -42,7 +42,7 @@ func (b *boot) handOver(ctx context.Context) {
 	}
 	var to peer
 	if err == nil {
-		to, err = b.giveLease(ctx, info, "", b.Handoff)
+		to, err = b.giveLease(ctx, info, "", 2*b.Handoff) // ctx ends before
 	}
 	line := func(level slog.Level, outcome string, attrs ...slog.Attr) {
 		attrs = append([]slog.Attr{slog.String("outcome", outcome), millis(time.Since(start))}, attrs...)
@@ -137,7 +137,11 @@ func (b *boot) giveLease(ctx context.Context, own nodeInfo, first string, alone 
 			looked = time.Now()
 		}
 		for _, p := range peers {
-			if why = b.behind(ctx, p); why != "" {
+			behind := b.behind(ctx, p)
+			if isOver(ctx) { // a question that was cut short says nothing of the node
+				break
+			}
+			if why = behind; why != "" {
 				continue
 			}
 			if why, err = b.handToHalted(ctx, p); err == nil && why == "" {
@@ -210,6 +214,12 @@ func leftOf(ctx context.Context) time.Duration {
 
 // haltLimit leaves time for the hand-over itself.
 func (b *boot) haltLimit() time.Duration { return min(haltPatience, b.Handoff/4+time.Second/4) }
+
+// isOver tells whether the time of ctx is up, which a connection notices before it.
+func isOver(ctx context.Context) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() != nil || limited && !time.Now().Before(end)
+}
 
 // candidates are the nodes that may become the primary, the one with the ID first,
 // and the addresses where there may be more.

@@ -239,6 +239,9 @@ func TestLiteFSKilledAtRandom(t *testing.T) {
 				case <-p.exited:
 				}
 				p.wait()
+				// What mounts for a LiteFS that was killed does so all the same. A
+				// machine's end would end it.
+				testkit.Poll(t, "nobody to mount", func() bool { return len(commandsWith(t, n.Mount)) == 0 })
 			}
 			besideLiteFS(t, n, createA, createB).run(t).expect(t, 0)
 			checkLiteFS(t, n, before)

@@ -46,6 +46,16 @@ func (f *fleet) cutOff(i, way int) result {
 		f.t.Fatalf("no pid of the app: %v\n%s", err, p.errs.text())
 	}
 	ends[way].kill(f.t, p.cmd.Process.Pid, litefsOf(f.t, f.nodes[i]), app)
+	if ends[way].name != "LiteFS" && !waitUntil(3*time.Second, func() bool {
+		select {
+		case <-p.exited:
+			return true
+		default:
+			return false
+		}
+	}) {
+		f.nodes[i].Abort() // as the machine's end would
+	}
 	r := p.wait().expect(f.t, ends[way].code)
 	f.procs[i] = nil
 	nothingRuns(f.t, f.nodes[i])

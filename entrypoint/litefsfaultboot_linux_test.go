@@ -80,6 +80,9 @@ func TestFaultSignalBooting(t *testing.T) {
 				if r.stdout != "" {
 					t.Errorf("%s: the app ran: %q", point, r.stdout)
 				}
+				if r.outcome("node") == "killed" { // then its lease would be missed
+					t.Errorf("%s: node: %v", point, r.line("node"))
+				}
 				nothingLeft(t, n)
 			}
 			if r := besideLiteFS(t, n, steps...).run(t).expect(t, 0); r.stdout != "ran\n" {
@@ -141,6 +144,9 @@ func TestFaultSignalWaiting(t *testing.T) {
 			}
 			nothingLeft(t, n)
 			l.Fail(false)
+			if _, err := l.Expire(testkit.Key); err != nil { // one that was killed had it still
+				t.Fatal(err)
+			}
 			if r := besideLiteFS(t, n, createA, createB).run(t).expect(t, 0); r.stdout != "ran\n" {
 				t.Errorf("stdout %q\n%s", r.stdout, r.stderr)
 			}

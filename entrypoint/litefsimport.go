@@ -83,8 +83,8 @@ func (b *boot) importable() (string, error) {
 		return "", failed("", "look at the file to import: %w", err)
 	case !info.Mode().IsRegular():
 		return "", failed("let FLYSQL_LITEFS_IMPORT name the database's file", "%s is a %s, not a database", file, kindOf(info.Mode()))
-	case below(file, b.dir):
-		return "", failed("let FLYSQL_LITEFS_IMPORT name the file from before LiteFS, such as /data/app.db", "%s is in LiteFS's own directory", file)
+	case below(file, b.dir), below(file, b.node.data):
+		return "", failed("let FLYSQL_LITEFS_IMPORT name the file from before LiteFS, such as /data/app.db", "%s is in a directory of LiteFS's own", file)
 	}
 	before := stateOf(file)
 	for _, left := range []string{before.journal(), before.restore()} {

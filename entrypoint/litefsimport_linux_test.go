@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,10 +136,17 @@ func TestLiteFSImportRefused(t *testing.T) {
 		{"cut off", half, "malformed"},
 		{"with a hole", holed, "malformed"},
 		{"a migration cut short", unsettled, "was cut short"},
+		{"LiteFS's own", "", "is in a directory of LiteFS's own"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, nodes := cluster(t, "a", "b")
+			if tt.file == "" {
+				tt.file = filepath.Join(nodes[0].Data, "database")
+				if err := errors.Join(os.MkdirAll(nodes[0].Data, 0o755), os.WriteFile(tt.file, whole, 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
 			e := importing(t, nodes[0], tt.file, createA)
 			r := e.run(t).expect(t, 1)
 			contains(t, r.text("import", "err"), tt.want)

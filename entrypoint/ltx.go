@@ -18,6 +18,7 @@ type ltxHeader struct {
 	before   uint64 // the database's checksum before them
 	pages    uint32 // of the database afterwards
 	node     uint64 // the run of LiteFS that made it
+	pageSize uint32
 }
 
 // maxTransactions is far above what one boot's migrations can be.
@@ -37,7 +38,7 @@ func readLTX(file string) (ltxHeader, error) {
 		return ltxHeader{}, fmt.Errorf("%s is no transaction file of LiteFS's", file)
 	}
 	u := binary.BigEndian.Uint64
-	return ltxHeader{min: u(b[16:]), max: u(b[24:]), before: u(b[40:]), pages: binary.BigEndian.Uint32(b[12:]), node: u(b[72:])}, nil
+	return ltxHeader{min: u(b[16:]), max: u(b[24:]), before: u(b[40:]), pages: binary.BigEndian.Uint32(b[12:]), node: u(b[72:]), pageSize: binary.BigEndian.Uint32(b[8:])}, nil
 }
 
 // onlyBy makes sure that every transaction of a database after one position and up

@@ -26,26 +26,52 @@ const (
 	asEntrypoint = "FLYSQL_TEST_AS_ENTRYPOINT"
 	asCrash      = "FLYSQL_TEST_AS_CRASH"  // "JOURNALMODE DATABASE": see crashed
 	asApp        = "FLYSQL_TEST_AS_APP"    // "ADDRESS DATABASE VERSION": see appMain
-	asWriter     = "FLYSQL_TEST_AS_WRITER" // DATABASE: see writerMain
+	asReplay     = "FLYSQL_TEST_AS_REPLAY" // beside asApp: see replayMain
+	asWriter     = "FLYSQL_TEST_AS_WRITER" // DATABASE?PRAGMAS: see writerMain
+	asHammer     = "FLYSQL_TEST_HAMMER"    // set: the writer does not pause
+	asReader     = "FLYSQL_TEST_AS_READER" // DATABASE: see readerMain
+	asAsker      = "FLYSQL_TEST_AS_ASKER"  // URL: see askerMain
 	faultAt      = "FLYSQL_TEST_FAULT"     // OPERATION=kill, OPERATION=error, OPERATION=stop or OPERATION=SIGNAL
 	mountsFrom   = "FLYSQL_TEST_MOUNTINFO" // a file in place of /proc/self/mountinfo
 )
 
 // writerMain writes one row after the other, and says which it was told are safe.
 func writerMain(path string) error {
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(1000)")
+	path, pragmas, _ := strings.Cut(path, "?")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(1000)&"+pragmas)
 	if err != nil {
 		return err
 	}
 	db.SetMaxOpenConns(1)
 	for id := 1; ; id++ {
-		time.Sleep(2 * time.Millisecond) // a steady load, not all that there is
+		if os.Getenv(asHammer) == "" {
+			time.Sleep(2 * time.Millisecond) // a steady load, not all that there is
+		}
 		if _, err := db.Exec("INSERT INTO w VALUES (?)", id); err == nil {
 			if _, err := fmt.Println(id); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// readerMain begins a read transaction, says so, and keeps it until it is killed.
+func readerMain(path string) error {
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(1000)")
+	if err != nil {
+		return err
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	var n int
+	if err := tx.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
+		return err
+	}
+	fmt.Println("reading")
+	select {}
 }
 
 // underRace is set in a binary with the race detector. Its start takes as long as
@@ -57,14 +83,24 @@ func TestMain(m *testing.M) {
 		os.Exit(entrypointMain())
 	}
 	if args := os.Getenv(asApp); args != "" {
+		if os.Getenv(asReplay) != "" {
+			os.Exit(replayMain(args))
+		}
 		os.Exit(appMain(args))
 	}
 	if mode, path, asked := strings.Cut(os.Getenv(asCrash), " "); asked {
 		fmt.Fprintln(os.Stderr, crashMain(mode, path))
 		os.Exit(1)
 	}
+	if url := os.Getenv(asAsker); url != "" {
+		os.Exit(askerMain(url))
+	}
 	if path := os.Getenv(asWriter); path != "" {
 		fmt.Fprintln(os.Stderr, writerMain(path))
+		os.Exit(1)
+	}
+	if path := os.Getenv(asReader); path != "" {
+		fmt.Fprintln(os.Stderr, readerMain(path))
 		os.Exit(1)
 	}
 	dir, err := os.MkdirTemp("", "flysql-entrypoint")

@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -162,13 +163,24 @@ func within(ctx context.Context, limit time.Duration, f func() error) (came bool
 func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 	n := b.node
 	w := b.waiting("node")
+	var out string // why LiteFS keeps it out
+	var looked time.Time
 	for deadline := time.Now().Add(b.LiteFSWait); ; {
 		why, info := n.notReady(ctx)
 		if why == "" {
 			n.ready = true
 			return info, nil
 		}
-		w.say(ctx, why)
+		if info.Primary.Hostname != "" {
+			out = ""
+		} else if info.id != "" && time.Since(looked) > lookAgain {
+			looked = time.Now()
+			if out, err = b.keptOut(ctx); err != nil {
+				return info, err
+			}
+		}
+		why = cmp.Or(out, why)
+		w.say(ctx, why, func() string { return b.progress(ctx, info) })
 		select {
 		case <-n.ended:
 			return info, failed("its own lines are above", "LiteFS ended with %s before it was ready", n.endedWith())
@@ -177,7 +189,7 @@ func (b *boot) awaitNode(ctx context.Context) (info nodeInfo, err error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return info, failed("LiteFS's own lines are above; FLYSQL_LITEFS_WAIT lengthens the wait", "LiteFS was not ready after %v: %s", b.LiteFSWait, why)
+			return info, failed("LiteFS's own lines are above; docs/litefs.md of flysql says what to do about data that LiteFS does not take; FLYSQL_LITEFS_WAIT lengthens the wait", "LiteFS was not ready after %v: %s", b.LiteFSWait, why)
 		}
 	}
 }
@@ -279,36 +291,17 @@ func (b *boot) endNode() (why string) {
 		case <-grace:
 			why = fmt.Sprintf("LiteFS did not end within %v", patience)
 		}
-		b.kill(n.cmd)
+		b.killNode()
 		<-n.ended
 		return why
 	}
 }
 
-// waiting tells of a wait: soon, when its reason changes (but some change to and
-// fro), and now and then.
-type waiting struct {
-	b    *boot
-	step string
-	why  string
-	said time.Time // or, while why is empty, when the wait began
-}
-
-func (b *boot) waiting(step string) *waiting {
-	return &waiting{b: b, step: step, said: time.Now()}
-}
-
-func (w *waiting) say(ctx context.Context, why string) {
-	quiet := 2 * time.Second
-	switch w.why {
-	case "": // what takes no longer is not worth a line
-		quiet = time.Second / 2
-	case why:
-		quiet = 10 * time.Second
+// killNode ends LiteFS at once. It and what uses its files may be stuck in the kernel
+// as long as it is mounted; what is left of the mount is for stopNode.
+func (b *boot) killNode() {
+	b.kill(b.node.cmd)
+	if m, err := mountedAt(b.node.mount); err == nil && strings.HasPrefix(m.fsType, "fuse") {
+		_ = detach(b.node.mount) // stopNode tries again, and says so
 	}
-	if time.Since(w.said) < quiet {
-		return
-	}
-	w.why, w.said = why, time.Now()
-	w.b.Logger.LogAttrs(ctx, slog.LevelInfo, w.step, slog.String("outcome", "waiting"), slog.String("why", why))
 }

@@ -43,7 +43,7 @@ func TestInfo(t *testing.T) {
 		{"a primary", "HTTP/1.1 200 OK\r\n\r\n{\"isPrimary\":true}", "true false  "},
 		{"nothing", "", "EOF"},
 		{"not HTTP", "SSH-2.0-x\r\n", "is no answer of HTTP"},
-		{"an error", "HTTP/1.0 500 oops\r\n\r\n{}", "500 oops"},
+		{"an error", "HTTP/1.0 500 oops\r\n\r\n{}", "status 500"},
 		{"not JSON", "HTTP/1.0 200 OK\r\n\r\n<html>", "GET /info"},
 		{"a header without an end", "HTTP/1.0 200 OK\r\nA: " + strings.Repeat("x", 100<<10), "EOF"},
 		{"a body without an end", "HTTP/1.0 200 OK\r\n\r\n" + strings.Repeat(" ", 100<<10), "GET /info"},

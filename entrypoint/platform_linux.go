@@ -51,8 +51,11 @@ func followParent(pid int) error {
 	return nil
 }
 
-// detach takes a mount away although files on it are open, or nobody answers it.
-func detach(dir string) error { return unix.Unmount(dir, unix.MNT_DETACH) }
+// detach takes a mount away although files on it are open, or nobody answers it, and
+// ends what waits for an answer. A LiteFS that was killed while it told the kernel of
+// another node's pages waits for itself, and with it every process that has a file of
+// the mount: none of them can be killed before that.
+func detach(dir string) error { return unix.Unmount(dir, unix.MNT_FORCE|unix.MNT_DETACH) }
 
 // cloneFile makes one file have another's content without copying, where the file
 // system can.

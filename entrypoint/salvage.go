@@ -161,8 +161,19 @@ func mend(ctx context.Context, db, ltx string, names []string, tail bool) (whole
 		return false, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	limit := info.Size()
 	var body ltxBody
 	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return false, context.Cause(ctx)
+		}
+		if limit, err = grown(filepath.Join(ltx, name), limit); err != nil {
+			return false, err
+		}
 		body, err = eachPage(filepath.Join(ltx, name), func(size, number uint32, page []byte) error {
 			_, err := f.WriteAt(page, int64(number-1)*int64(size))
 			return err
@@ -192,6 +203,24 @@ func mend(ctx context.Context, db, ltx string, names []string, tail bool) (whole
 	}
 	// One file, for whoever looks at it.
 	return sum == want.checksum, inSQLite(ctx, db, "PRAGMA journal_mode=DELETE")
+}
+
+// grown is how large a database of that size can be after a transaction file: a damaged
+// one may say anything, and a file of that size would be made and read.
+func grown(file string, size int64) (int64, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return 0, err
+	}
+	h, err := readLTX(file)
+	if err != nil {
+		return 0, err
+	}
+	size += 255 * info.Size() // LZ4 packs no tighter
+	if says := int64(h.pages) * int64(h.pageSize); says > size {
+		return 0, fmt.Errorf("%s says that the database has %s afterwards: it is damaged", file, megabytes(says))
+	}
+	return size, nil
 }
 
 func inSQLite(ctx context.Context, path, statement string) (err error) {

@@ -94,10 +94,16 @@ func (s *signals) forward() <-chan os.Signal {
 // is no such gap.
 func (s *signals) handOver() error {
 	s.end()
-	if s.got != nil {
-		return s.got
+	if s.got == nil {
+		return nil
 	}
-	return nil
+	for { // what came to both is no second signal
+		select {
+		case <-s.all:
+		default:
+			return s.got
+		}
+	}
 }
 
 // stop ends all receiving. It may be called after handOver.

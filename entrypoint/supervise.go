@@ -70,7 +70,7 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 			}
 		case <-nodeEnded:
 			nodeEnded = nil
-			lost = failed("its own lines are above. The next boot finds what it has committed", "LiteFS ended with %s while the app ran", b.node.endedWith())
+			lost = b.lostNode()
 			b.Logger.LogAttrs(ctx, slog.LevelError, "app", slog.String("outcome", "ending"), slog.String("err", lost.Error()))
 			b.forward(cmd, syscall.SIGTERM)
 			if kill == nil {
@@ -93,6 +93,9 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 	b.endOrphans()
 
 	status := statusOf(cmd.ProcessState)
+	if lost == nil && nodeEnded != nil && b.node.isLost() { // the app saw it first
+		lost = b.lostNode()
+	}
 	b.Logger.LogAttrs(ctx, slog.LevelInfo, "app", slog.String("outcome", "ended"), slog.Int("exit", status), millis(time.Since(start)))
 	switch {
 	case lost != nil:
@@ -101,6 +104,11 @@ func (b *boot) supervise(ctx context.Context, path string) error {
 		return nil
 	}
 	return &Error{Step: "app", Code: status, Err: fmt.Errorf("%s ended with %s", b.Command[0], statusText(cmd.ProcessState))}
+}
+
+// lostNode is the end of an app whose LiteFS has ended.
+func (b *boot) lostNode() error {
+	return failed("its own lines are above. The next boot finds what it has committed", "LiteFS ended with %s while the app ran", b.node.endedWith())
 }
 
 // forward hands a signal on to the app alone, as if it had been sent there. What

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -36,12 +37,17 @@ type watchdog struct {
 	asked     time.Time // when the lease was last asked for
 	confirmed time.Time // up to when nobody else was the primary
 	armed     bool      // it has been confirmed once, so it can be
+	refused   bool      // the lease server answers, and not as it should
 	warned    bool
 	fenced    time.Time // zero when it is not
 	problem   error     // of the last question about the lease
 
+	dir    *os.Root // of watch.json
+	dirErr error    // why it is not there
+
 	probes chan probe // answers; one is under way while the other is nil
 	claims chan claim
+	roles  chan bool // LiteFS's, as soon as it changes
 	busy   sync.WaitGroup
 }
 
@@ -59,11 +65,12 @@ const watchTick = 50 * time.Millisecond
 func (b *boot) watchNode(ctx context.Context) (stop func()) {
 	stopNoting := context.AfterFunc(ctx, b.node.noteEnding)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it stays while the app is being ended
-	w := &watchdog{b: b, n: b.node, ttl: b.node.leaseTTL(), began: time.Now()}
+	w := &watchdog{b: b, n: b.node, ttl: b.node.leaseTTL(), began: time.Now(), roles: make(chan bool)}
 	if !b.NoFence {
 		w.lease = b.node.leaseKey(b.getenv)
 	}
 	w.ticked = w.began
+	w.dir, w.dirErr = os.OpenRoot(b.state.dir)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -76,16 +83,26 @@ func (b *boot) watchNode(ctx context.Context) (stop func()) {
 		if !w.fenced.IsZero() { // it would not hear a signal that asks
 			w.kill(ctx, "its lease could not be confirmed when the boot ended")
 		}
+		if w.dirErr == nil {
+			_ = w.dir.Close() // it was only read
+		}
 	}
 }
 
 func (w *watchdog) run(ctx context.Context) {
 	defer w.busy.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	tick := time.NewTicker(watchTick)
 	defer tick.Stop()
 	w.tell("ok", "")
+	w.busy.Go(func() { w.listen(ctx) })
 	for {
 		w.tick(ctx)
+		roles := w.roles
+		if !w.fenced.IsZero() {
+			roles = nil // what it has told before it was stopped, is heard when it goes on
+		}
 		select {
 		case <-ctx.Done():
 			w.tell("ended", "")
@@ -98,6 +115,10 @@ func (w *watchdog) run(ctx context.Context) {
 		case c := <-w.claims:
 			w.claims = nil
 			w.onClaim(ctx, c)
+		case isPrimary := <-roles:
+			if w.primary && !isPrimary {
+				w.givenUp(ctx)
+			}
 		case <-tick.C:
 		}
 	}
@@ -110,8 +131,15 @@ func since(t time.Time) time.Duration {
 	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
 }
 
-// overdue is how much of the TTL may pass; the rest is for stopping LiteFS.
-func (w *watchdog) overdue() time.Duration { return w.ttl - w.ttl/10 }
+// overdue is how much of the TTL may pass; the rest is for stopping LiteFS. That is
+// earlier where the lease server refuses: LiteFS may have asked half a TTL ago, and
+// gives the lease up when nine tenths have passed and it is refused.
+func (w *watchdog) overdue() time.Duration {
+	if w.refused {
+		return w.ttl * 35 / 100
+	}
+	return w.ttl - w.ttl/10
+}
 
 // expired is when the lease is gone for sure: Consul keeps a session for up to two
 // TTLs.
@@ -148,7 +176,11 @@ func (w *watchdog) tick(ctx context.Context) {
 		w.probed = now
 		w.probes = ask(w, func() probe { info, err := w.n.info(ctx); return probe{info, err, now} })
 	}
-	if w.lease != nil && w.primary && w.claims == nil && now.Sub(w.asked) >= w.ttl/5 {
+	again := w.ttl / 5
+	if w.refused {
+		again = w.ttl / 20
+	}
+	if w.lease != nil && w.primary && w.claims == nil && now.Sub(w.asked) >= again {
 		w.asked = now
 		w.claims = ask(w, func() claim { return w.claim(ctx) })
 	}
@@ -174,8 +206,8 @@ func (w *watchdog) onProbe(ctx context.Context, p probe) {
 		// kept of a TTL.
 		w.primary, w.session, w.confirmed, w.asked = true, "", p.at, time.Time{}
 	}
-	if !p.info.IsPrimary {
-		w.primary = false
+	if !p.info.IsPrimary && w.primary { // its event has not come
+		w.givenUp(ctx)
 	}
 }
 
@@ -202,7 +234,7 @@ func (w *watchdog) claim(ctx context.Context) claim {
 var errGivenUp = fmt.Errorf("LiteFS has given the lease up")
 
 func (w *watchdog) onClaim(ctx context.Context, c claim) {
-	w.problem = c.err
+	w.problem, w.refused = c.err, c.refused
 	switch {
 	case !w.primary:
 	case c.lost && w.armed:
@@ -248,9 +280,9 @@ func (w *watchdog) fence(ctx context.Context) {
 	w.fenced = time.Now()
 	why := w.why()
 	w.asked = time.Time{}
+	w.tell("fenced", why) // before the log, by which somebody may look
 	w.b.Logger.LogAttrs(ctx, slog.LevelWarn, "lease", slog.String("outcome", "fenced"), slog.String("why", why),
 		slog.String("unconfirmed", since(w.confirmed).Round(time.Millisecond).String()), slog.String("effect", "LiteFS is stopped: reads and writes of its databases wait"))
-	w.tell("fenced", why)
 }
 
 func (w *watchdog) unfence(ctx context.Context) {
@@ -259,24 +291,19 @@ func (w *watchdog) unfence(ctx context.Context) {
 	}
 	took := time.Since(w.fenced)
 	w.fenced, w.silent = time.Time{}, 0
-	_ = w.n.cmd.Process.Signal(syscall.SIGCONT) // one that has ended is found by its wait
-	w.b.Logger.LogAttrs(ctx, slog.LevelInfo, "lease", slog.String("outcome", "confirmed"), millis(took), slog.String("effect", "LiteFS goes on"))
+	w.goOn()
 	w.tell("ok", "")
+	w.b.Logger.LogAttrs(ctx, slog.LevelInfo, "lease", slog.String("outcome", "confirmed"), millis(took), slog.String("effect", "LiteFS goes on"))
 }
 
 // kill ends LiteFS at once; what runs beside it is ended by who waits for it.
 func (w *watchdog) kill(ctx context.Context, why string) {
-	select {
-	case <-w.n.ended:
-		return
-	default:
-	}
-	if !w.n.fate.set(why) {
+	if w.n.hasEnded() || !w.n.fate.set(why) {
 		return
 	}
-	w.b.Logger.LogAttrs(ctx, slog.LevelError, "lease", slog.String("outcome", "killing"), slog.String("why", why))
+	w.b.killNode() // first of all
 	w.tell("killed", why)
-	w.b.kill(w.n.cmd)
+	w.b.Logger.LogAttrs(ctx, slog.LevelError, "lease", slog.String("outcome", "killing"), slog.String("why", why))
 }
 
 // noteEnding tells the watchdog from when on the grace runs.
@@ -315,6 +342,27 @@ func (f *fate) set(why string) bool {
 	}
 	f.why = why
 	return true
+}
+
+// hasEnded tells whether LiteFS has been started and has ended.
+func (n *node) hasEnded() bool {
+	select {
+	case <-n.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// isLost is hasEnded, and returns only when LiteFS has, where it was killed.
+func (n *node) isLost() bool {
+	n.fate.mu.Lock()
+	killed := n.fate.why != ""
+	n.fate.mu.Unlock()
+	if killed {
+		<-n.ended
+	}
+	return n.hasEnded()
 }
 
 // endedWith is how LiteFS has ended, to follow "LiteFS ended with".

@@ -24,7 +24,10 @@ const watchFile = "watch.json"
 func (w *watchdog) tell(state, why string) {
 	data, err := json.Marshal(watchState{State: state, Why: why, Since: time.Now().UTC().Truncate(time.Millisecond), Pid: os.Getpid()})
 	if err == nil {
-		err = replaceIn(w.b.state.dir, watchFile, append(data, '\n'), w.b.who)
+		err = w.dirErr
+	}
+	if err == nil {
+		err = replaceIn(w.dir, watchFile, append(data, '\n'), w.b.who)
 	}
 	if err != nil {
 		w.b.Logger.LogAttrs(context.Background(), slog.LevelWarn, "lease", slog.String("outcome", state), slog.String("warning", "write "+filepath.Join(w.b.state.dir, watchFile)+": "+err.Error()))
@@ -32,14 +35,9 @@ func (w *watchdog) tell(state, why string) {
 }
 
 // replaceIn replaces a file of a directory that is the app's, who runs meanwhile:
-// no link out of it is followed. The file is the app's too, so that the next boot has
-// nothing to give to it.
-func replaceIn(dir, name string, data []byte, who *account) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
+// no link out of it is followed, and it was opened before the app could make it one
+// itself. The file is the app's too, so that the next boot has nothing to give to it.
+func replaceIn(root *os.Root, name string, data []byte, who *account) error {
 	tmp := name + ".tmp"
 	if err := root.Remove(tmp); err != nil && !isNotExist(err) {
 		return err

@@ -135,7 +135,7 @@ func (n *Node) publish(next State, db string) {
 	n.waiting.mu.Lock()
 	n.state.Store(&next)
 	if moved {
-		n.waiting.past = nil // what follows may be another history
+		n.waiting.turned() // what follows may be another history
 	}
 	n.waiting.remember(&next, db)
 	n.waiting.arrived(&next, db)

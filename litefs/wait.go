@@ -176,6 +176,15 @@ func (ws *waiters) remember(st *State, db string) {
 	}
 }
 
+// turned says that what a database comes to next may be of another history. What it
+// has stays of the one before until then: a replica with transactions that the new
+// primary lacks keeps them until that has sent it others. ws.mu is held.
+func (ws *waiters) turned() {
+	for _, h := range ws.past {
+		h.turned = true
+	}
+}
+
 func (ws *waiters) pastOf(db string) *history {
 	if ws.past == nil {
 		ws.past = map[string]*history{}
@@ -194,8 +203,9 @@ const historyLen = 128
 // history is the checksums of a database after its latest transactions, one TXID
 // after the other.
 type history struct {
-	last uint64 // the TXID of the newest
-	sums []uint64
+	last   uint64 // the TXID of the newest
+	sums   []uint64
+	turned bool // with the next TXID all but the newest is forgotten
 }
 
 // add notes pos. One that does not follow begins anew: whether those before belong
@@ -204,6 +214,10 @@ func (h *history) add(pos Pos) {
 	newest := len(h.sums) - 1
 	switch {
 	case newest >= 0 && pos.TXID == h.last && pos.PostApplyChecksum == h.sums[newest]:
+		return
+	case newest >= 0 && h.turned:
+		h.sums, h.turned = append(h.sums[:0], h.sums[newest]), false
+		h.add(pos)
 		return
 	case newest >= 0 && pos.TXID == h.last+1:
 		if len(h.sums) == 2*historyLen {

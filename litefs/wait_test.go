@@ -68,6 +68,8 @@ func TestJudged(t *testing.T) {
 	st := n.State()
 	st.Primary = "other"
 	n.publish(st, "")
+	check("at the change, of what is there still", posAt(30, 301), ErrDiverged)
+	check("at the change, there still", posAt(30, 300), nil)
 	n.move("app.db", posAt(32, 320))
 	check("of the primary before", posAt(30, 301), nil)
 	check("at the change", posAt(31, 311), ErrDiverged)

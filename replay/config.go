@@ -41,9 +41,9 @@ const maxReplay = 1 << 20
 // LiteFS, started by flysql-entrypoint.
 type Config struct {
 	// Engine tells who the primary is. It stays the caller's to close. nil means the
-	// LiteFS of this machine, which flysql-entrypoint names in FLYSQL_LITEFS_ADDR and
-	// FLYSQL_LITEFS_DIR, or which is mounted at /litefs; where there is none, every
-	// request is this machine's.
+	// LiteFS of this machine, which FLYSQL_LITEFS_ADDR (http.addr of litefs.yml) and
+	// FLYSQL_LITEFS_DIR (fuse.dir) name, or which is mounted at /litefs; where there is
+	// none, every request is this machine's.
 	Engine engine.Engine
 
 	// DB is the database that tokens are about, by its file name or path. "" means
@@ -263,6 +263,9 @@ func New(c Config) (*Router, error) {
 		if r.own != nil {
 			r.engine = r.own
 		}
+	}
+	if r.engine == nil {
+		c.Logger.Info("replay", "outcome", "off", "why", "neither FLYSQL_LITEFS_ADDR nor a mount at "+litefs.DefaultFUSEDir+" tells of LiteFS: every request is this machine's")
 	}
 	if e, ok := r.engine.(positionReader); ok {
 		r.exact = e

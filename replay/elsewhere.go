@@ -21,6 +21,9 @@ const maxHops = 4
 // other for it, until both have heard.
 const settling = 50 * time.Millisecond
 
+// retryEvery is how often a primary is looked for that took no connection.
+const retryEvery = 250 * time.Millisecond
+
 // What machines tell each other of a request.
 const (
 	headerForwarded = "Flysql-Forwarded" // the state of a request that another machine has forwarded
@@ -40,7 +43,7 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 	limit := time.NewTimer(rt.cfg.WriteWait)
 	defer limit.Stop()
 	tried := "" // the primary that could not be reached
-	var settled <-chan time.Time
+	var settled, again <-chan time.Time
 	if from.hops > 0 {
 		pause := time.NewTimer(settling << from.hops)
 		defer pause.Stop()
@@ -49,6 +52,8 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 	for {
 		st := rt.engine.State()
 		switch {
+		case st.Role == engine.RolePrimary && x != nil && x.primary && st.Epoch == x.epoch:
+			// It was refused as if this machine were none: what has changed is not heard yet.
 		case st.Role == engine.RolePrimary && x == nil:
 			h.onPrimary(w, r, &st)
 			return
@@ -62,7 +67,8 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 			if rt.sendTo(st.Primary, w, r, x, from, why) {
 				return
 			}
-			tried = st.Primary // it was not there; perhaps another is soon
+			tried = st.Primary // it was not there; perhaps it or another is soon
+			again = time.After(retryEvery)
 			continue
 		}
 		if st.Changed == nil {
@@ -72,10 +78,12 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 		select {
 		case <-st.Changed:
 			tried = ""
+		case <-again:
+			tried = "" // its app may have been started again
 		case <-settled:
 			settled = nil
 		case <-r.Context().Done():
-			rt.metrics.gone.Add(1)
+			rt.gone(w, http.StatusServiceUnavailable)
 			return
 		case <-limit.C:
 			rt.refuse(w, r, fmt.Sprintf("no primary could be reached within %v", rt.cfg.WriteWait))
@@ -155,40 +163,46 @@ func isUpgrade(r *http.Request) bool {
 // source says where a request has been.
 type source struct {
 	hops      int
-	host      string // of the last machine, "" for none
 	forwarded bool
 }
 
 // sourceOf reads what the machines before have told. Where there is a key, what a
 // client makes up counts for nothing; without, it can have its own request refused.
+//
+// A client's own header may stand beside the proxy's; the one with more hops counts,
+// so that none hides another.
 func (rt *Router) sourceOf(r *http.Request) (from source) {
-	text := ""
-	if v := r.Header[headerForwarded]; len(v) == 1 {
-		text, from.forwarded = v[0], true
-	} else if v := r.Header[headerSource]; len(v) == 1 {
-		for field := range strings.SplitSeq(v[0], ";") {
-			if state, ok := strings.CutPrefix(strings.TrimSpace(field), "state="); ok {
-				text = state
+	for _, text := range r.Header[headerForwarded] {
+		if hops, ok := rt.hopsIn(text); ok {
+			from.forwarded, from.hops = true, max(from.hops, hops)
+		}
+	}
+	for _, text := range r.Header[headerSource] {
+		for field := range strings.SplitSeq(text, ";") {
+			state, _ := strings.CutPrefix(strings.TrimSpace(field), "state=")
+			if hops, ok := rt.hopsIn(state); ok {
+				from.hops = max(from.hops, hops)
 			}
 		}
 	}
-	if len(text) > 200 {
-		return source{}
-	}
-	text, mac, _ := strings.Cut(text, "~")
-	if rt.cfg.Key != nil && !rt.signed(text, mac) {
-		return source{}
-	}
-	hops, host, _ := strings.Cut(text, ".")
-	n, err := strconv.ParseUint(hops, 10, 8)
-	if err != nil || !isHostname(host) {
-		return source{}
-	}
-	from.hops, from.host = int(n), host
 	return from
 }
 
-// state is what sourceOf reads: <hops>.<this machine>[~<mac>].
+// hopsIn reads what state writes. More than maxHops say no more than maxHops.
+func (rt *Router) hopsIn(text string) (hops int, ok bool) {
+	if len(text) > 200 {
+		return 0, false
+	}
+	text, mac, _ := strings.Cut(text, "~")
+	count, host, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseUint(count, 10, 8)
+	if err != nil || !isHostname(host) || rt.cfg.Key != nil && !rt.signed(text, mac) {
+		return 0, false
+	}
+	return min(int(n), maxHops), true
+}
+
+// state is what hopsIn reads: <hops>.<this machine>[~<mac>].
 func (rt *Router) state(hops int) string {
 	text := strconv.Itoa(hops) + "." + rt.self()
 	if rt.cfg.Key != nil {
@@ -203,6 +217,13 @@ func (rt *Router) self() string {
 		return id
 	}
 	return "unknown"
+}
+
+// gone answers a client that nobody listens for any more; unless it was a middleware
+// that ended the request, which must not be taken for a success then.
+func (rt *Router) gone(w http.ResponseWriter, status int) {
+	rt.metrics.gone.Add(1)
+	rt.answer(w, status, "The request was given up.")
 }
 
 // refuse answers what was not done, and can be tried again.

@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/flysql/flysql/engine"
@@ -21,8 +24,10 @@ type exchange struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	primary bool     // this machine was it when the request began
+	epoch   uint64   // of the engine's state then
 	witness *witness // nil for a read on the primary
 
+	given   http.Header       // what the response had before the handler; nil for nothing
 	before  []engine.Database // where they stood; never modified
 	commits uint64            // of this process until then
 	due     due               // what is to become of the client's token
@@ -61,7 +66,7 @@ const maxKept = 256 << 10
 func newExchange(rt *Router, w http.ResponseWriter, r *http.Request, st *engine.State) *exchange {
 	x := exchanges.Get().(*exchange)
 	buf := x.buf[:0]
-	*x = exchange{rt: rt, w: w, r: r, buf: buf, before: st.Databases, head: r.Method == http.MethodHead}
+	*x = exchange{rt: rt, w: w, r: r, buf: buf, before: st.Databases, epoch: st.Epoch, head: r.Method == http.MethodHead}
 	if rt.commits != nil {
 		x.commits, _ = rt.commits.Load()
 	}
@@ -75,70 +80,11 @@ func (x *exchange) recycle() {
 	if cap(x.buf) > maxKept {
 		x.buf = nil
 	}
-	*x = exchange{buf: x.buf[:0]}
+	// A goroutine that its handler has left behind must not bring the program down.
+	*x = exchange{rt: x.rt, w: nobody{}, committed: true, buf: x.buf[:0]}
+	x.plain.exchange, x.flusher.exchange, x.http1.exchange, x.http2.exchange = x, x, x, x
 	exchanges.Put(x)
 }
-
-// writer is what the handler gets.
-func (x *exchange) writer() http.ResponseWriter {
-	_, push := x.w.(http.Pusher)
-	switch flush, hijack := can(x.w); {
-	case flush && hijack:
-		x.http1.exchange = x
-		return &x.http1
-	case flush && push:
-		x.http2.exchange = x
-		return &x.http2
-	case flush:
-		x.flusher.exchange = x
-		return &x.flusher
-	}
-	x.plain.exchange = x
-	return &x.plain
-}
-
-// can tells what a writer can do, or one under it that http.ResponseController would
-// find.
-func can(w http.ResponseWriter) (flush, hijack bool) {
-	for range maxUnwrap {
-		switch w.(type) {
-		case http.Flusher, interface{ FlushError() error }:
-			flush = true
-		}
-		if _, ok := w.(http.Hijacker); ok {
-			hijack = true
-		}
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			break
-		}
-		w = u.Unwrap()
-	}
-	return flush, hijack
-}
-
-// maxUnwrap is how many writers around each other are looked through.
-const maxUnwrap = 32
-
-type (
-	plainWriter struct{ *exchange }
-	flushWriter struct{ *exchange }
-	http1Writer struct{ *exchange }
-	http2Writer struct{ *exchange }
-)
-
-func (w *flushWriter) Flush()                                       { _ = w.FlushError() }
-func (w *http1Writer) Flush()                                       { _ = w.FlushError() }
-func (w *http2Writer) Flush()                                       { _ = w.FlushError() }
-func (w *http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
-func (w *http1Writer) ReadFrom(r io.Reader) (int64, error)          { return w.readFrom(r) }
-func (w *http2Writer) Push(target string, o *http.PushOptions) error {
-	return w.w.(http.Pusher).Push(target, o)
-}
-
-// Unwrap is for http.ResponseController. It asks the exchange itself for what would
-// send something.
-func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
 
 // run runs the handler, and tells whether the request belongs elsewhere; otherwise
 // the response is complete.
@@ -182,6 +128,9 @@ func (x *exchange) Header() http.Header { return x.w.Header() }
 
 // WriteHeader sets the status.
 func (x *exchange) WriteHeader(status int) {
+	if status < 100 || status > 999 {
+		panic(fmt.Sprintf("invalid WriteHeader code %v", status)) // as the server does, and here
+	}
 	switch {
 	case x.committed || x.hijacked:
 		x.w.WriteHeader(status) // which logs that it is superfluous
@@ -314,11 +263,32 @@ func (x *exchange) commit(whole bool) {
 		}
 		x.status = http.StatusOK
 	}
-	x.w.WriteHeader(x.status)
+	x.writeHead()
 	if len(x.buf) > 0 {
 		_, _ = x.w.Write(x.buf) // it fails where the client has gone
 	}
 	x.buf = x.buf[:0]
+}
+
+// writeHead sends the head without the trailers that the handler has set meanwhile.
+func (x *exchange) writeHead() {
+	h := x.w.Header()
+	if len(h["Trailer"]) == 0 {
+		x.w.WriteHeader(x.status)
+		return
+	}
+	trailers := http.Header{}
+	for _, line := range h["Trailer"] {
+		for name := range strings.SplitSeq(line, ",") {
+			name = http.CanonicalHeaderKey(strings.TrimSpace(name))
+			if v, ok := h[name]; ok && name != "Trailer" {
+				trailers[name] = v
+				delete(h, name)
+			}
+		}
+	}
+	x.w.WriteHeader(x.status)
+	maps.Copy(h, trailers)
 }
 
 // close is for the token that went out before the handler was done.
@@ -328,9 +298,18 @@ func (x *exchange) close() {
 	}
 }
 
+// keepHeader keeps what middlewares around the router have set, for drop.
+func (x *exchange) keepHeader() {
+	if h := x.w.Header(); len(h) > 0 {
+		x.given = h.Clone()
+	}
+}
+
 // drop forgets the response.
 func (x *exchange) drop() {
-	clear(x.w.Header())
+	h := x.w.Header()
+	clear(h)
+	maps.Copy(h, x.given)
 	x.status, x.buf = 0, x.buf[:0]
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/flysql/flysql/engine"
 )
@@ -160,17 +159,6 @@ func textOf(t testing.TB, res *http.Response) string {
 	}
 	res.Body.Close()
 	return string(data)
-}
-
-// eventually waits for what another goroutine does.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // hello is a handler that says what it got.

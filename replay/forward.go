@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/flysql/flysql/engine"
 )
 
 // forwarder sends requests to other machines over the private network.
@@ -18,15 +22,35 @@ type forwarder struct {
 	proxy     *httputil.ReverseProxy
 }
 
+// once is a transport that never sends a request twice. http.Transport sends what it
+// takes for a read again when the connection breaks; here a GET may write.
+type once struct{ *http.Transport }
+
+func (t once) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		if again := safe(r.Method) || len(r.Header["Idempotency-Key"])+len(r.Header["X-Idempotency-Key"]) > 0; again {
+			r = r.Clone(r.Context())
+			r.Body = io.NopCloser(eof{}) // it does not know that nothing is in there
+		}
+	}
+	return t.Transport.RoundTrip(r)
+}
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
 // dialLimit is how long a machine may take to take a connection.
 const dialLimit = 3 * time.Second
 
 // passage is one request on its way, by which Rewrite and ErrorHandler know it.
 type passage struct {
-	to    *url.URL
-	state string
-	body  *countedBody
-	err   error // nil where the machine has answered
+	to       *url.URL
+	state    string
+	w        http.ResponseWriter
+	body     *countedBody
+	answered func() // is called when its head is there
+	err      error  // nil where the machine has answered
 }
 
 type passageKey struct{}
@@ -35,19 +59,20 @@ func newForwarder(rt *Router) forwarder {
 	t := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: dialLimit, KeepAlive: 15 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     90 * time.Second,
-		DisableCompression:  true, // what the client gets is what the primary has sent
+		IdleConnTimeout:     20 * time.Second, // before a server closes it, just as a request is sent
+		DisableCompression:  true,             // what the client gets is what the primary has sent
 		WriteBufferSize:     32 << 10,
 		ReadBufferSize:      32 << 10,
 	}
 	return forwarder{transport: t, proxy: &httputil.ReverseProxy{
-		Transport:     t,
+		Transport:     once{t},
 		FlushInterval: -1, // an event must not wait for the next
-		ErrorLog:      nil,
+		ErrorLog:      slog.NewLogLogger(rt.cfg.Logger.Handler(), slog.LevelInfo),
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			p := pr.In.Context().Value(passageKey{}).(*passage)
 			pr.SetURL(p.to)
 			pr.Out.Host = pr.In.Host
+			pr.Out.URL.RawQuery = pr.In.URL.RawQuery // also what this proxy does not understand
 			// Fly's proxy has set these, or nobody has.
 			forwarded := false
 			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
@@ -61,6 +86,15 @@ func newForwarder(rt *Router) forwarder {
 			pr.Out.Header.Set(headerForwarded, p.state)
 			pr.Out.Header.Del(headerSource)
 			pr.Out.Header.Del(headerFailed)
+		},
+		ModifyResponse: func(res *http.Response) error {
+			p := res.Request.Context().Value(passageKey{}).(*passage)
+			p.answered()
+			// What a middleware has set here it has set there, too.
+			for name := range res.Header {
+				p.w.Header().Del(name)
+			}
+			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
 			r.Context().Value(passageKey{}).(*passage).err = err
@@ -95,8 +129,13 @@ func (rt *Router) forward(primary string, w http.ResponseWriter, r *http.Request
 		rt.refuse(w, r, "Config.Peer has no URL for "+primary)
 		return true
 	}
-	p := &passage{to: to, state: rt.state(from.hops + 1)}
-	out := r.WithContext(context.WithValue(r.Context(), passageKey{}, p))
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	answered := make(chan struct{})
+	p := &passage{to: to, state: rt.state(from.hops + 1), w: w, answered: sync.OnceFunc(func() { close(answered) })}
+	defer p.answered()
+	go rt.watch(primary, answered, cancel)
+	out := r.WithContext(context.WithValue(ctx, passageKey{}, p))
 	if r.Body != nil && r.Body != http.NoBody {
 		p.body = &countedBody{ReadCloser: r.Body}
 		out.Body = p.body
@@ -108,16 +147,42 @@ func (rt *Router) forward(primary string, w http.ResponseWriter, r *http.Request
 	case p.err == nil:
 		return true
 	case r.Context().Err() != nil:
-		rt.metrics.gone.Add(1)
+		rt.gone(w, http.StatusBadGateway)
 		return true
 	case notThere(p.err) && (p.body == nil || !p.body.touched.Load()):
 		return false
-	case safe(r.Method):
-		rt.refuse(w, r, "the primary did not answer: "+p.err.Error())
-		return true
+	case ctx.Err() != nil:
+		p.err = context.Cause(ctx)
 	}
+	// Also of a read: here it was sent on, and there it may write.
 	rt.unknown(w, r, "the primary "+primary+" did not answer: "+p.err.Error())
 	return true
+}
+
+// errReplaced is why a machine is not listened to any more.
+var errReplaced = errors.New("it has not been the primary for some time")
+
+// watch gives up on a machine that has not answered, when it has not been the primary
+// for as long as one may be missing: a machine that has vanished closes no connection.
+func (rt *Router) watch(primary string, answered <-chan struct{}, cancel context.CancelCauseFunc) {
+	var late <-chan time.Time
+	for {
+		st := rt.engine.State()
+		switch is := st.Role == engine.RoleReplica && st.Primary == primary; {
+		case is:
+			late = nil
+		case late == nil:
+			late = time.After(rt.cfg.WriteWait)
+		}
+		select {
+		case <-st.Changed: // nil, where nothing changes any more, is never
+		case <-late:
+			cancel(errReplaced)
+			return
+		case <-answered:
+			return
+		}
+	}
 }
 
 // notThere tells whether err means that no connection was made, so that the request

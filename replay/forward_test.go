@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/engine"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // pair is a replica that forwards to a primary, both served.
@@ -251,7 +252,7 @@ func TestWaitsForPrimary(t *testing.T) {
 				t.Errorf("%s: %q", name, got)
 			}
 		})
-		eventually(t, "it to wait", func() bool { return rt.metrics.sent[reasonWrite].Load() == 1 })
+		testkit.Poll(t, "it to wait", func() bool { return rt.metrics.sent[reasonWrite].Load() == 1 })
 		f.set(engine.RolePrimary, "m2")
 		done.Wait()
 	}
@@ -318,7 +319,7 @@ func TestOutcome(t *testing.T) {
 	f.set(engine.RoleReplica, "nobody")
 	done := make(chan string)
 	go func() { done <- textOf(t, post("x")) }()
-	eventually(t, "it to be tried", func() bool { return rt.metrics.forwarded.Load() == 2 })
+	testkit.Poll(t, "it to be tried", func() bool { return rt.metrics.forwarded.Load() == 2 })
 	f.set(engine.RolePrimary, "m2")
 	if got := <-done; got != "hello x" {
 		t.Errorf("after nobody was there: %q", got)

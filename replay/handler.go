@@ -51,7 +51,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := h.markOf(r)
 	switch {
 	case m == here:
-		// As it is; a token would only say what this machine lacks.
+		// As it is: what this machine lacks nobody asks.
 		rt.metrics.here.Add(1)
 		h.next.ServeHTTP(w, r)
 	case m == onPrimary || !safe(r.Method):
@@ -73,6 +73,7 @@ func (h *handler) onPrimary(w http.ResponseWriter, r *http.Request, st *engine.S
 		x.settle(t, st)
 	}
 	if !safe(r.Method) {
+		x.keepHeader()
 		x.witness = &witness{primary: true}
 		r = r.WithContext(engine.WithWitness(r.Context(), x.witness))
 	}
@@ -89,7 +90,8 @@ func (h *handler) demoted(x *exchange, r *http.Request) {
 	w := x.w
 	wrote, known := x.wrote()
 	if !known {
-		_, wrote = x.standing()
+		_, moved, sure := x.standing()
+		wrote = moved || !sure
 	}
 	if wrote {
 		// What it wrote before may be kept. To run it again would write that twice.
@@ -107,7 +109,8 @@ func (h *handler) onReplica(w http.ResponseWriter, r *http.Request, st *engine.S
 		switch why, ok := rt.reached(w, r, &t, st); {
 		case ok:
 		case r.Context().Err() != nil:
-			return // the client has gone
+			rt.gone(w, http.StatusServiceUnavailable)
+			return
 		default:
 			h.elsewhere(w, r, why, nil)
 			return
@@ -119,12 +122,13 @@ func (h *handler) onReplica(w http.ResponseWriter, r *http.Request, st *engine.S
 // read runs a read here.
 func (h *handler) read(w http.ResponseWriter, r *http.Request, st *engine.State) {
 	h.router.metrics.here.Add(1)
+	x := newExchange(h.router, w, r, st)
+	x.keepHeader()
 	if st.Role == engine.RoleUnknown {
 		// Nobody can tell how old this is.
 		w.Header().Set(StaleHeader, "no-primary")
 		h.router.metrics.stale.Add(1)
 	}
-	x := newExchange(h.router, w, r, st)
 	if !x.keepBody(r) {
 		h.elsewhere(w, r, reasonWrite, nil) // too large to be sent on later
 		return

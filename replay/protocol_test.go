@@ -88,7 +88,7 @@ func TestTransparent(t *testing.T) {
 			w.Header().Set("Content-Length", "5")
 			io.WriteString(w, "12345")
 		},
-		"redirect":       func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 303) },
+		"redirect":       func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusSeeOther) },
 		"reader":         func(w http.ResponseWriter, r *http.Request) { io.Copy(w, io.MultiReader(strings.NewReader(large))) },
 		"reader, little": func(w http.ResponseWriter, r *http.Request) { io.Copy(w, io.MultiReader(strings.NewReader("x"))) },
 	} {
@@ -129,8 +129,8 @@ func TestTrailers(t *testing.T) {
 		w.Header().Set(http.TrailerPrefix+"X-More", "5")
 	}, func(t *testing.T, s *httptest.Server) {
 		res := do(t, s, "GET")
-		if text := textOf(t, res); text != "body" || res.Trailer.Get("X-Sum") != "4" {
-			t.Errorf("%q, %v", text, res.Trailer)
+		if text := textOf(t, res); text != "body" || res.Trailer.Get("X-Sum") != "4" || res.Trailer.Get("X-More") != "5" || res.Header.Get("X-Sum") != "" {
+			t.Errorf("%q, %v, header %v", text, res.Trailer, res.Header)
 		}
 	})
 }

@@ -67,7 +67,7 @@ func (rt *Router) wait(r *http.Request, db string, pos engine.Pos) (why reason, 
 	if errors.Is(err, engine.ErrDiverged) {
 		return reasonBehind, false // who has lost what, the primary knows
 	}
-	client := clientOf(r)
+	client := rt.clientOf(r)
 	if rt.cfg.Key == nil {
 		if !rt.waiting.enter(client) {
 			return reasonCrowd, false
@@ -83,8 +83,8 @@ func (rt *Router) wait(r *http.Request, db string, pos engine.Pos) (why reason, 
 }
 
 // clientOf is who asks: by Fly's proxy the client, else whoever has connected.
-func clientOf(r *http.Request) string {
-	if ip := r.Header["Fly-Client-Ip"]; len(ip) == 1 && len(ip[0]) < 50 {
+func (rt *Router) clientOf(r *http.Request) string {
+	if ip := r.Header["Fly-Client-Ip"]; rt.cfg.onFly() && len(ip) == 1 && len(ip[0]) < 50 {
 		return ip[0]
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)

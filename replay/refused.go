@@ -26,7 +26,9 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 	}
 	wit := witnessOf(r.Context())
 	if wit == nil {
-		return false
+		if wit = latecomer(w); wit == nil {
+			return false
+		}
 	}
 	if wit.again() {
 		return true
@@ -45,6 +47,19 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 	}
 	wit.refused.Store(true)
 	return true
+}
+
+// latecomer is the witness of a read on a machine that was the primary when it began,
+// which has one only from now on.
+func latecomer(w http.ResponseWriter) *witness {
+	x := exchangeOf(w)
+	if x == nil || !x.primary || !x.demoted() {
+		return nil
+	}
+	if x.witness == nil {
+		x.witness = &witness{primary: true}
+	}
+	return x.witness
 }
 
 // A HandlerFunc is a handler that returns an error. One that [Redirected] knows sends

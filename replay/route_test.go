@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/flysql/flysql/engine"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // Where a request runs, by method, mark and role.
@@ -61,7 +62,7 @@ func TestNoEngine(t *testing.T) {
 	}
 	defer rt.Close()
 	if rt.Engine() != nil {
-		t.Skip("not run for want of a machine without LiteFS: /litefs is mounted")
+		testkit.NotRun(t, "a machine without LiteFS", "/litefs is mounted")
 	}
 	h := rt.Handler(hello)
 	if res := ask(h, "POST", "/", "x"); textOf(t, res) != "hello x" || len(res.Cookies()) > 0 {
@@ -89,8 +90,10 @@ func TestRefusedRead(t *testing.T) {
 		}),
 		"ensure": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Counter", "raised")
-			if EnsurePrimary(w, r) || EnsurePrimary(w, r) {
-				t.Error("a replica is the primary")
+			for range 2 { // asking again changes nothing
+				if EnsurePrimary(w, r) {
+					t.Error("a replica is the primary")
+				}
 			}
 		}),
 		"panic": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

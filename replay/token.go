@@ -49,7 +49,9 @@ type token struct {
 // a key says that it is made up.
 func (rt *Router) tokenOf(r *http.Request) (t token, found bool) {
 	if h := r.Header[HeaderName]; len(h) > 0 {
-		return rt.parseToken(h[0])
+		if t, found = rt.parseToken(h[0]); found {
+			return t, true
+		}
 	}
 	for _, line := range r.Header["Cookie"] {
 		if text, ok := cookie(line); ok {
@@ -252,26 +254,31 @@ func (x *exchange) wrote() (wrote, known bool) {
 }
 
 // standing is where the databases stand now, and whether that is another place than
-// at the beginning.
-func (x *exchange) standing() (dbs []engine.Database, moved bool) {
+// at the beginning. It is not sure where the engine could not be asked: they may have
+// come further.
+func (x *exchange) standing() (dbs []engine.Database, moved, sure bool) {
 	st := x.rt.engine.State()
 	if x.rt.exact == nil {
-		return st.Databases, !samePositions(st.Databases, x.before)
+		return st.Databases, !samePositions(st.Databases, x.before), true
 	}
-	dbs = make([]engine.Database, 0, len(st.Databases))
-	for _, db := range st.Databases {
-		if x.rt.cfg.DB != "" && db.Name != x.rt.cfg.DB {
-			continue
-		}
-		if at, err := x.rt.exact.ReadPosition(context.Background(), db.Name); err == nil {
+	all := st.Databases
+	if name := x.rt.cfg.DB; name != "" {
+		at, _ := st.Position(name) // which may have no event yet, of a new database
+		all = []engine.Database{{Name: name, Pos: at}}
+	}
+	dbs, sure = make([]engine.Database, 0, len(all)), true
+	for _, db := range all {
+		at, err := x.rt.exact.ReadPosition(context.Background(), db.Name)
+		if err == nil {
 			db.Pos = at
 		}
+		sure = sure && err == nil
 		dbs = append(dbs, db)
 		if was := find(x.before, db.Name); was != db.Pos {
 			moved = true
 		}
 	}
-	return dbs, moved
+	return dbs, moved, sure
 }
 
 func samePositions(a, b []engine.Database) bool {
@@ -303,7 +310,7 @@ func (x *exchange) giveToken(whole bool) {
 	if x.due == dueIfWritten && !late && known && !wrote {
 		return
 	}
-	dbs, moved := x.standing()
+	dbs, moved, sure := x.standing()
 	if x.due == dueIfWritten && !late && !known && !moved {
 		return
 	}
@@ -314,8 +321,8 @@ func (x *exchange) giveToken(whole bool) {
 		}
 		return
 	}
-	if late {
-		x.nonce = x.rt.open.begin()
+	if late || !sure {
+		x.nonce = x.rt.open.begin() // the primary tells at the next read
 	}
 	x.rt.setToken(x.w, x.r, x.rt.newToken(cluster, x.nonce, dbs))
 }

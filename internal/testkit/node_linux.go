@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,11 +101,17 @@ func (n *Node) clean() {
 	n.Kill()
 	// Any number of mounts on top of each other; EINVAL says that there is none.
 	for range 8 {
-		if unix.Unmount(n.Mount, unix.MNT_DETACH) != nil {
+		if unix.Unmount(n.Mount, unix.MNT_FORCE|unix.MNT_DETACH) != nil {
 			break
 		}
 	}
 }
+
+// Abort ends what waits for the node's mount. A LiteFS that was killed in the middle of
+// telling the kernel something waits for itself there, and whoever has a file of the
+// mount open with it: nothing of it can be killed before. Where a machine ends, that
+// ends too. What is not mounted any more is fine.
+func (n *Node) Abort() { _ = unix.Unmount(n.Mount, unix.MNT_FORCE) }
 
 // Mounted tells whether something is mounted at the node's fuse.dir.
 func (n *Node) Mounted() bool {
@@ -149,6 +156,14 @@ func (n *Node) end(sig syscall.Signal) {
 		return
 	}
 	_ = syscall.Kill(-n.cmd.Process.Pid, sig) // one that has ended is fine
+	for waiting := sig == syscall.SIGKILL; waiting; {
+		select {
+		case <-n.ended:
+			waiting = false
+		case <-time.After(3 * time.Second):
+			n.Abort()
+		}
+	}
 	<-n.ended
 	n.cmd = nil
 }

@@ -1,10 +1,24 @@
 package testkit
 
-import "syscall"
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+)
 
 // Pause stops the node's process where it stands, as a machine does that is starved
-// or suspended: its ports accept, and nothing answers. Resume lets it go on.
-func (n *Node) Pause() { n.signal(syscall.SIGSTOP) }
+// or suspended: its ports accept, and nothing answers. It returns when the process
+// stands still. Resume lets it go on.
+func (n *Node) Pause() {
+	n.t.Helper()
+	n.signal(syscall.SIGSTOP)
+	Poll(n.t, n.Name+" to stand still", func() bool {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.cmd.Process.Pid))
+		_, state, _ := strings.Cut(string(data), ") ")
+		return err != nil || strings.HasPrefix(state, "T")
+	})
+}
 
 // Resume undoes Pause.
 func (n *Node) Resume() { n.signal(syscall.SIGCONT) }

@@ -1,0 +1,108 @@
+package replay
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/flysql/flysql/engine"
+)
+
+// A writer that a handler has kept does nothing after the request, and no harm.
+func TestWriterKept(t *testing.T) {
+	for _, role := range []engine.Role{engine.RolePrimary, engine.RoleReplica} {
+		var kept http.ResponseWriter
+		var request *http.Request
+		s, _ := site(t, role, false, func(w http.ResponseWriter, r *http.Request) {
+			kept, request = w, r
+			io.WriteString(w, "whole")
+		})
+		router, ended := s.Config.Handler, make(chan bool, 1)
+		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			router.ServeHTTP(w, r)
+			ended <- true
+		})
+		if text := textOf(t, do(t, s, "GET")); text != "whole" {
+			t.Errorf("%q", text)
+		}
+		<-ended
+		kept.Header().Set("X-Late", "1")
+		kept.WriteHeader(500)
+		if _, err := io.WriteString(kept, "late"); err == nil {
+			t.Error("a late write has succeeded")
+		}
+		if _, err := io.Copy(kept, strings.NewReader("late")); err == nil {
+			t.Error("a late copy has succeeded")
+		}
+		rc := http.NewResponseController(kept)
+		if err := rc.Flush(); err == nil {
+			t.Error("a late flush has succeeded")
+		}
+		if _, _, err := rc.Hijack(); err == nil {
+			t.Error("a late hijack has succeeded")
+		}
+		Redirected(kept, request, errRefused)
+		EnsurePrimary(kept, request)
+	}
+}
+
+// A status that is none is the handler's fault, and found there.
+func TestInvalidStatus(t *testing.T) {
+	for _, status := range []int{0, 42, -1, 1000} {
+		_, rt := site(t, engine.RoleReplica, false, func(w http.ResponseWriter, r *http.Request) {})
+		found := false
+		ask(rt.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() { found = recover() != nil }()
+			w.WriteHeader(status)
+		})), "GET", "/", "")
+		if !found {
+			t.Errorf("%d went by", status)
+		}
+	}
+}
+
+// When a response is dropped, what middlewares around the router have set is not.
+func TestHeaderKept(t *testing.T) {
+	f := newFake(engine.RoleUnknown, "", appAt(1, 1))
+	rt := newRouter(t, Config{Engine: f, WriteWait: 1})
+	h := rt.Handler(writes(f))
+	r := httptest.NewRequest("GET", "/", nil)
+	w := httptest.NewRecorder()
+	w.Header().Set("X-Request-Id", "7")
+	h.ServeHTTP(w, r)
+	if got := w.Result().Header; w.Code != 503 || got.Get("X-Request-Id") != "7" || got.Get("X-Counter") != "" || got.Get(StaleHeader) != "" {
+		t.Errorf("%d %v", w.Code, got)
+	}
+}
+
+// A read on the primary whose write is refused, since another has become it, is sent
+// on by Redirected.
+func TestReadDemoted(t *testing.T) {
+	f := newFake(engine.RolePrimary, "m2", appAt(1, 1))
+	f.commits.Count()
+	rt := newRouter(t, Config{Engine: f})
+	res := ask(rt.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.set(engine.RoleReplica, "m1")
+		if !Redirected(w, r, errRefused) {
+			http.Error(w, "sorry", 500)
+		}
+	})), "GET", "/", "")
+	if res.Header.Get("Fly-Replay") == "" {
+		t.Errorf("%d", res.StatusCode)
+	}
+}
+
+// A write that is refused on a machine which is the primary for all that is known waits
+// for what is not known yet, and is not tried again and again.
+func TestRefusedByPrimary(t *testing.T) {
+	f := newFake(engine.RolePrimary, "m2", appAt(1, 1))
+	f.commits.Count()
+	runs := 0
+	h := func(w http.ResponseWriter, r *http.Request) error { runs++; return errRefused }
+	rt := newRouter(t, Config{Engine: f, WriteWait: 1})
+	if res := ask(rt.Handler(HandlerFunc(h)), "POST", "/", ""); res.StatusCode != 503 || runs != 1 {
+		t.Errorf("%d after %d runs", res.StatusCode, runs)
+	}
+}
