@@ -24,6 +24,11 @@ import (
 // machine alone are. flysql-entrypoint sets it to a directory on the volume.
 const LocalDirVariable = "FLYSQL_LOCAL_DIR"
 
+// made ends the name of the file that says that the database beside it is one of
+// OpenLocal's. It is there before the database is, and is never removed: no other
+// database is ever thrown away. Who opens the database has it locked meanwhile.
+const made = ".local"
+
 // maxChecked is the size in bytes up to which a local database is read whole before
 // it is used.
 const maxChecked = 64 << 20
@@ -63,10 +68,11 @@ func OpenLocal(ctx context.Context, name string) (*DB, error) { return Local{}.O
 // Open opens the database of this machine alone that has the given file name, such as
 // "cache.db", and makes it where it is not there. One that is damaged, or is no
 // database, is thrown away and made anew; so is one that Fill made as another Version.
-// A file of up to 64 MiB is read whole for that, of a larger one its schema.
+// A file of up to 64 MiB is read whole for that, of a larger one its schema. A database
+// that was not made here is refused, and left as it is.
 //
-// Several processes may open one file. Who has it open when another finds it damaged
-// keeps what it has until it closes it, and shares it with nobody any more.
+// Several processes may open one file. Who has it open when another throws it away
+// writes what nobody will find, until it opens it again.
 func (l Local) Open(ctx context.Context, name string) (*DB, error) {
 	path, err := l.path(name)
 	if err != nil {
@@ -75,8 +81,11 @@ func (l Local) Open(ctx context.Context, name string) (*DB, error) {
 	if l.Logger == nil {
 		l.Logger = slog.Default()
 	}
+	if err := checkMade(path); err != nil {
+		return nil, fmt.Errorf("open local database %s: %w", path, err)
+	}
 	// Between the look at a file and its removal nobody else may make it anew.
-	unlock, err := lockLocal(ctx, path+".lock")
+	unlock, err := lockLocal(ctx, path+made)
 	if err != nil {
 		return nil, fmt.Errorf("open local database %s: %w", path, err)
 	}
@@ -94,6 +103,29 @@ func (l Local) Open(ctx context.Context, name string) (*DB, error) {
 		return nil, fmt.Errorf("open local database %s, which was made anew: %s", path, why)
 	}
 	return db, err
+}
+
+// checkMade refuses files that OpenLocal has not made: one that is thrown away could be
+// the only copy of what is in it.
+func checkMade(path string) error {
+	for _, suffix := range localSuffixes {
+		info, err := os.Lstat(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is not a file of its own: use another name", filepath.Base(path+suffix))
+		}
+		if _, err := os.Lstat(path + made); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s was not made by OpenLocal, which may throw it away: use another name, or remove the file if it can be lost", filepath.Base(path+suffix))
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open opens and fills a file. why is not empty where it cannot be used and must be
@@ -186,10 +218,13 @@ func emptyOrMissing(path string) bool {
 	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0
 }
 
+// localSuffixes end the names of a database's files, itself first.
+var localSuffixes = []string{"", "-wal", "-shm", "-journal"}
+
 // removeLocal removes a database: the file first, for SQLite does not take what is
 // beside a file that is not there.
 func removeLocal(path string) error {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+	for _, suffix := range localSuffixes {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -207,7 +242,7 @@ func (l Local) path(name string) (string, error) {
 	if !localName.MatchString(name) || len(name) > 200 {
 		return "", fmt.Errorf("open local database %.100q: give the name of a file alone, of letters, digits, dots, - and _, such as cache.db", name)
 	}
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ".lock"} {
+	for _, suffix := range append(localSuffixes[1:len(localSuffixes):len(localSuffixes)], made) {
 		if strings.HasSuffix(name, suffix) {
 			return "", fmt.Errorf("open local database %s: %s is the end of a name that belongs to another file", name, suffix)
 		}

@@ -80,7 +80,7 @@ func TestLocal(t *testing.T) {
 			t.Parallel()
 			tt.l.Dir, tt.l.Fill = t.TempDir(), fillT("new")
 			path := filepath.Join(tt.l.Dir, "cache.db")
-			for file, data := range map[string][]byte{path: tt.file, path + "-wal": tt.wal} {
+			for file, data := range map[string][]byte{path + ".local": {}, path: tt.file, path + "-wal": tt.wal} {
 				if data == nil {
 					continue
 				}
@@ -106,6 +106,113 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+// damagedLocal writes one that is no database.
+func damagedLocal(t *testing.T, dir string) {
+	t.Helper()
+	for file, data := range map[string][]byte{"cache.db.local": nil, "cache.db": bytes.Repeat([]byte("x"), 5000)} {
+		if err := os.WriteFile(filepath.Join(dir, file), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The app's own database, named by mistake, is never thrown away: neither for what is
+// in it, nor for damage, nor what was left of it.
+func TestLocalOfAnother(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		what  string
+		spoil func(path string) error
+		left  string
+	}{
+		{"whole", func(string) error { return nil }, ""},
+		{"damaged", func(path string) error { return os.WriteFile(path, []byte("nonsense"), 0o600) }, ""},
+		{"its log alone", func(path string) error {
+			return errors.Join(os.WriteFile(path+"-wal", []byte("rows"), 0o600), os.Remove(path))
+		}, "-wal"},
+		{"its journal alone", func(path string) error {
+			return errors.Join(os.WriteFile(path+"-journal", []byte("rows"), 0o600), os.Remove(path))
+		}, "-journal"},
+	} {
+		path := filepath.Join(t.TempDir(), "app.db")
+		db, err := appdb.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec(t, db.Writer(), "CREATE TABLE accounts (name)")
+		if err := errors.Join(db.Close(), tt.spoil(path)); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.ReadFile(path + tt.left)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the first try makes nothing that the second one could take for its own
+			db, err := appdb.Local{Dir: filepath.Dir(path), Version: 3, Fill: fillT("new")}.Open(t.Context(), "app.db")
+			if err == nil {
+				err = db.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), "was not made by OpenLocal") {
+				t.Errorf("%s: %v, want a refusal", tt.what, err)
+			}
+		}
+		if after, err := os.ReadFile(path + tt.left); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s: it was changed (%v)", tt.what, err)
+		}
+	}
+}
+
+// Who has one open that is thrown away does no harm to the one that was made anew:
+// neither with what it writes nor when it closes its own.
+func TestLocalThrownAwayWhileOpen(t *testing.T) {
+	t.Parallel()
+	l := appdb.Local{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), Fill: fillT("old")}
+	was, err := l.Open(t.Context(), "cache.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Version, l.Fill = 1, fillT("new")
+	is, err := l.Open(t.Context(), "cache.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, was.Writer(), "INSERT INTO t VALUES ('lost')")
+	exec(t, is.Writer(), "INSERT INTO t VALUES ('kept')")
+	if err := was.Close(); err != nil {
+		t.Error(err)
+	}
+	exec(t, is.Writer(), "INSERT INTO t VALUES ('kept')")
+	if err := is.Close(); err != nil {
+		t.Error(err)
+	}
+	is, err = l.Open(t.Context(), "cache.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer is.Close()
+	intact(t, is)
+	if got := value[string](t, is.Reader(), "SELECT group_concat(v) FROM t"); got != "new,kept,kept" {
+		t.Errorf("it holds %s", got)
+	}
+}
+
+// One without Fill may be opened by a second process before anything is in it.
+func TestLocalEmptyTwice(t *testing.T) {
+	t.Parallel()
+	var told bytes.Buffer
+	l := appdb.Local{Dir: t.TempDir(), Logger: slog.New(slog.NewTextHandler(&told, nil))}
+	for range 3 {
+		db, err := l.Open(t.Context(), "cache.db")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+	}
+	if told.Len() > 0 {
+		t.Errorf("told %s", told.String())
+	}
+}
+
 // A Fill that fails leaves nothing, and is called again.
 func TestLocalFillFails(t *testing.T) {
 	t.Parallel()
@@ -126,9 +233,7 @@ func TestLocalFillFails(t *testing.T) {
 func TestLocalAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "cache.db"), bytes.Repeat([]byte("x"), 5000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	damagedLocal(t, dir)
 	var filled int // under the lock of the file
 	l := appdb.Local{Dir: dir, Logger: slog.New(slog.DiscardHandler), Fill: func(ctx context.Context, tx *sql.Tx) error {
 		filled++
@@ -194,6 +299,9 @@ func TestLocalRefused(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink(file, filepath.Join(dir, "link.db")); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		l    appdb.Local
@@ -206,11 +314,12 @@ func TestLocalRefused(t *testing.T) {
 		{"x.db?mode=memory", appdb.Local{}, "name of a file alone"},
 		{"x.db\n", appdb.Local{}, "name of a file alone"},
 		{"x.db-wal", appdb.Local{}, "belongs to another file"},
-		{"x.db.lock", appdb.Local{}, "belongs to another file"},
+		{"x.db.local", appdb.Local{}, "belongs to another file"},
 		{"x.db", appdb.Local{Version: -1}, "Local.Version is -1"},
 		{"x.db", appdb.Local{Config: appdb.Config{Engine: replicaOf("b")}}, "leave Config.Engine nil"},
 		{"x.db", appdb.Local{Dir: file}, "set FLYSQL_LOCAL_DIR"},
-		{"taken.db", appdb.Local{}, "this is a directory"},
+		{"taken.db", appdb.Local{}, "taken.db is not a file of its own"},
+		{"link.db", appdb.Local{}, "link.db is not a file of its own"},
 	} {
 		if tt.l.Dir == "" {
 			tt.l.Dir = dir

@@ -14,7 +14,8 @@ import (
 // lockPause is how often a lock that another process holds is tried.
 const lockPause = 10 * time.Millisecond
 
-// lockLocal holds a lock that ends with the process, if unlock does not end it.
+// lockLocal makes the file, and holds a lock on it that ends with the process, if unlock
+// does not end it.
 func lockLocal(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
