@@ -168,6 +168,9 @@ func (f *Facts) found(a Answers, m Main) []string {
 		add("mode        volume: one machine; --mode litefs has replicas in several regions")
 	}
 	add("database    %s", m.describeDatabase(a))
+	if a.Mode == LiteFS && !a.proxied() {
+		add("writes      to the primary by the app itself: it imports flysql's package replay")
+	}
 	switch {
 	case a.proxied():
 		add("port        %d, behind LiteFS's proxy on %d", a.Port, a.Proxy)
