@@ -48,7 +48,14 @@ func newTestAppOn(t testing.TB, db *appdb.DB, here site, c replay.Config) *testA
 			t.Error(err)
 		}
 	})
-	a, err := newApp(&store{db: db}, rt, here, logger)
+	ca := openCache(t.Context(), t.TempDir(), logger)
+	t.Cleanup(func() {
+		if err := ca.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	log.Reset() // what New says when there is nothing to follow
+	a, err := newApp(&store{db: db}, ca, rt, here, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

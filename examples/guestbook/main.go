@@ -5,6 +5,7 @@
 //
 //	DATABASE_URL  the SQLite file, as appdb.Open takes it; required
 //	PORT          the port to listen on; 8080 when unset, 0 for any free one
+//	FLYSQL_LOCAL_DIR  where its cache is; flysql-entrypoint sets it
 //	FLY_REGION, FLY_MACHINE_ID  shown in the footer when set
 //
 // Beside LiteFS the file is on several machines, and one of them writes: requests that
@@ -86,6 +87,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // config is what the environment says.
 type config struct {
 	database string        // what DATABASE_URL holds; never printed, for it may be a DSN with a password
+	local    string        // the cache's directory; "" leaves it to appdb
 	port     uint16        // 0 is any free port
 	drain    time.Duration // how long a stop waits for requests in flight
 	site     site
@@ -94,6 +96,7 @@ type config struct {
 func configure(getenv func(string) string) (config, error) {
 	cfg := config{
 		database: getenv("DATABASE_URL"),
+		local:    getenv(appdb.LocalDirVariable),
 		port:     8080,
 		// No request takes longer to read than readTimeout, so this lets
 		// even a slow upload end well.
@@ -152,7 +155,9 @@ func serve(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) 
 	if err := st.checkTables(ctx); err != nil {
 		return err
 	}
-	app, err := newApp(st, rt, cfg.site, log)
+	ca := openCache(ctx, cfg.local, log)
+	defer func() { err = errors.Join(err, ca.Close()) }()
+	app, err := newApp(st, ca, rt, cfg.site, log)
 	if err != nil {
 		return err
 	}

@@ -173,16 +173,39 @@ func (a *app) listJSON(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, http.StatusBadRequest, "after must be the id of a message, or 0")
 		return
 	}
-	list, err := a.store.MessagesAfter(r.Context(), after, jsonLimit+1)
+	body, hit, err := a.list(r.Context(), after)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+	w.Header().Set("Cache-Status", "guestbook; "+hit)
+	send(w, http.StatusOK, "application/json", body)
+}
+
+// list is the answer to /messages.json, from the cache (hit) or made and kept there.
+func (a *app) list(ctx context.Context, after int64) (body []byte, hit string, err error) {
+	newest, err := a.store.Newest(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if body := a.cache.list(ctx, after, newest); body != nil {
+		return body, "hit", nil
+	}
+	list, err := a.store.MessagesAfter(ctx, after, jsonLimit+1)
+	if err != nil {
+		return nil, "", err
+	}
 	shown := list[:min(len(list), jsonLimit)]
-	a.sendJSON(w, r, http.StatusOK, struct {
+	body, err = json.Marshal(struct {
 		Messages []message `json:"messages"`
 		More     bool      `json:"more"`
 	}{shown, len(shown) < len(list)})
+	if err != nil {
+		return nil, "", err
+	}
+	body = append(body, '\n')
+	a.cache.keep(ctx, after, newest, body)
+	return body, "fwd=miss", nil
 }
 
 // health answers 200 while the database can be read and, on a replica, has come far

@@ -65,7 +65,13 @@ func TestOnAReplica(t *testing.T) {
 	if list := a.all(t); len(list) != 2 || list[1].Body != "Hello too" {
 		t.Errorf("the book has %+v", list)
 	}
-	wantContains(t, "list", a.get(t, "/messages.json").Body.String(), "Hello too")
+	for _, cached := range []string{"guestbook; fwd=miss", "guestbook; hit"} { // it is this machine's own, which it writes
+		w := a.get(t, "/messages.json")
+		wantContains(t, "list", w.Body.String(), "Hello too")
+		if got := w.Header().Get("Cache-Status"); got != cached {
+			t.Errorf("Cache-Status %q, want %q", got, cached)
+		}
+	}
 	wantStatus(t, a.do(t, http.MethodHead, "/", ""), http.StatusOK)
 	wantContains(t, "health", a.get(t, "/healthz").Body.String(), `"role":"replica"`)
 	wantNotContains(t, "log", a.log.String(), "level=ERROR", "level=WARN")

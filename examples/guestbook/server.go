@@ -20,18 +20,19 @@ const (
 // app holds what the handlers share. Nothing in it changes once it serves.
 type app struct {
 	store  *store
+	cache  *cache
 	router *replay.Router
 	views  *views
 	log    *slog.Logger
 	mux    *http.ServeMux
 }
 
-func newApp(st *store, rt *replay.Router, here site, log *slog.Logger) (*app, error) {
+func newApp(st *store, ca *cache, rt *replay.Router, here site, log *slog.Logger) (*app, error) {
 	v, err := newViews(here)
 	if err != nil {
 		return nil, err
 	}
-	a := &app{store: st, router: rt, views: v, log: log, mux: http.NewServeMux()}
+	a := &app{store: st, cache: ca, router: rt, views: v, log: log, mux: http.NewServeMux()}
 	a.mux.HandleFunc("GET /{$}", a.home)
 	a.mux.HandleFunc("GET /guests/{id}", a.guest)
 	a.mux.HandleFunc("POST /messages", a.sign)

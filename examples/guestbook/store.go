@@ -196,6 +196,16 @@ func (s *store) MessagesAfter(ctx context.Context, after int64, limit int) (list
 	return list, err
 }
 
+// Newest names the newest message; "" while there is none. Its id alone would not do: a
+// failover can lose a message, and another one then gets its id. It reads.
+func (s *store) Newest(ctx context.Context) (name string, err error) {
+	err = s.db.Reader().QueryRowContext(ctx, `SELECT id || ' ' || created FROM messages ORDER BY id DESC LIMIT 1`).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
+}
+
 // messages runs one query over messages; where is SQL of this file, never a
 // user's text. The list is empty, not nil, when there are none.
 func messages(ctx context.Context, tx *sql.Tx, where string, args ...any) (list []message, err error) {
