@@ -42,11 +42,9 @@ type exchange struct {
 	body     *bytes.Reader // the request's, where it is kept to be sent again
 	bodySize int64
 
-	// What the handler gets has just the methods that the server's writer has.
-	plain   plainWriter
-	flusher flushWriter
-	http1   http1Writer
-	http2   http2Writer
+	held    *handle       // the handler's
+	handles []plainWriter // for requests to come
+	free    bool          // nobody uses it any more
 }
 
 // due says what is to be done about a token.
@@ -65,24 +63,23 @@ const maxKept = 256 << 10
 
 func newExchange(rt *Router, w http.ResponseWriter, r *http.Request, st *engine.State) *exchange {
 	x := exchanges.Get().(*exchange)
-	buf := x.buf[:0]
-	*x = exchange{rt: rt, w: w, r: r, buf: buf, before: st.Databases, epoch: st.Epoch, head: r.Method == http.MethodHead}
+	*x = exchange{rt: rt, w: w, r: r, buf: x.buf, handles: x.handles, before: st.Databases, epoch: st.Epoch, head: r.Method == http.MethodHead}
 	if rt.commits != nil {
 		x.commits, _ = rt.commits.Load()
 	}
 	return x
 }
 
+// recycle lets another request have the exchange, unless a goroutine that the handler
+// has left behind is in the middle of a call to it.
 func (x *exchange) recycle() {
-	if x.hijacked {
-		return // whoever has the connection may have the writer, too
+	if !x.free {
+		return
 	}
 	if cap(x.buf) > maxKept {
 		x.buf = nil
 	}
-	// A goroutine that its handler has left behind must not bring the program down.
-	*x = exchange{rt: x.rt, w: nobody{}, committed: true, buf: x.buf[:0]}
-	x.plain.exchange, x.flusher.exchange, x.http1.exchange, x.http2.exchange = x, x, x, x
+	*x = exchange{buf: x.buf[:0], handles: x.handles}
 	exchanges.Put(x)
 }
 
@@ -99,6 +96,7 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 		// A handler may well panic over a refused write. Nothing has gone out, and
 		// nothing was written, so the request can still be answered.
 		if p != nil && p != http.ErrAbortHandler && x.witness.again() && !x.committed && !x.hijacked {
+			x.free = x.held.end()
 			again = true
 			return
 		}
@@ -107,6 +105,7 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 		}
 	}()
 	next.ServeHTTP(x.writer(), r)
+	x.free = x.held.end()
 	returned = true
 	switch {
 	case x.hijacked:
@@ -123,11 +122,8 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 	return true
 }
 
-// Header is that of the response.
-func (x *exchange) Header() http.Header { return x.w.Header() }
-
-// WriteHeader sets the status.
-func (x *exchange) WriteHeader(status int) {
+// setStatus is WriteHeader.
+func (x *exchange) setStatus(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("invalid WriteHeader code %v", status)) // as the server does, and here
 	}
@@ -147,8 +143,8 @@ func (x *exchange) WriteHeader(status int) {
 	}
 }
 
-// Write holds what it gets, as long as that is little.
-func (x *exchange) Write(p []byte) (int, error) {
+// write is Write.
+func (x *exchange) write(p []byte) (int, error) {
 	if !x.committed && !x.hijacked && !x.fits(len(p)) {
 		x.commit(false)
 	}
@@ -165,10 +161,9 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// WriteString is Write.
-func (x *exchange) WriteString(s string) (int, error) {
+func (x *exchange) writeString(s string) (int, error) {
 	if x.committed || x.hijacked || !x.fits(len(s)) {
-		return x.Write([]byte(s))
+		return x.write([]byte(s))
 	}
 	if x.status == 0 {
 		x.status = http.StatusOK
@@ -201,8 +196,8 @@ func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// FlushError sends what there is.
-func (x *exchange) FlushError() error {
+// flush sends what there is.
+func (x *exchange) flush() error {
 	if x.hijacked {
 		return http.ErrHijacked
 	}
@@ -334,18 +329,28 @@ func (x *exchange) keepBody(r *http.Request) bool {
 // maxBody is how much of the body of a read is kept. Hardly any has one.
 const maxBody = 64 << 10
 
-// exchangeOf finds the exchange under whatever a middleware has put around it.
-func exchangeOf(w http.ResponseWriter) *exchange {
+// exchangeOf finds the exchange under whatever a middleware has put around what the
+// handler got, for use until leave; nil where there is none, or where it has ended.
+func exchangeOf(w http.ResponseWriter) (x *exchange, leave func()) {
+	if h := handleOf(w); h != nil {
+		if x = h.enter(); x != nil {
+			return x, h.leave
+		}
+	}
+	return nil, func() {}
+}
+
+func handleOf(w http.ResponseWriter) *handle {
 	for range maxUnwrap {
 		switch v := w.(type) {
 		case *plainWriter:
-			return v.exchange
+			return &v.handle
 		case *flushWriter:
-			return v.exchange
+			return &v.handle
 		case *http1Writer:
-			return v.exchange
+			return &v.handle
 		case *http2Writer:
-			return v.exchange
+			return &v.handle
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()
 		default:

@@ -74,8 +74,8 @@ func (h *handler) onPrimary(w http.ResponseWriter, r *http.Request, st *engine.S
 	}
 	if !safe(r.Method) {
 		x.keepHeader()
-		x.witness = &witness{primary: true}
-		r = r.WithContext(engine.WithWitness(r.Context(), x.witness))
+		r = x.watched(r)
+		x.witness.primary = true
 	}
 	if again := x.run(h.next, r); again {
 		h.demoted(x, r)
@@ -133,8 +133,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request, st *engine.State)
 		h.elsewhere(w, r, reasonWrite, nil) // too large to be sent on later
 		return
 	}
-	x.witness = new(witness)
-	r = r.WithContext(engine.WithWitness(r.Context(), x.witness))
+	r = x.watched(r)
 	if again := x.run(h.next, r); again {
 		h.elsewhere(w, r, reasonRefused, x)
 	}
@@ -152,6 +151,20 @@ type witness struct {
 
 func (w *witness) Refused(error) { w.refused.Store(true) }
 func (w *witness) Committed()    { w.committed.Store(true) }
+
+// watched is a request in whose context there is the exchange's witness: all that in one
+// allocation, which is never used again. The handler may keep the request.
+func (x *exchange) watched(r *http.Request) *http.Request {
+	g := &struct {
+		request http.Request
+		ctx     engine.WitnessContext
+		witness witness
+	}{}
+	g.ctx = engine.WitnessContext{Context: r.Context(), Witness: &g.witness}
+	g.request = *r.WithContext(&g.ctx)
+	x.witness = &g.witness
+	return &g.request
+}
 
 // again tells whether the request belongs elsewhere.
 func (w *witness) again() bool { return w != nil && (w.refused.Load() || w.asked.Load()) }

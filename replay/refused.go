@@ -37,7 +37,8 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 	case certain:
 	case possible:
 		if wit.primary {
-			x := exchangeOf(w)
+			x, leave := exchangeOf(w)
+			defer leave()
 			if x == nil || !x.demoted() {
 				return false // the disk is at fault
 			}
@@ -52,7 +53,8 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 // latecomer is the witness of a read on a machine that was the primary when it began,
 // which has one only from now on.
 func latecomer(w http.ResponseWriter) *witness {
-	x := exchangeOf(w)
+	x, leave := exchangeOf(w)
+	defer leave()
 	if x == nil || !x.primary || !x.demoted() {
 		return nil
 	}
@@ -72,8 +74,9 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil || Redirected(w, r, err) {
 		return
 	}
-	if x := exchangeOf(w); x != nil {
+	if x, leave := exchangeOf(w); x != nil {
 		x.rt.log(r, "500: "+err.Error())
+		leave()
 	}
 	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 }

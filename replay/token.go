@@ -136,10 +136,26 @@ func nextPosition(s string) (db string, pos engine.Pos, rest string, ok bool) {
 	return item[posLen+1:], pos, rest, true
 }
 
-func hex(s string) (uint64, bool) {
-	n, err := strconv.ParseUint(s, 16, 64)
-	return n, err == nil
+// hex reads up to 16 digits.
+func hex(s string) (n uint64, ok bool) {
+	for i := range len(s) {
+		d := hexDigits[s[i]]
+		if d == 0 {
+			return 0, false
+		}
+		n = n<<4 | uint64(d-1)
+	}
+	return n, true
 }
+
+// hexDigits has each digit's value and one; 0 for what is none.
+var hexDigits = func() (d [256]byte) {
+	for i, c := range "0123456789abcdef" {
+		d[c] = byte(i + 1)
+	}
+	copy(d['A':'G'], d['a':'g'])
+	return d
+}()
 
 // newToken says that the databases stand there. What a cookie cannot hold of a name is
 // left out with its position: of such a database nobody waits.

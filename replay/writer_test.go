@@ -48,6 +48,75 @@ func TestWriterKept(t *testing.T) {
 	}
 }
 
+// Who has kept the writer or the request of an earlier request does not meet a later
+// one with them, though that has the same exchange.
+func TestKeptMeetsNobody(t *testing.T) {
+	for _, o := range overheads {
+		t.Run(o.name, func(t *testing.T) {
+			var kept []http.ResponseWriter
+			var requests []*http.Request
+			var used []*exchange
+			h, r := routed(t, o.role, o.method, o.token)
+			h.(*handler).next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.WriteString(w, "mine ")
+				for i, k := range kept {
+					k.Header().Set("X-Other", "1")
+					k.WriteHeader(500 + i)
+					if _, err := io.WriteString(k, "other"); err == nil {
+						t.Error("a write to a request that has ended has succeeded")
+					}
+					http.NewResponseController(k).Flush()
+					http.NewResponseController(k).Hijack()
+					Redirected(k, requests[i], errRefused)
+					if wit := engine.WitnessOf(requests[i].Context()); wit != nil {
+						wit.Refused(errRefused)
+					}
+				}
+				io.WriteString(w, "alone")
+				kept, requests, used = append(kept, w), append(requests, r), append(used, handleOf(w).x)
+			})
+			for range 2*atATime + 2 {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				if got := w.Result(); w.Code != 200 || w.Body.String() != "mine alone" || got.Header.Get("X-Other") != "" || w.Flushed {
+					t.Fatalf("%d %q %v", w.Code, w.Body, got.Header)
+				}
+			}
+			if n := len(distinct(used)); n == len(used) {
+				t.Errorf("%d exchanges for %d requests: it proves nothing", n, len(used))
+			}
+		})
+	}
+}
+
+func distinct(list []*exchange) map[*exchange]bool {
+	m := map[*exchange]bool{}
+	for _, x := range list {
+		m[x] = true
+	}
+	return m
+}
+
+// Nobody gets an exchange while a goroutine of its last request is in the middle of
+// a call to it.
+func TestKeptInTheMiddle(t *testing.T) {
+	var busy *exchange
+	h, r := routed(t, engine.RoleReplica, "GET", false)
+	h.(*handler).next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch x := handleOf(w).enter(); {
+		case busy == nil:
+			busy = x // and does not leave
+		case x == busy:
+			t.Fatal("another request has the exchange")
+		default:
+			handleOf(w).leave()
+		}
+	})
+	for range 100 {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
 // A status that is none is the handler's fault, and found there.
 func TestInvalidStatus(t *testing.T) {
 	for _, status := range []int{0, 42, -1, 1000} {
