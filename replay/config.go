@@ -93,6 +93,7 @@ type Config struct {
 	Logger *slog.Logger
 
 	getenv func(string) string                          // os.Getenv, but in tests
+	now    func() time.Time                             // time.Now, but in tests
 	peerIn func(region string) (addr string, err error) // Peer, of a region
 }
 
@@ -128,6 +129,9 @@ const minKey = 16
 func (c Config) withDefaults() (Config, error) {
 	if c.getenv == nil {
 		c.getenv = os.Getenv
+	}
+	if c.now == nil {
+		c.now = time.Now
 	}
 	set := func(d *time.Duration, to time.Duration) {
 		if *d == 0 {

@@ -56,6 +56,7 @@ const (
 	dueIfWritten due = iota
 	dueFresh         // the client's is to be replaced
 	dueDrop          // the client's is worth nothing
+	dueKeep          // the client's is of a later primary than this
 )
 
 var exchanges = sync.Pool{New: func() any { return &exchange{} }}

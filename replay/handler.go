@@ -69,13 +69,13 @@ func (h *handler) onPrimary(w http.ResponseWriter, r *http.Request, st *engine.S
 	rt.metrics.here.Add(1)
 	x := newExchange(rt, w, r, st)
 	x.primary = true
-	if t, found := rt.tokenOf(r); found {
-		x.settle(t, st)
-	}
 	if !safe(r.Method) {
 		x.keepHeader()
 		x.witness = &witness{primary: true}
 		r = r.WithContext(engine.WithWitness(r.Context(), x.witness))
+	}
+	if t, found := rt.tokenOf(r); found {
+		x.settle(t, st)
 	}
 	if again := x.run(h.next, r); again {
 		h.demoted(x, r)
