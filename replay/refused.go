@@ -139,6 +139,9 @@ func sqliteCode(err error) (code int64, ok bool) {
 	if !strings.Contains(t.PkgPath(), "sqlite") {
 		return 0, false
 	}
+	if code, ok := integer(v); ok {
+		return code, true // the code itself is an error, as of mattn and ncruces
+	}
 	for _, name := range []string{"ExtendedCode", "Code"} {
 		if m := reflect.ValueOf(err).MethodByName(name); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
 			if code, ok = integer(m.Call(nil)[0]); ok && code != 0 {
