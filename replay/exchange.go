@@ -37,6 +37,7 @@ type exchange struct {
 	buf       []byte
 	committed bool // the response has gone out, or its head has
 	hijacked  bool
+	untouched bool // the handler has returned without a word
 	head      bool // a HEAD request: there is no body
 
 	body     *bytes.Reader // the request's, where it is kept to be sent again
@@ -75,8 +76,8 @@ func newExchange(rt *Router, w http.ResponseWriter, r *http.Request, st *engine.
 }
 
 func (x *exchange) recycle() {
-	if x.hijacked {
-		return // whoever has the connection may have the writer, too
+	if x.hijacked || x.untouched {
+		return // whoever has the connection may have the writer, too; or who answers for the handler
 	}
 	if cap(x.buf) > maxKept {
 		x.buf = nil
@@ -113,6 +114,12 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 	case x.hijacked:
 		return false
 	case !x.witness.again():
+		// A router around this one may answer an error that the handler has returned to
+		// it, by the handler's writer. From now on that is the server's.
+		x.untouched = !x.committed && x.status == 0 && len(x.buf) == 0
+		if x.witness != nil {
+			x.witness.over.Store(true)
+		}
 		x.commit(true)
 		return false
 	case x.committed:

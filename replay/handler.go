@@ -148,6 +148,7 @@ type witness struct {
 	refused   atomic.Bool
 	committed atomic.Bool
 	asked     atomic.Bool // the handler has asked for the primary
+	over      atomic.Bool // the request was answered here
 }
 
 func (w *witness) Refused(error) { w.refused.Store(true) }

@@ -33,6 +33,9 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 	if wit.again() {
 		return true
 	}
+	if wit.over.Load() {
+		return false // whoever asks is outside of the router
+	}
 	switch refusalOf(err) {
 	case certain:
 	case possible:
@@ -53,7 +56,7 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 // which has one only from now on.
 func latecomer(w http.ResponseWriter) *witness {
 	x := exchangeOf(w)
-	if x == nil || !x.primary || !x.demoted() {
+	if x == nil || x.untouched || !x.primary || !x.demoted() {
 		return nil
 	}
 	if x.witness == nil {
