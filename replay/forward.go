@@ -73,6 +73,7 @@ func newForwarder(rt *Router) forwarder {
 			pr.SetURL(p.to)
 			pr.Out.Host = pr.In.Host
 			pr.Out.URL.RawQuery = pr.In.URL.RawQuery // also what this proxy does not understand
+			pr.Out.Trailer = pr.In.Trailer           // whose values are there when the body has been read
 			// Fly's proxy has set these, or nobody has.
 			forwarded := false
 			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {

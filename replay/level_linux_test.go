@@ -114,11 +114,11 @@ func storm(t *testing.T) {
 	}
 	const each = 20
 	for range each {
-		send(true, "GET", "/body", nil, ahead)     // waits for a position until it goes
-		send(true, "POST", "/hangs", nil, "")      // waits for the primary until it goes
-		send(true, "POST", "/body", forever{}, "") // uploads until it goes
-		send(false, "GET", "/write", nil, "")      // is sent on
-		send(false, "POST", "/write", nil, "")     // is sent on at once
+		send(true, "GET", "/body", nil, ahead)            // waits for a position until it goes
+		send(true, "POST", "/hangs", nil, "")             // waits for the primary until it goes
+		send(true, "POST", "/body", endless{release}, "") // uploads until it goes
+		send(false, "GET", "/write", nil, "")             // is sent on
+		send(false, "POST", "/write", nil, "")            // is sent on at once
 		send(false, "POST", "/body", strings.NewReader(strings.Repeat("x", maxReplay+1)), "")
 		all.Go(func() { socket(t, p.replicaServer.Listener.Addr().String()) })
 		for _, path := range []string{"/abort", "/panic"} {
@@ -142,10 +142,13 @@ func storm(t *testing.T) {
 	}
 }
 
-// forever is a body without end.
-type forever struct{}
+// endless is a body that goes on when it is let, and never ends.
+type endless struct{ release <-chan struct{} }
 
-func (forever) Read(p []byte) (int, error) { return len(p), nil }
+func (e endless) Read(p []byte) (int, error) {
+	<-e.release
+	return len(p), nil
+}
 
 // socket takes a connection over, by way of a replica, and lets it go.
 func socket(t *testing.T, addr string) {
