@@ -113,6 +113,8 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 	switch {
 	case x.hijacked:
 		return false
+	case x.failedDemoted():
+		return true
 	case !x.witness.again():
 		// A router around this one may answer an error that the handler has returned to
 		// it, by the handler's writer. From now on that is the server's.
@@ -361,6 +363,17 @@ func exchangeOf(w http.ResponseWriter) *exchange {
 		}
 	}
 	return nil
+}
+
+// failedDemoted tells whether a read has failed on a machine that was the primary when
+// it began, and is not any more: perhaps since a write was refused, of which a read there
+// has no witness. Where nothing was written meanwhile it does no harm to try it again.
+func (x *exchange) failedDemoted() bool {
+	if !x.primary || x.witness != nil || x.committed || x.status < http.StatusInternalServerError || x.r.ContentLength != 0 || !x.demoted() {
+		return false
+	}
+	wrote, known := x.wrote()
+	return known && !wrote
 }
 
 // demoted tells whether this machine is not the primary any more.

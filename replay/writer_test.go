@@ -124,6 +124,41 @@ func TestReadDemoted(t *testing.T) {
 	}
 }
 
+// So it is where nobody calls Redirected, if the handler answers that it has failed, and
+// it is known that nothing was written.
+func TestReadFailedDemoted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		demoted, commits, flush bool
+		status                  int
+		sent                    bool
+	}{
+		"failed":                {demoted: true, status: 500, sent: true},
+		"not found":             {demoted: true, status: 404},
+		"the primary as before": {status: 500},
+		"somebody wrote":        {demoted: true, commits: true, status: 500},
+		"flushed":               {demoted: true, flush: true, status: 500},
+	} {
+		f := newFake(engine.RolePrimary, "m2", appAt(1, 1))
+		f.commits.Count()
+		rt := newRouter(t, Config{Engine: f})
+		res := ask(rt.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if tt.commits {
+				f.commits.Add()
+			}
+			if tt.demoted {
+				f.set(engine.RoleReplica, "m1")
+			}
+			http.Error(w, "sorry", tt.status)
+			if tt.flush {
+				w.(http.Flusher).Flush()
+			}
+		})), "GET", "/", "")
+		if sent := res.Header.Get("Fly-Replay") != ""; sent != tt.sent || !sent && (res.StatusCode != tt.status || textOf(t, res) != "sorry\n") {
+			t.Errorf("%s: %d, sent on %v", name, res.StatusCode, sent)
+		}
+	}
+}
+
 // A write that is refused on a machine which is the primary for all that is known waits
 // for what is not known yet, and is not tried again and again.
 func TestRefusedByPrimary(t *testing.T) {
