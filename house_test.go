@@ -78,6 +78,19 @@ func TestForbiddenImports(t *testing.T) {
 	}
 }
 
+// What an app draws in by its middleware: nothing but the standard library, what is
+// written here, and Fly's own package for the HALT lock.
+func TestFewDependencies(t *testing.T) {
+	allowed := []string{module + "/engine", module + "/litefs", module + "/replay", "github.com/superfly/litefs-go"}
+	for _, name := range []string{"engine", "litefs", "replay"} {
+		for _, dep := range goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./"+name) {
+			if dep != "" && !slices.Contains(allowed, dep) {
+				t.Errorf("%s draws in %s", name, dep)
+			}
+		}
+	}
+}
+
 func short(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
 
 func goList(t *testing.T, args ...string) []string {

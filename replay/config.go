@@ -76,9 +76,10 @@ type Config struct {
 	Key []byte
 
 	// Peer is where the app listens on the machine of a primary, by the hostname that
-	// the engine has for it: "http://host:port". nil means on Fly.io
-	// http://<hostname>.vm.<app>.internal:<Port>, elsewhere what FLYSQL_REPLAY_PEERS
-	// says: "a=http://10.0.0.1:8080,b=http://10.0.0.2:8080".
+	// the engine has for it, or by the region where it has but that: "http://host:port".
+	// nil means on Fly.io http://<hostname>.vm.<app>.internal:<Port>, or
+	// http://<region>.<app>.internal:<Port>, elsewhere what FLYSQL_REPLAY_PEERS says:
+	// "a=http://10.0.0.1:8080,b=http://10.0.0.2:8080".
 	Peer func(primary string) (string, error)
 	// Port is where the app listens on every machine, for Peer's default. "" means
 	// the variable PORT, then 8080.
@@ -91,7 +92,9 @@ type Config struct {
 	// nil means slog.Default().
 	Logger *slog.Logger
 
-	getenv func(string) string // os.Getenv, but in tests
+	getenv func(string) string                          // os.Getenv, but in tests
+	now    func() time.Time                             // time.Now, but in tests
+	peerIn func(region string) (addr string, err error) // Peer, of a region
 }
 
 // Validate returns all that is wrong with c, joined.
@@ -127,6 +130,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.getenv == nil {
 		c.getenv = os.Getenv
 	}
+	if c.now == nil {
+		c.now = time.Now
+	}
 	set := func(d *time.Duration, to time.Duration) {
 		if *d == 0 {
 			*d = to
@@ -160,12 +166,12 @@ func (c Config) withDefaults() (Config, error) {
 	if _, err := strconv.ParseUint(c.Port, 10, 16); err != nil {
 		return c, fmt.Errorf("replay: port %.20q is not between 0 and 65535", c.Port)
 	}
-	if c.Peer == nil {
+	if c.peerIn = c.Peer; c.Peer == nil {
 		peers, err := parsePeers(c.getenv("FLYSQL_REPLAY_PEERS"))
 		if err != nil {
 			return c, err
 		}
-		c.Peer = c.defaultPeer(peers)
+		c.Peer, c.peerIn = c.defaultPeer(peers, ".vm."), c.defaultPeer(peers, ".")
 	}
 	return c, nil
 }
@@ -189,14 +195,16 @@ func parsePeers(list string) (map[string]string, error) {
 	return peers, nil
 }
 
-func (c Config) defaultPeer(peers map[string]string) func(string) (string, error) {
+// defaultPeer finds the app of a machine, or of a region, on Fly.io by its name in DNS:
+// https://fly.io/docs/networking/private-networking/
+func (c Config) defaultPeer(peers map[string]string, in string) func(string) (string, error) {
 	app, port := c.getenv("FLY_APP_NAME"), c.Port
 	return func(primary string) (string, error) {
 		if addr, ok := peers[primary]; ok {
 			return addr, nil
 		}
 		if app != "" && port != "0" && isHostname(primary) { // 0 is any free one, as in a test
-			return "http://" + net.JoinHostPort(primary+".vm."+app+".internal", port), nil
+			return "http://" + net.JoinHostPort(primary+in+app+".internal", port), nil
 		}
 		return "", fmt.Errorf("it is not known where the app of %q listens: FLYSQL_REPLAY_PEERS=%s=http://host:port says so", primary, primary)
 	}

@@ -37,6 +37,7 @@ type exchange struct {
 	buf       []byte
 	committed bool // the response has gone out, or its head has
 	hijacked  bool
+	untouched bool // the handler has returned without a word
 	head      bool // a HEAD request: there is no body
 
 	body     *bytes.Reader // the request's, where it is kept to be sent again
@@ -54,6 +55,7 @@ const (
 	dueIfWritten due = iota
 	dueFresh         // the client's is to be replaced
 	dueDrop          // the client's is worth nothing
+	dueKeep          // the client's is of a later primary than this
 )
 
 var exchanges = sync.Pool{New: func() any { return &exchange{} }}
@@ -71,7 +73,7 @@ func newExchange(rt *Router, w http.ResponseWriter, r *http.Request, st *engine.
 }
 
 // recycle lets another request have the exchange, unless a goroutine that the handler
-// has left behind is in the middle of a call to it.
+// has left behind is in the middle of a call to it, or somebody may answer for the handler.
 func (x *exchange) recycle() {
 	if !x.free {
 		return
@@ -110,8 +112,20 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 	switch {
 	case x.hijacked:
 		return false
+	case x.failedDemoted():
+		return true
 	case !x.witness.again():
+		// A router around this one may answer an error that the handler has returned to
+		// it, by the handler's writer. From now on that is the server's.
+		x.untouched = !x.committed && x.status == 0 && len(x.buf) == 0
+		if x.witness != nil {
+			x.witness.over.Store(true)
+		}
 		x.commit(true)
+		if x.untouched {
+			x.free = false
+			x.held.resume()
+		}
 		return false
 	case x.committed:
 		// Half a page must not look like a whole one.
@@ -358,6 +372,17 @@ func handleOf(w http.ResponseWriter) *handle {
 		}
 	}
 	return nil
+}
+
+// failedDemoted tells whether a read has failed on a machine that was the primary when
+// it began, and is not any more: perhaps since a write was refused, of which a read there
+// has no witness. Where nothing was written meanwhile it does no harm to try it again.
+func (x *exchange) failedDemoted() bool {
+	if !x.primary || x.witness != nil || x.committed || x.status < http.StatusInternalServerError || x.r.ContentLength != 0 || !x.demoted() {
+		return false
+	}
+	wrote, known := x.wrote()
+	return known && !wrote
 }
 
 // demoted tells whether this machine is not the primary any more.

@@ -69,13 +69,13 @@ func (h *handler) onPrimary(w http.ResponseWriter, r *http.Request, st *engine.S
 	rt.metrics.here.Add(1)
 	x := newExchange(rt, w, r, st)
 	x.primary = true
-	if t, found := rt.tokenOf(r); found {
-		x.settle(t, st)
-	}
 	if !safe(r.Method) {
 		x.keepHeader()
 		r = x.watched(r)
 		x.witness.primary = true
+	}
+	if t, found := rt.tokenOf(r); found {
+		x.settle(t, st)
 	}
 	if again := x.run(h.next, r); again {
 		h.demoted(x, r)
@@ -147,6 +147,7 @@ type witness struct {
 	refused   atomic.Bool
 	committed atomic.Bool
 	asked     atomic.Bool // the handler has asked for the primary
+	over      atomic.Bool // the request was answered here
 }
 
 func (w *witness) Refused(error) { w.refused.Store(true) }

@@ -15,7 +15,8 @@ type health struct {
 	Why       string                `json:"why,omitempty"` // it is not
 	Role      string                `json:"role"`          // primary, replica, unknown, or alone where there is no engine
 	Primary   string                `json:"primary,omitempty"`
-	LagMS     int64                 `json:"lag_ms"` // of a replica; on the primary 0
+	Region    string                `json:"primary_region,omitempty"` // where no more is known of it
+	LagMS     int64                 `json:"lag_ms"`                   // of a replica; on the primary 0
 	Candidate bool                  `json:"candidate"`
 	Positions map[string]engine.Pos `json:"positions,omitempty"`
 }
@@ -45,7 +46,7 @@ func (rt *Router) health() health {
 		return health{Healthy: true, Role: "alone"}
 	}
 	st := rt.engine.State()
-	h := health{Role: st.Role.String(), Primary: st.Primary, LagMS: st.Lag.Milliseconds(), Candidate: st.Candidate, Positions: map[string]engine.Pos{}}
+	h := health{Role: st.Role.String(), Primary: st.Primary, Region: st.Region, LagMS: st.Lag.Milliseconds(), Candidate: st.Candidate, Positions: map[string]engine.Pos{}}
 	for _, db := range st.Databases {
 		h.Positions[db.Name] = db.Pos
 	}

@@ -65,7 +65,7 @@ func (rt *Router) writeMetrics(b *strings.Builder) {
 	counter("refused_total", "Requests answered with 503: nothing was done.", m.refused.Load())
 	counter("unknown_total", "Requests answered with 502: they may have been done.", m.unknown.Load())
 	counter("gone_total", "Requests whose client went while they waited.", m.gone.Load())
-	counter("stale_total", "Reads answered while no primary was known.", m.stale.Load())
+	counter("stale_total", "Answers that may lack the client's own writes, and say so: no primary was known, or another is.", m.stale.Load())
 	counter("broken_total", "Responses broken off: a write was refused after they had begun.", m.broken.Load())
 	head("waits_total", "counter", "Reads that waited for a client's own writes, by outcome.")
 	for i, outcome := range []string{"late", "reached"} {

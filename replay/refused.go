@@ -33,6 +33,9 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 	if wit.again() {
 		return true
 	}
+	if wit.over.Load() {
+		return false // whoever asks is outside of the router
+	}
 	switch refusalOf(err) {
 	case certain:
 	case possible:
@@ -55,7 +58,7 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 func latecomer(w http.ResponseWriter) *witness {
 	x, leave := exchangeOf(w)
 	defer leave()
-	if x == nil || !x.primary || !x.demoted() {
+	if x == nil || x.untouched || !x.primary || !x.demoted() {
 		return nil
 	}
 	if x.witness == nil {
@@ -141,6 +144,9 @@ func sqliteCode(err error) (code int64, ok bool) {
 	}
 	if !strings.Contains(t.PkgPath(), "sqlite") {
 		return 0, false
+	}
+	if code, ok := integer(v); ok {
+		return code, true // the code itself is an error, as of mattn and ncruces
 	}
 	for _, name := range []string{"ExtendedCode", "Code"} {
 		if m := reflect.ValueOf(err).MethodByName(name); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {

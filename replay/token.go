@@ -33,14 +33,15 @@ const (
 
 // A token is how far the databases had come when a client's request was done:
 //
-//	1|<cluster>|<nonce>|<txid>-<checksum>=<database>!...|<mac>
+//	1|<cluster>|<time>|<nonce>|<txid>-<checksum>=<database>!...|<mac>
 //
-// with the numbers in hexadecimal digits. A nonce means that the request was still
-// running when the token was given, so that it may write more. The mac is there where
-// there is a key.
+// with the numbers in hexadecimal digits. The time is when the primary gave it, in
+// milliseconds since 1970. A nonce means that the request was still running then, so
+// that it may write more. The mac is there where there is a key.
 type token struct {
 	text    string // all of it
 	cluster string
+	given   string // the time, as in the text
 	nonce   uint64
 	at      string // the positions, as in the text
 }
@@ -90,6 +91,9 @@ func (rt *Router) parseToken(text string) (t token, ok bool) {
 	}
 	var nonce string
 	if t.cluster, rest, ok = strings.Cut(rest, "|"); !ok {
+		return token{}, false
+	}
+	if t.given, rest, ok = strings.Cut(rest, "|"); !ok {
 		return token{}, false
 	}
 	if nonce, rest, ok = strings.Cut(rest, "|"); !ok {
@@ -162,6 +166,7 @@ var hexDigits = func() (d [256]byte) {
 func (rt *Router) newToken(cluster string, nonce uint64, dbs []engine.Database) string {
 	b := make([]byte, 0, 256)
 	b = append(append(append(b, "1|"...), cluster...), '|')
+	b = append(strconv.AppendInt(b, rt.cfg.now().UnixMilli(), 16), '|')
 	if nonce != 0 {
 		b = strconv.AppendUint(b, nonce, 16)
 	}
@@ -218,9 +223,6 @@ func (x *exchange) settle(t token, st *engine.State) {
 	case t.cluster != st.ClusterID:
 		x.due = dueDrop
 		return
-	case t.nonce != 0 && !x.rt.open.running(t.nonce):
-		x.due = dueFresh // the request has ended, so all that it wrote is here
-		return
 	}
 	for rest := t.at; rest != ""; {
 		db, pos, more, _ := nextPosition(rest)
@@ -229,13 +231,39 @@ func (x *exchange) settle(t token, st *engine.State) {
 		if !ok || pos.TXID > at.TXID || pos.TXID == at.TXID && !same(pos, at) {
 			// A tail that was lost, or nonsense; unless the primary is just about to
 			// hear of its own transaction.
-			if now, err := x.rt.position(context.Background(), db); err == nil && now.TXID >= pos.TXID && (now.TXID > pos.TXID || same(now, pos)) {
+			if now, err := x.rt.position(x.r.Context(), db); err == nil && now.TXID >= pos.TXID && (now.TXID > pos.TXID || same(now, pos)) {
 				continue
+			}
+			if ok && t.givenSince(st) {
+				x.supersede()
+				return
 			}
 			x.due = dueFresh
 			return
 		}
 	}
+	if t.nonce != 0 && !x.rt.open.running(t.nonce) {
+		x.due = dueFresh // the request has ended, so all that it wrote is here
+	}
+}
+
+// givenSince tells whether a token was given after this machine has become the primary.
+// If it tells of what this machine lacks then, another one is the primary meanwhile, and
+// this one, which stood still perhaps, has yet to hear of it. Otherwise a tail was lost.
+// That compares the clocks of two machines; where they differ by more than a failover
+// takes, a lost tail is taken for the other.
+func (t *token) givenSince(st *engine.State) bool {
+	ms, err := strconv.ParseInt(t.given, 16, 64)
+	return err == nil && !st.Since.IsZero() && ms > st.Since.UnixMilli()
+}
+
+// supersede is for a machine that takes itself for the primary, where the client has a
+// token of another one. What it says is old, and the client must not forget what it has
+// seen.
+func (x *exchange) supersede() {
+	x.due = dueKeep
+	x.w.Header().Set(StaleHeader, "superseded")
+	x.rt.metrics.stale.Add(1)
 }
 
 func same(p, q engine.Pos) bool {
@@ -284,7 +312,7 @@ func (x *exchange) standing() (dbs []engine.Database, moved, sure bool) {
 	}
 	dbs, sure = make([]engine.Database, 0, len(all)), true
 	for _, db := range all {
-		at, err := x.rt.exact.ReadPosition(context.Background(), db.Name)
+		at, err := x.rt.exact.ReadPosition(x.r.Context(), db.Name)
 		if err == nil {
 			db.Pos = at
 		}
@@ -321,6 +349,9 @@ func find(dbs []engine.Database, name string) engine.Pos {
 // giveToken gives the client of a response that is about to go out what it needs to
 // see its writes. Where the handler goes on, it may write yet.
 func (x *exchange) giveToken(whole bool) {
+	if x.due == dueKeep {
+		return
+	}
 	late := !whole && !x.shared()
 	wrote, known := x.wrote()
 	if x.due == dueIfWritten && !late && known && !wrote {

@@ -37,6 +37,9 @@ func (h *handle) leave() { h.uses.Add(-1) }
 // end ends the use of the exchange, and tells whether nobody is in the middle of it.
 func (h *handle) end() (free bool) { return h.uses.Add(hasEnded) == hasEnded }
 
+// resume takes end back. Nobody gets the exchange then.
+func (h *handle) resume() { h.uses.Add(-hasEnded) }
+
 // nobody is written to after a request has ended.
 type nobody struct{}
 

@@ -117,6 +117,36 @@ func TestKeptInTheMiddle(t *testing.T) {
 	}
 }
 
+// A handler that returns without a word may leave the answer to a router that is around
+// this one, and has but the handler's writer, as echo does with an error. It is the
+// server's by then: too late for another machine.
+func TestAnsweredOutside(t *testing.T) {
+	for _, role := range []engine.Role{engine.RolePrimary, engine.RoleReplica} {
+		for _, method := range []string{"GET", "POST"} {
+			f := newFake(role, "m1", appAt(1, 1))
+			f.commits.Count()
+			rt := newRouter(t, Config{Engine: f, Never: []string{"/"}})
+			if method == "GET" {
+				rt = newRouter(t, Config{Engine: f})
+			}
+			var kept http.ResponseWriter
+			var request *http.Request
+			inside := rt.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { kept, request = w, r }))
+			w := httptest.NewRecorder()
+			inside.ServeHTTP(w, httptest.NewRequest(method, "/", nil))
+			f.set(engine.RoleReplica, "m3")
+			if Redirected(kept, request, errRefused) {
+				t.Errorf("%v %s: what was answered is sent on", role, method)
+			}
+			kept.Header().Set("X-Outside", "1")
+			http.Error(kept, "short and stout", http.StatusTeapot)
+			if res := w.Result(); res.StatusCode != http.StatusTeapot || res.Header.Get("X-Outside") == "" || textOf(t, res) != "short and stout\n" {
+				t.Errorf("%v %s: %d %q", role, method, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 // A status that is none is the handler's fault, and found there.
 func TestInvalidStatus(t *testing.T) {
 	for _, status := range []int{0, 42, -1, 1000} {
@@ -160,6 +190,41 @@ func TestReadDemoted(t *testing.T) {
 	})), "GET", "/", "")
 	if res.Header.Get("Fly-Replay") == "" {
 		t.Errorf("%d", res.StatusCode)
+	}
+}
+
+// So it is where nobody calls Redirected, if the handler answers that it has failed, and
+// it is known that nothing was written.
+func TestReadFailedDemoted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		demoted, commits, flush bool
+		status                  int
+		sent                    bool
+	}{
+		"failed":                {demoted: true, status: 500, sent: true},
+		"not found":             {demoted: true, status: 404},
+		"the primary as before": {status: 500},
+		"somebody wrote":        {demoted: true, commits: true, status: 500},
+		"flushed":               {demoted: true, flush: true, status: 500},
+	} {
+		f := newFake(engine.RolePrimary, "m2", appAt(1, 1))
+		f.commits.Count()
+		rt := newRouter(t, Config{Engine: f})
+		res := ask(rt.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if tt.commits {
+				f.commits.Add()
+			}
+			if tt.demoted {
+				f.set(engine.RoleReplica, "m1")
+			}
+			http.Error(w, "sorry", tt.status)
+			if tt.flush {
+				w.(http.Flusher).Flush()
+			}
+		})), "GET", "/", "")
+		if sent := res.Header.Get("Fly-Replay") != ""; sent != tt.sent || !sent && (res.StatusCode != tt.status || textOf(t, res) != "sorry\n") {
+			t.Errorf("%s: %d, sent on %v", name, res.StatusCode, sent)
+		}
 	}
 }
 
