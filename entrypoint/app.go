@@ -14,7 +14,9 @@ import (
 // supervise, in place of this process.
 func (b *boot) app(ctx context.Context) error {
 	if b.path != "" { // the steps have run
-		if err := b.tellApp(); err != nil {
+		untell, err := b.tellApp()
+		defer untell()
+		if err != nil {
 			return b.fail(ctx, "app", 0, err)
 		}
 	}

@@ -37,8 +37,15 @@ func (b *boot) localDir() string {
 	return filepath.Join(dir, "local")
 }
 
-// tellApp puts the outputs in the app's environment; a function's is this process's.
-func (b *boot) tellApp() error {
+// tellApp puts the outputs in the app's environment. A function's is this process's,
+// until untell.
+func (b *boot) tellApp() (untell func(), err error) {
+	var told []string
+	untell = func() {
+		for _, name := range told {
+			_ = os.Unsetenv(name) // it was not set before
+		}
+	}
 	values := b.outputs()
 	for _, name := range Outputs() {
 		if values[name] == "" || b.getenv(name) != "" {
@@ -49,8 +56,9 @@ func (b *boot) tellApp() error {
 			continue
 		}
 		if err := os.Setenv(name, values[name]); err != nil {
-			return err
+			return untell, err
 		}
+		told = append(told, name)
 	}
-	return nil
+	return untell, nil
 }

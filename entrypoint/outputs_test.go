@@ -31,7 +31,7 @@ func TestLocalDir(t *testing.T) {
 	}
 }
 
-// A function's environment is the process's.
+// A function's environment is the process's, which has it back afterwards.
 func TestLocalDirOfAFunction(t *testing.T) {
 	t.Setenv(outputLocal, "") // put back afterwards
 	dir := t.TempDir()
@@ -42,6 +42,9 @@ func TestLocalDirOfAFunction(t *testing.T) {
 	}})
 	if want := filepath.Join(dir, stateDir, "local"); err != nil || told != want {
 		t.Errorf("the function was told %q, want %q (%v)", told, want, err)
+	}
+	if left := os.Getenv(outputLocal); left != "" {
+		t.Errorf("%q is left", left)
 	}
 }
 
