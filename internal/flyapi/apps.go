@@ -13,7 +13,8 @@ import (
 
 // App asks for the app. Where there is none of that name, the error names the nearest.
 func (c *Client) App(ctx context.Context) (*flaps.App, error) {
-	return get(ctx, c, &call{name: "App", doing: "show app " + c.app, read: true}, func(ctx context.Context) (*flaps.App, error) {
+	named := func(a *flaps.App) bool { return a.Name != "" }
+	return one(ctx, c, &call{name: "App", doing: "show app " + c.app, read: true}, named, func(ctx context.Context) (*flaps.App, error) {
 		return c.flaps.GetApp(ctx, c.app)
 	})
 }

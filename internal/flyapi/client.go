@@ -198,3 +198,15 @@ func get[T any](ctx context.Context, c *Client, call *call, send func(ctx contex
 	}
 	return out, nil
 }
+
+// one is get for an answer that must be of something: where has says that it is of
+// nothing, what sent it was not the API, and of a write it is not known what was done.
+func one[T any](ctx context.Context, c *Client, call *call, has func(*T) bool, send func(ctx context.Context) (*T, error)) (*T, error) {
+	out, err := get(ctx, c, call, send)
+	if err == nil && (out == nil || !has(out)) {
+		e := &Error{Call: call.name, Doing: call.doing, Message: "what answers is not Fly's API: the answer is empty", kinds: call.failed()}
+		e.Hint = c.hint(call, e)
+		return nil, e
+	}
+	return out, err
+}

@@ -50,12 +50,9 @@ func (c *Client) ReleaseLease(ctx context.Context, id, nonce string) error {
 }
 
 func (c *Client) lease(ctx context.Context, call *call, send func(ctx context.Context) (*fly.MachineLease, error)) (*Lease, error) {
-	answer, err := get(ctx, c, call, send)
+	answer, err := one(ctx, c, call, func(l *fly.MachineLease) bool { return l.Data != nil && l.Data.Nonce+l.Data.Owner != "" }, send)
 	if err != nil {
 		return nil, err
-	}
-	if answer == nil || answer.Data == nil {
-		return nil, &Error{Call: call.name, Doing: call.doing, Message: "what answers is not Fly's API: no lease in it", kinds: call.failed()}
 	}
 	d := answer.Data
 	return &Lease{Nonce: d.Nonce, Owner: c.redact.foreign(d.Owner), Expires: time.Unix(d.ExpiresAt, 0).UTC()}, nil

@@ -25,9 +25,11 @@ func (c *Client) Machines(ctx context.Context) ([]*fly.Machine, error) {
 	return machines, err
 }
 
+func isMachine(m *fly.Machine) bool { return m.ID != "" }
+
 // Machine asks for one machine.
 func (c *Client) Machine(ctx context.Context, id string) (*fly.Machine, error) {
-	return get(ctx, c, &call{name: "Machine", object: id, doing: "show machine " + id, read: true}, func(ctx context.Context) (*fly.Machine, error) {
+	return one(ctx, c, &call{name: "Machine", object: id, doing: "show machine " + id, read: true}, isMachine, func(ctx context.Context) (*fly.Machine, error) {
 		return c.flaps.Get(ctx, c.app, id)
 	})
 }
@@ -35,7 +37,7 @@ func (c *Client) Machine(ctx context.Context, id string) (*fly.Machine, error) {
 // Launch makes a machine. After ErrUnknown it may be there, or come: give it a name or
 // metadata to be found by. With LeaseTTL set, its LeaseNonce is a lease on it.
 func (c *Client) Launch(ctx context.Context, in fly.LaunchMachineInput) (*fly.Machine, error) {
-	return get(ctx, c, &call{name: "Launch", doing: "create a machine in " + in.Region}, func(ctx context.Context) (*fly.Machine, error) {
+	return one(ctx, c, &call{name: "Launch", doing: "create a machine in " + in.Region}, isMachine, func(ctx context.Context) (*fly.Machine, error) {
 		return c.flaps.Launch(ctx, c.app, in)
 	})
 }
@@ -43,7 +45,7 @@ func (c *Client) Launch(ctx context.Context, in fly.LaunchMachineInput) (*fly.Ma
 // Update replaces a machine's configuration, whole, which restarts it. in.ID names it. The
 // nonce is that of a lease on it, or empty; so in the calls below.
 func (c *Client) Update(ctx context.Context, in fly.LaunchMachineInput, nonce string) (*fly.Machine, error) {
-	return get(ctx, c, &call{name: "Update", object: in.ID, doing: "update machine " + in.ID}, func(ctx context.Context) (*fly.Machine, error) {
+	return one(ctx, c, &call{name: "Update", object: in.ID, doing: "update machine " + in.ID}, isMachine, func(ctx context.Context) (*fly.Machine, error) {
 		return c.flaps.Update(ctx, c.app, in, nonce)
 	})
 }

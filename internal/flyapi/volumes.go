@@ -22,9 +22,11 @@ func (c *Client) Volumes(ctx context.Context) ([]fly.Volume, error) {
 	return volumes, err
 }
 
+func isVolume(v *fly.Volume) bool { return v.ID != "" }
+
 // Volume asks for one volume.
 func (c *Client) Volume(ctx context.Context, id string) (*fly.Volume, error) {
-	return get(ctx, c, &call{name: "Volume", object: id, doing: "show volume " + id, read: true}, func(ctx context.Context) (*fly.Volume, error) {
+	return one(ctx, c, &call{name: "Volume", object: id, doing: "show volume " + id, read: true}, isVolume, func(ctx context.Context) (*fly.Volume, error) {
 		return c.flaps.GetVolume(ctx, c.app, id)
 	})
 }
@@ -33,14 +35,14 @@ func (c *Client) Volume(ctx context.Context, id string) (*fly.Volume, error) {
 // ErrUnknown it may be there, or come: list.
 func (c *Client) CreateVolume(ctx context.Context, in fly.CreateVolumeRequest) (*fly.Volume, error) {
 	doing := fmt.Sprintf("create volume %s in %s", in.Name, in.Region)
-	return get(ctx, c, &call{name: "CreateVolume", doing: doing}, func(ctx context.Context) (*fly.Volume, error) {
+	return one(ctx, c, &call{name: "CreateVolume", doing: doing}, isVolume, func(ctx context.Context) (*fly.Volume, error) {
 		return c.flaps.CreateVolume(ctx, c.app, in)
 	})
 }
 
 // UpdateVolume changes a volume's snapshot settings: those fields that are not nil.
 func (c *Client) UpdateVolume(ctx context.Context, id string, in fly.UpdateVolumeRequest) (*fly.Volume, error) {
-	return get(ctx, c, &call{name: "UpdateVolume", object: id, doing: "update volume " + id}, func(ctx context.Context) (*fly.Volume, error) {
+	return one(ctx, c, &call{name: "UpdateVolume", object: id, doing: "update volume " + id}, isVolume, func(ctx context.Context) (*fly.Volume, error) {
 		return c.flaps.UpdateVolume(ctx, c.app, id, in)
 	})
 }
@@ -48,14 +50,12 @@ func (c *Client) UpdateVolume(ctx context.Context, id string, in fly.UpdateVolum
 // ExtendVolume makes a volume bigger, and says whether its machine must be restarted to
 // see that. Fly makes no volume smaller.
 func (c *Client) ExtendVolume(ctx context.Context, id string, sizeGB int) (volume *fly.Volume, restart bool, err error) {
-	err = c.run(ctx, &call{name: "ExtendVolume", object: id, doing: fmt.Sprintf("extend volume %s to %d GB", id, sizeGB)}, func(ctx context.Context) (err error) {
-		volume, restart, err = c.flaps.ExtendVolume(ctx, c.app, id, sizeGB)
-		return err
+	doing := fmt.Sprintf("extend volume %s to %d GB", id, sizeGB)
+	volume, err = one(ctx, c, &call{name: "ExtendVolume", object: id, doing: doing}, isVolume, func(ctx context.Context) (v *fly.Volume, err error) {
+		v, restart, err = c.flaps.ExtendVolume(ctx, c.app, id, sizeGB)
+		return v, err
 	})
-	if err != nil {
-		return nil, false, err
-	}
-	return volume, restart, nil
+	return volume, restart && err == nil, err
 }
 
 // DeleteVolume deletes a volume and what is on it.
