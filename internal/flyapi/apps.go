@@ -14,14 +14,14 @@ import (
 // App asks for the app. Where there is none of that name, the error names the nearest.
 func (c *Client) App(ctx context.Context) (*flaps.App, error) {
 	named := func(a *flaps.App) bool { return a.Name != "" }
-	return one(ctx, c, &call{name: "App", doing: "show app " + c.app, read: true}, named, func(ctx context.Context) (*flaps.App, error) {
+	return one(ctx, c, &call{name: "App", ofApp: true, doing: "show app " + c.app, read: true}, named, func(ctx context.Context) (*flaps.App, error) {
 		return c.flaps.GetApp(ctx, c.app)
 	})
 }
 
 // Apps lists the apps of an organization, by its slug, sorted by name.
 func (c *Client) Apps(ctx context.Context, org string) ([]flaps.App, error) {
-	apps, err := get(ctx, c, &call{name: "Apps", doing: "list apps of " + org, read: true}, func(ctx context.Context) ([]flaps.App, error) {
+	apps, err := get(ctx, c, &call{name: "Apps", object: "apps", doing: "list apps of " + org, read: true}, func(ctx context.Context) ([]flaps.App, error) {
 		return c.flaps.ListApps(ctx, flaps.ListAppsRequest{OrgSlug: org})
 	})
 	slices.SortFunc(apps, func(a, b flaps.App) int { return cmp.Compare(a.Name, b.Name) })
@@ -73,7 +73,7 @@ type Secret struct {
 
 // Secrets lists the app's secrets, sorted by name. Their values are not asked for.
 func (c *Client) Secrets(ctx context.Context) ([]Secret, error) {
-	list, err := get(ctx, c, &call{name: "Secrets", doing: "list secrets of " + c.app, read: true}, func(ctx context.Context) ([]fly.AppSecret, error) {
+	list, err := get(ctx, c, &call{name: "Secrets", ofApp: true, doing: "list secrets of " + c.app, read: true}, func(ctx context.Context) ([]fly.AppSecret, error) {
 		return c.flaps.ListAppSecrets(ctx, c.app, nil, false)
 	})
 	if err != nil {

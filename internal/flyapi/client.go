@@ -69,6 +69,10 @@ var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 
 // New makes a client. Nothing is sent.
 func New(c Config) (*Client, error) {
+	return newClient(c, http.DefaultTransport.(*http.Transport).Clone())
+}
+
+func newClient(c Config, base http.RoundTripper) (*Client, error) {
 	if c.Token.Empty() {
 		return nil, ErrNoToken
 	}
@@ -90,7 +94,6 @@ func New(c Config) (*Client, error) {
 	if client.log == nil {
 		client.log = slog.New(slog.DiscardHandler)
 	}
-	base := http.DefaultTransport.(*http.Transport).Clone()
 	// fly-go is given no token and no logger: its own log shows bodies.
 	client.flaps, err = flaps.NewWithOptions(context.Background(), flaps.NewClientOpts{
 		UserAgent: orElse(c.UserAgent, "flysql"),
@@ -156,7 +159,8 @@ func (c *Client) count(name string) {
 // call is one request to be made.
 type call struct {
 	name   string        // as Calls counts it
-	object string        // the id of the machine or volume; empty for the app itself
+	object string        // the id of the machine or volume
+	ofApp  bool          // it is of the app itself, and has no object
 	doing  string        // for errors: create volume data in ams
 	read   bool          // it changes nothing, so it may be sent twice
 	waits  time.Duration // how long the API itself waits before it answers
@@ -166,10 +170,10 @@ type callKey struct{}
 
 // run makes a call, and returns an *Error or nil.
 func (c *Client) run(ctx context.Context, call *call, send func(ctx context.Context) error) error {
-	if call.object != "" && !name.MatchString(call.object) {
+	if !call.ofApp && !name.MatchString(call.object) {
 		return &Error{Call: call.name, Doing: call.name, Message: fmt.Sprintf("%q is no id of a machine or volume", c.redact.foreign(call.object)), kinds: []error{ErrNotFound}}
 	}
-	err := send(context.WithValue(ctx, callKey{}, call))
+	err := careful(func() error { return send(context.WithValue(ctx, callKey{}, call)) })
 	if err == nil {
 		return nil
 	}
@@ -179,10 +183,21 @@ func (c *Client) run(ctx context.Context, call *call, send func(ctx context.Cont
 		e = &Error{Call: call.name, Doing: call.doing, Message: "what answers is not Fly's API: " + c.redact.foreign(err.Error()), kinds: call.failed()}
 		e.Hint = c.hint(call, e)
 	}
-	if call.object == "" && e.is(ErrNotFound) && call.name != "Apps" {
+	if call.ofApp && e.is(ErrNotFound) {
 		e.Message, e.Hint = "there is no app "+c.app+" that this token may see", c.nearestApp(ctx)
 	}
 	return e
+}
+
+// careful turns a panic into an error: fly-go has one for a null in a list of machines, or
+// of their checks.
+func careful(do func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("null where there should be a machine")
+		}
+	}()
+	return do()
 }
 
 // get is run for a call with an answer.

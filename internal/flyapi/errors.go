@@ -153,7 +153,7 @@ func (c *Client) hint(call *call, e *Error) string {
 		return "Fly's rate limit holds it up: wait a minute and try again"
 	case e.is(ErrCapacity):
 		return "try another region (fly platform regions), a smaller size, or later"
-	case e.is(ErrNotFound) && call.object != "":
+	case e.is(ErrNotFound):
 		return "it is gone, or belongs to another app: list again"
 	case e.is(ErrConflict):
 		return "something else changes it now, maybe a deploy: let that end, then try again"

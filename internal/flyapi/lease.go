@@ -32,7 +32,9 @@ func (c *Client) Lease(ctx context.Context, id string) (*Lease, error) {
 func (c *Client) AcquireLease(ctx context.Context, id string, ttl time.Duration) (*Lease, error) {
 	seconds := int(ttl / time.Second)
 	return c.lease(ctx, &call{name: "AcquireLease", object: id, doing: "take the lease of machine " + id}, func(ctx context.Context) (*fly.MachineLease, error) {
-		return c.flaps.AcquireLease(ctx, c.app, id, &seconds)
+		// Not by AcquireLease, which repeats every error for a minute: also one after
+		// which the lease may be taken, when it would find it taken.
+		return c.flaps.RefreshLease(ctx, c.app, id, &seconds, "")
 	})
 }
 

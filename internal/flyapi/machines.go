@@ -15,7 +15,7 @@ import (
 // Machines lists the app's machines, by region, then oldest first; without those that are
 // destroyed or being so.
 func (c *Client) Machines(ctx context.Context) ([]*fly.Machine, error) {
-	machines, err := get(ctx, c, &call{name: "Machines", doing: "list machines of " + c.app, read: true}, func(ctx context.Context) ([]*fly.Machine, error) {
+	machines, err := get(ctx, c, &call{name: "Machines", ofApp: true, doing: "list machines of " + c.app, read: true}, func(ctx context.Context) ([]*fly.Machine, error) {
 		return c.flaps.List(ctx, c.app, "")
 	})
 	machines = slices.DeleteFunc(machines, func(m *fly.Machine) bool { return m == nil || !m.IsActive() })
@@ -37,7 +37,7 @@ func (c *Client) Machine(ctx context.Context, id string) (*fly.Machine, error) {
 // Launch makes a machine. After ErrUnknown it may be there, or come: give it a name or
 // metadata to be found by. With LeaseTTL set, its LeaseNonce is a lease on it.
 func (c *Client) Launch(ctx context.Context, in fly.LaunchMachineInput) (*fly.Machine, error) {
-	return one(ctx, c, &call{name: "Launch", doing: "create a machine in " + in.Region}, isMachine, func(ctx context.Context) (*fly.Machine, error) {
+	return one(ctx, c, &call{name: "Launch", ofApp: true, doing: "create a machine in " + in.Region}, isMachine, func(ctx context.Context) (*fly.Machine, error) {
 		return c.flaps.Launch(ctx, c.app, in)
 	})
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/superfly/fly-go/flaps"
 )
 
 const (
@@ -133,6 +135,9 @@ func (t *transport) request(ctx context.Context, req *http.Request, body []byte)
 	out.URL.Path = strings.TrimSuffix(t.to.Path, "/") + req.URL.Path
 	out.URL.RawPath = ""
 	out.Host = t.to.Host
+	if out.Header.Get(flaps.NonceHeader) == "" {
+		out.Header.Del(flaps.NonceHeader)
+	}
 	out.Header.Set("Authorization", t.client.token.header())
 	out.Body, out.GetBody = nil, nil
 	if body != nil {

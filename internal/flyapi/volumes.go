@@ -12,7 +12,7 @@ import (
 // Volumes lists the app's volumes, oldest first; without those that are being destroyed.
 // A volume just made may be missing from it for a while.
 func (c *Client) Volumes(ctx context.Context) ([]fly.Volume, error) {
-	volumes, err := get(ctx, c, &call{name: "Volumes", doing: "list volumes of " + c.app, read: true}, func(ctx context.Context) ([]fly.Volume, error) {
+	volumes, err := get(ctx, c, &call{name: "Volumes", ofApp: true, doing: "list volumes of " + c.app, read: true}, func(ctx context.Context) ([]fly.Volume, error) {
 		return c.flaps.GetVolumes(ctx, c.app)
 	})
 	volumes = slices.DeleteFunc(volumes, func(v fly.Volume) bool { return v.State == "destroyed" })
@@ -35,7 +35,7 @@ func (c *Client) Volume(ctx context.Context, id string) (*fly.Volume, error) {
 // ErrUnknown it may be there, or come: list.
 func (c *Client) CreateVolume(ctx context.Context, in fly.CreateVolumeRequest) (*fly.Volume, error) {
 	doing := fmt.Sprintf("create volume %s in %s", in.Name, in.Region)
-	return one(ctx, c, &call{name: "CreateVolume", doing: doing}, isVolume, func(ctx context.Context) (*fly.Volume, error) {
+	return one(ctx, c, &call{name: "CreateVolume", ofApp: true, doing: doing}, isVolume, func(ctx context.Context) (*fly.Volume, error) {
 		return c.flaps.CreateVolume(ctx, c.app, in)
 	})
 }

@@ -82,7 +82,7 @@ func New() *Fake {
 		faults:  map[string][]*Fault{},
 		buckets: map[string]*bucket{},
 	}
-	f.server = httptest.NewServer(http.HandlerFunc(f.serve))
+	f.server = httptest.NewServer(f)
 	return f
 }
 
@@ -199,8 +199,8 @@ func refuseAs(status int, code, format string, a ...any) answer {
 	return answer{status, map[string]string{"error": fmt.Sprintf(format, a...), "status": code}}
 }
 
-// serve answers one request: a fault before it, its effect, a fault after it.
-func (f *Fake) serve(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP answers one request: a fault before it, its effect, a fault after it.
+func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
 	if err != nil {
 		return

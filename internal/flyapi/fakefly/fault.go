@@ -79,6 +79,12 @@ func Answer(status int, message string) Fault {
 	return Fault{kind: refusal, answer: refuse(status, "%s", message)}
 }
 
+// Page answers with a status and a page that is no JSON, as a gateway does, and nothing was
+// done.
+func Page(status int, text string) Fault {
+	return Fault{kind: refusal, answer: answer{status, []byte(text)}}
+}
+
 // Times is the fault for the next n calls.
 func (f Fault) Times(n int) Fault { f.times = n; return f }
 
