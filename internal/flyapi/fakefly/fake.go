@@ -103,7 +103,8 @@ func (f *Fake) close() {
 	}
 }
 
-// Now is what the fake's clock says. It stands until Advance.
+// Now is what the fake's clock says. It stands until Advance, but for a millisecond with
+// each thing made, so that one is older than the next.
 func (f *Fake) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -115,6 +116,12 @@ func (f *Fake) Advance(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.now = f.now.Add(d)
+}
+
+// tick is the time at which a thing is made.
+func (f *Fake) tick() time.Time {
+	f.now = f.now.Add(time.Millisecond)
+	return f.now
 }
 
 // EventualListing makes a new volume or machine be missing in so many lists.

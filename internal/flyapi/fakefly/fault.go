@@ -69,7 +69,7 @@ func Slow(d time.Duration) Fault { return Fault{kind: slow, wait: d} }
 
 // Before runs a function before the call has its effect; After runs one when it has had
 // it, before it is answered. The test can kill who asked.
-func Before(do func()) Fault { return Fault{kind: hook, before: do} }
+func Before(do func()) Fault { return Fault{kind: hook}.When(do) }
 
 // After is the other one.
 func After(do func()) Fault { return Fault{kind: hook, after: do} }
@@ -90,6 +90,9 @@ func (f Fault) Times(n int) Fault { f.times = n; return f }
 
 // Always is the fault for every call, until Heal.
 func (f Fault) Always() Fault { f.times = -1; return f }
+
+// When runs a function as the fault begins.
+func (f Fault) When(do func()) Fault { f.before = do; return f }
 
 // Skip lets n calls pass first.
 func (f Fault) Skip(n int) Fault { f.skip = n; return f }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	fly "github.com/superfly/fly-go"
 )
@@ -20,6 +19,9 @@ type machine struct {
 	hidden   int
 	zone     string
 }
+
+// stamp is how a machine's times are written.
+const stamp = "2006-01-02T15:04:05.000Z07:00"
 
 // next is the state that follows, once a state has been seen.
 var next = map[string]string{
@@ -103,7 +105,7 @@ func (f *Fake) newMachine(a *app, m fly.Machine) *machine {
 		m.PrivateIP = fmt.Sprintf("fdaa:0:1:a7b:%x:%x:0:2", n, n)
 	}
 	if m.CreatedAt == "" {
-		m.CreatedAt = f.now.Format(time.RFC3339)
+		m.CreatedAt = f.tick().Format(stamp)
 	}
 	if m.Config == nil {
 		m.Config = &fly.MachineConfig{}
@@ -125,7 +127,7 @@ func (f *Fake) newMachine(a *app, m fly.Machine) *machine {
 func (f *Fake) version(m *machine) {
 	m.InstanceID = f.id("instance")
 	m.Version = m.InstanceID
-	m.UpdatedAt = f.now.Format(time.RFC3339)
+	m.UpdatedAt = f.now.Format(stamp)
 	if image := m.Config.Image; image != "" {
 		name, digest, _ := strings.Cut(image, "@")
 		registry, repository, _ := strings.Cut(name, "/")

@@ -71,7 +71,7 @@ func (f *Fake) newVolume(a *app, v fly.Volume) *volume {
 		v.SnapshotRetention, v.AutoBackupEnabled = 5, true
 	}
 	if v.CreatedAt.IsZero() {
-		v.CreatedAt = f.now
+		v.CreatedAt = f.tick()
 	}
 	v.Encrypted = true
 	made := &volume{Volume: v}
@@ -277,6 +277,6 @@ func (f *Fake) createSnapshot(r *request) answer {
 	if f.hostDown(v.Zone) {
 		return refuse(http.StatusPreconditionFailed, "failed_precondition: the volume's host is unreachable")
 	}
-	f.snapshot(v, "waiting", f.now)
+	f.snapshot(v, "waiting", f.tick())
 	return answer{status: http.StatusOK}
 }
