@@ -13,7 +13,7 @@ import (
 )
 
 // Machines lists the app's machines, by region, then oldest first; without those that are
-// destroyed or being so.
+// destroyed or being so. Those of a release command or a console are among them.
 func (c *Client) Machines(ctx context.Context) ([]*fly.Machine, error) {
 	machines, err := get(ctx, c, &call{name: "Machines", ofApp: true, doing: "list machines of " + c.app, read: true}, func(ctx context.Context) ([]*fly.Machine, error) {
 		return c.flaps.List(ctx, c.app, "")
