@@ -311,6 +311,11 @@ func TestMessages(t *testing.T) {
 		{"lease", func() error { return c.Stop(t.Context(), fly.StopMachineInput{ID: on.machine}, "") },
 			[]string{"stop machine " + on.machine, "lease currently held by deploy@example.com", "maybe a deploy"}},
 		{"volume", func() error { return discard(c.Volume(t.Context(), "vol_gone")) }, []string{"show volume vol_gone: volume not found", "it is gone, or belongs to another app"}},
+		{"notTheApp", func() error {
+			fake.Fail("Launch", fakefly.Answer(404, "volume vol_x not found"))
+			return discard(c.Launch(t.Context(), fly.LaunchMachineInput{Region: "ams"}))
+		}, []string{"create a machine in ams: volume vol_x not found (status 404, request ", "it is gone, or belongs to another app"}},
+		{"state", func() error { return c.Destroy(t.Context(), on.running, false, "") }, []string{"not currently stopped", "see what it is now"}},
 		{"id", func() error { return c.DeleteVolume(t.Context(), "../../apps/shop") }, []string{`"../../apps/shop" is no id of a machine or volume`}},
 		{"noID", func() error { return c.DeleteVolume(t.Context(), "") }, []string{"no id of a machine or volume"}},
 		{"key", func() error { return c.SetMetadata(t.Context(), on.machine, "a/b", "") }, []string{`key "a/b"`}},

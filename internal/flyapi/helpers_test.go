@@ -60,13 +60,14 @@ func (c carried) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 }
 
 // things are what calls are made on.
-type things struct{ volume, machine, stopped string }
+type things struct{ volume, machine, stopped, running string }
 
 func someThings(fake *fakefly.Fake) things {
 	v := fake.AddVolume("shop", fly.Volume{Name: "data", Region: "ams"})
 	m := fake.AddMachine("shop", fly.Machine{Region: "ams", Config: &fly.MachineConfig{Image: "registry.fly.io/shop:1"}})
 	s := fake.AddMachine("shop", fly.Machine{Region: "ams", State: "stopped", Config: &fly.MachineConfig{Image: "registry.fly.io/shop:1"}})
-	return things{v.ID, m.ID, s.ID}
+	r := fake.AddMachine("shop", fly.Machine{Region: "ams"})
+	return things{v.ID, m.ID, s.ID, r.ID}
 }
 
 // oneCall is a call of every method.

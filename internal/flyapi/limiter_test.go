@@ -42,7 +42,7 @@ func TestKeepsToLimits(t *testing.T) {
 				for i := range tt.n {
 					fake.AddVolume("shop", fly.Volume{ID: fmt.Sprint("vol_", i), Name: "data", Region: "ams"})
 				}
-				fake.LimitRates()
+				fake.LimitRates(nil)
 				synctest.Test(t, func(t *testing.T) {
 					var mu sync.Mutex
 					last := time.Now()
