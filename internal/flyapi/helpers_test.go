@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"testing"
 	"time"
 
@@ -54,8 +55,14 @@ func (c carried) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	if req.Body == nil {
 		req.Body = http.NoBody
 	}
+	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{}) // as a connection would
+	}
 	rec := httptest.NewRecorder()
 	c.to.ServeHTTP(rec, req)
+	if err := req.Context().Err(); err != nil && rec.Body.Len() == 0 {
+		return nil, err // it was not answered
+	}
 	return rec.Result(), nil
 }
 
