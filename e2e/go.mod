@@ -1,6 +1,6 @@
 module github.com/flysql/flysql/e2e
 
-go 1.25.5
+go 1.25.8
 
 require (
 	github.com/flysql/flysql v0.0.0
@@ -12,8 +12,8 @@ require (
 	github.com/moby/buildkit v0.28.0
 	github.com/moby/patternmatcher v0.6.0
 	github.com/ncruces/go-sqlite3 v0.30.0
-	golang.org/x/mod v0.33.0
-	golang.org/x/sys v0.42.0
+	golang.org/x/mod v0.36.0
+	golang.org/x/sys v0.46.0
 	modernc.org/sqlite v1.50.1
 )
 
@@ -40,9 +40,9 @@ require (
 	github.com/tonistiigi/go-csvvalue v0.0.0-20240814133006-030d3b2625d0 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
-	golang.org/x/crypto v0.48.0 // indirect
-	golang.org/x/net v0.51.0 // indirect
-	golang.org/x/text v0.34.0 // indirect
+	golang.org/x/crypto v0.53.0 // indirect
+	golang.org/x/net v0.55.0 // indirect
+	golang.org/x/text v0.38.0 // indirect
 	golang.org/x/time v0.14.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
