@@ -15,6 +15,7 @@ var floors = map[string]int{
 	"":                      0, // the module's own source, embedded
 	"flyconf":               0,
 	"engine":                0,
+	"internal/sqlitefile":   0,
 	"litefs":                1,
 	"replay":                2,
 	"internal/migrate":      1,
@@ -25,6 +26,7 @@ var floors = map[string]int{
 	"entrypoint":            2,
 	"internal/scaffold":     2,
 	"internal/doctor":       3,
+	"internal/inspect":      3,
 	"cmd/flysql":            4,
 	"cmd/flysql-entrypoint": 4,
 	"examples/guestbook":    4,
