@@ -1,0 +1,392 @@
+package inspect
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/flysql/flysql/internal/sqlitefile"
+)
+
+// CopyOptions say how to copy.
+type CopyOptions struct {
+	Replace bool // a file that is there is kept beside, under another name
+	Vacuum  bool // VACUUM INTO: without free pages, but rowids may change
+	// Progress is told how much is done, if it is not nil; total is 0 where it is not known.
+	Progress func(done, total int64)
+
+	fault func(op string) error // of tests; nil means none
+}
+
+// Copied is what a copy has come to.
+type Copied struct {
+	Path  string
+	Bytes int64
+	Kept  string // where the file is now that was replaced; "" where there was none
+}
+
+// partialSuffix ends the name of a copy under way. It is always the same, so that the
+// next run takes over what a killed one has left.
+const partialSuffix = ".flysql-partial"
+
+// ErrExists says that there is a file already.
+var ErrExists = fs.ErrExist
+
+// Copy writes the database, as it is at one moment, to a file of its own: what is in
+// its -wal included, and rowids kept. The file has its name only when it is whole and
+// on the disk; until then it has another, and whatever ends the copy, that one is
+// removed, by the next run where this one is killed.
+//
+// Readers and, in WAL mode, writers go on meanwhile. With a rollback journal a writer
+// may come in between a few times, and then waits; on LiteFS all is read in one
+// transaction.
+func (d *Database) Copy(ctx context.Context, dest string, o CopyOptions) (_ *Copied, err error) {
+	if o.fault == nil {
+		o.fault = func(string) error { return nil }
+	}
+	dest, err = filepath.Abs(dest)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.checkDest(dest, o); err != nil {
+		return nil, err
+	}
+	source, err := os.Stat(d.Path)
+	if err != nil {
+		return nil, err
+	}
+	partial := dest + partialSuffix
+	held, err := claim(partial)
+	if err != nil {
+		return nil, fmt.Errorf("copy to %s: %w", dest, err)
+	}
+	defer func() {
+		err = errors.Join(err, held.Close())
+	}()
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, dropPartial(partial))
+		}
+	}()
+	if err := d.fill(ctx, partial, o); err != nil {
+		return nil, d.copyError(ctx, dest, err)
+	}
+	if err := o.fault("copy.filled"); err != nil {
+		return nil, err
+	}
+	c := &Copied{Path: dest}
+	if c.Bytes, err = seal(partial, source); err != nil {
+		return nil, d.copyError(ctx, dest, err)
+	}
+	if c.Kept, err = d.give(dest, partial, o); err != nil {
+		return nil, fmt.Errorf("copy to %s: %w", dest, err)
+	}
+	return c, nil
+}
+
+// checkDest refuses where a copy would do harm.
+func (d *Database) checkDest(dest string, o CopyOptions) error {
+	dir := filepath.Dir(dest)
+	if d.LiteFS != nil && (dir == d.LiteFS.Mount || strings.HasPrefix(dir, d.LiteFS.Mount+"/")) {
+		return fmt.Errorf("%s is in the LiteFS mount, which takes databases that are written through SQLite only: give a path on the volume, such as /data/%s", dest, filepath.Base(dest))
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the directory %s does not exist: mkdir -p %s", dir, dir)
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	}
+	for _, suffix := range []string{"-wal", "-journal"} {
+		if info, err := os.Stat(dest + suffix); err == nil && info.Size() > 0 {
+			return fmt.Errorf("%s is there, of a database that is in use or was not closed: SQLite would take it for part of the copy; give another name", dest+suffix)
+		}
+	}
+	info, err = os.Lstat(dest)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory: add the file's name, %s", dest, filepath.Join(dest, filepath.Base(d.Path)))
+	}
+	if real, err := os.Stat(dest); err == nil {
+		if own, err := os.Stat(d.Path); err == nil && os.SameFile(real, own) {
+			return fmt.Errorf("%s is the database itself: give another name", dest)
+		}
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file (%s): give another name", dest, info.Mode().Type())
+	case !o.Replace:
+		return fmt.Errorf("%s is there already (%w): give another name, or --replace, which keeps it beside", dest, ErrExists)
+	}
+	if locks, _ := locksOf(dest); len(locks) > 0 {
+		return fmt.Errorf("%s is open (%s): stop that, or give another name", dest, locks[0])
+	}
+	return nil
+}
+
+// claim makes the partial file, or takes over one that a killed run has left.
+func claim(partial string) (*os.File, error) {
+	for range 100 {
+		f, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := lockFile(f); err != nil {
+			f.Close()
+			return nil, err
+		}
+		// Whoever held it may have given it its name, or removed it, meanwhile.
+		mine, err := f.Stat()
+		now, err2 := os.Lstat(partial)
+		if err == nil && err2 == nil && os.SameFile(mine, now) {
+			if err := f.Truncate(0); err != nil {
+				f.Close()
+				return nil, err
+			}
+			return f, nil
+		}
+		f.Close()
+	}
+	return nil, errBusyCopy
+}
+
+var errBusyCopy = errors.New("another flysql db copy is writing there: wait for it to end, or give another name")
+
+// dropPartial removes what there is of a copy.
+func dropPartial(partial string) error {
+	var errs []error
+	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+		if err := os.Remove(partial + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// fill copies the content.
+func (d *Database) fill(ctx context.Context, to string, o CopyOptions) error {
+	return sqlitefile.Read(ctx, d.Path, d.LiteFS != nil, func(from sqlitefile.Opening) (err error) {
+		from.Params += "&" + busyWait
+		db, err := sql.Open("sqlite", from.DSN())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, db.Close()) }()
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, conn.Close()) }()
+		if o.Vacuum {
+			return vacuumInto(ctx, conn, to, o)
+		}
+		var wal bool
+		if wal, err = inWAL(ctx, conn); err != nil {
+			return err
+		}
+		if d.LiteFS != nil || wal {
+			// One snapshot: in WAL mode it holds up nobody.
+			if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+				return err
+			}
+			defer func() {
+				_, e := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+				err = errors.Join(err, e)
+			}()
+			var n int
+			if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
+				return err
+			}
+		}
+		return backup(ctx, conn, to, o)
+	})
+}
+
+func inWAL(ctx context.Context, conn *sql.Conn) (bool, error) {
+	var mode string
+	err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode)
+	return mode == "wal", err
+}
+
+// vacuumInto has SQLite write the copy. How far it is, the file's size tells.
+func vacuumInto(ctx context.Context, conn *sql.Conn, to string, o CopyOptions) error {
+	done := make(chan struct{})
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		if o.Progress == nil {
+			return
+		}
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				if info, err := os.Stat(to); err == nil {
+					o.Progress(info.Size(), 0)
+				}
+			}
+		}
+	}()
+	_, err := conn.ExecContext(ctx, "VACUUM INTO ?", to)
+	close(done)
+	<-told
+	return err
+}
+
+const (
+	backupStep = 2048 // pages between two looks at the context
+	// A database with a rollback journal that is written to meanwhile is begun anew,
+	// but not without an end: then it is read at once, and writers wait.
+	maxRestarts = 3
+	// lockPatience is how long a copy waits for a lock in all, in turns of busyTurn:
+	// SQLite does not look at a context meanwhile.
+	lockPatience = 30 * time.Second
+	busyTurn     = 250 * time.Millisecond
+)
+
+// backup copies page by page with SQLite's backup API, which keeps rowids.
+func backup(ctx context.Context, conn *sql.Conn, to string, o CopyOptions) error {
+	var pages, pageSize int64
+	if err := conn.QueryRowContext(ctx, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size").Scan(&pages, &pageSize); err != nil {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout=%d", busyTurn.Milliseconds())); err != nil {
+		return err
+	}
+	// The copy has no name yet that anybody would trust, so it needs no journal.
+	target := dsn(to, "rwc", "_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)")
+	return conn.Raw(func(c any) (err error) {
+		source, ok := c.(interface {
+			NewBackup(string) (*sqlite.Backup, error)
+		})
+		if !ok {
+			return fmt.Errorf("the driver's %T has no backup", c)
+		}
+		b, err := source.NewBackup(target)
+		if err != nil {
+			return err
+		}
+		err = steps(ctx, b, pages, pageSize, o)
+		if e := b.Finish(); err == nil { // which says the same again
+			err = e
+		}
+		return err
+	})
+}
+
+// steps runs the backup. The driver does not say how many pages are left: more steps
+// than the database has pages for mean that it was begun anew.
+func steps(ctx context.Context, b *sqlite.Backup, pages, pageSize int64, o CopyOptions) error {
+	done, restarts, waited := int64(0), 0, time.Duration(0)
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := o.fault("copy.step"); err != nil {
+			return err
+		}
+		n := int32(backupStep)
+		if restarts >= maxRestarts {
+			n = -1
+		}
+		more, err := b.Step(n)
+		if code(err)&0xff == sqlite3.SQLITE_BUSY && waited < lockPatience {
+			waited += busyTurn
+			continue
+		}
+		if err != nil || !more {
+			return err
+		}
+		if done += backupStep; done > pages+pages/4+backupStep {
+			done, restarts = 0, restarts+1
+		}
+		if o.Progress != nil {
+			o.Progress(min(done, pages)*pageSize, pages*pageSize)
+		}
+	}
+}
+
+// copyError explains what ended a copy.
+func (d *Database) copyError(ctx context.Context, dest string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w; nothing was left behind", context.Cause(ctx))
+	}
+	if errors.Is(err, syscall.ENOSPC) || code(err)&0xff == sqlite3.SQLITE_FULL {
+		return fmt.Errorf("copy to %s: the disk is full: %w; nothing was left behind: give a path on another disk, or extend the volume (fly volumes extend)", dest, err)
+	}
+	return fmt.Errorf("copy to %s: %w", dest, d.explain(ctx, err))
+}
+
+// seal makes the copy durable, and whose the original is.
+func seal(partial string, source fs.FileInfo) (size int64, err error) {
+	f, err := os.OpenFile(partial, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := errors.Join(giveTo(f, source), f.Chmod(source.Mode().Perm()), f.Sync()); err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// give gives the copy its name, and another to what has it now.
+func (d *Database) give(dest, partial string, o CopyOptions) (kept string, err error) {
+	if err := d.checkDest(dest, o); err != nil { // it may have come meanwhile
+		return "", err
+	}
+	if _, err := os.Lstat(dest); err == nil {
+		if kept, err = keep(dest); err != nil {
+			return "", err
+		}
+	}
+	if err := o.fault("copy.rename"); err != nil {
+		return "", err
+	}
+	if err := os.Rename(partial, dest); err != nil {
+		return "", err
+	}
+	return kept, syncDir(filepath.Dir(dest))
+}
+
+// keep gives a file a second name, so that it is there all the time.
+func keep(dest string) (string, error) {
+	for i := 1; i < 10_000; i++ {
+		name := dest + ".old"
+		if i > 1 {
+			name = fmt.Sprintf("%s.old-%d", dest, i)
+		}
+		err := os.Link(dest, name)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("keep the file that is there: %w; move it away yourself", err)
+		}
+		return name, nil
+	}
+	return "", fmt.Errorf("there is no free name to keep %s under: remove some of %s.old-*", dest, dest)
+}
