@@ -22,9 +22,10 @@ type ShellOptions struct {
 	ReadOnly bool
 
 	// Prompt shows one, and goes on after an error; otherwise the first error ends the
-	// shell, for what follows was written in trust of it. What is shown has no control
-	// characters then.
+	// shell, for what follows was written in trust of it.
 	Prompt bool
+	// Terminal shows control characters instead of passing them on.
+	Terminal bool
 }
 
 // ShellModes are the ways to show rows.
@@ -152,7 +153,7 @@ func (s *shell) execute(ctx context.Context, sql string) error {
 	if strings.IndexByte(sql, 0) >= 0 {
 		return errors.New("a NUL byte in a statement: SQLite would read no further")
 	}
-	out, err := newOutput(s.o.Out, s.mode, s.o.Prompt)
+	out, err := newOutput(s.o.Out, s.mode, s.o.Terminal)
 	if err != nil {
 		return err
 	}
