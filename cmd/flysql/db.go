@@ -22,13 +22,10 @@ func (c *cli) dbCommand() *cobra.Command {
 		Use:   "db",
 		Short: "Look into the app's database: shell, size, check, pragmas, copy, wal",
 		Long:  "Looks into the app's database, here or on its machine, beside the app.\n\n" + databaseHelp,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("unknown command %q: %s --help lists them", args[0], cmd.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:  subcommandOnly,
+
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(c.dbShellCommand(), c.dbSizeCommand(), c.dbCheckCommand(), c.dbPragmasCommand(), c.dbCopyCommand(), c.dbWALCommand())
 	return cmd

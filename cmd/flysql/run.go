@@ -87,22 +87,25 @@ func (c *cli) rootCommand() *cobra.Command {
 		// Below it, cobra suggests nothing.
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
-			}
-			return usagef("unknown command %q: flysql --help lists them", args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:                       subcommandOnly,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w: %s --help lists the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(c.initCommand(), c.doctorCommand(), c.dbCommand(), c.migrateCommand(), c.versionCommand())
 	return root
+}
+
+// subcommandOnly refuses what is no subcommand, of a command that does nothing itself.
+func subcommandOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return usagef("unknown command %q: %s --help lists them", args[0], cmd.CommandPath())
 }
 
 // noArgs refuses arguments of a verb that takes only flags.

@@ -109,7 +109,7 @@ func beside(dir string) string {
 	if more := len(names) - shown; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return "; there is " + text
+	return "; there: " + text
 }
 
 // databasesIn lists the SQLite files of a directory, by name.

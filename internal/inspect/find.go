@@ -72,7 +72,10 @@ func (r Request) ofApp(ctx context.Context) (place, error) {
 	}
 	facts, err := scaffold.Detect(ctx, dir)
 	if err != nil {
-		return place{}, fmt.Errorf("no database is named, and the app here cannot be looked at: %w; give its path, or set DATABASE_URL", err)
+		if ctx.Err() != nil {
+			return place{}, context.Cause(ctx)
+		}
+		return place{}, noneNamed(dir) // no app, or none that init would take
 	}
 	env, err := readDotEnv(dir)
 	if err != nil {
@@ -100,7 +103,11 @@ func (r Request) ofApp(ctx context.Context) (place, error) {
 	case elsewhere.path != "":
 		return place{}, &ChoiceError{fmt.Sprintf("%s names %s, which is on the app's machine and not here: give the path of a database here, or run this there (fly ssh console)", elsewhere.from, elsewhere.path)}
 	}
-	return place{}, &ChoiceError{"no database is named: give its path, or set DATABASE_URL (file:///data/app.db)" + beside(dir)}
+	return place{}, noneNamed(dir)
+}
+
+func noneNamed(dir string) error {
+	return &ChoiceError{"no database is named: give its path, or set DATABASE_URL (file:///data/app.db)" + beside(dir)}
 }
 
 // placesOf lists what a repository says of databases here, the likelier first, and

@@ -95,7 +95,10 @@ func (r *MigrationsRequest) dirs(ctx context.Context, s settings) ([]string, err
 	}
 	facts, err := scaffold.Detect(ctx, dir)
 	if err != nil {
-		return nil, fmt.Errorf("no migrations are named, and the app here cannot be looked at: %w; give their directory, or set FLYSQL_MIGRATIONS", err)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, errNoMigrations // no app, or none that init would take
 	}
 	mains := facts.Mains
 	if facts.Foreign != nil {
@@ -111,7 +114,7 @@ func (r *MigrationsRequest) dirs(ctx context.Context, s settings) ([]string, err
 	}
 	switch len(dirs) {
 	case 0:
-		return nil, &ChoiceError{"no migrations are found here: give their directory, or set FLYSQL_MIGRATIONS"}
+		return nil, errNoMigrations
 	case 1:
 		return dirs, nil
 	}
@@ -122,6 +125,8 @@ func (r *MigrationsRequest) dirs(ctx context.Context, s settings) ([]string, err
 	}
 	return nil, &ChoiceError{text}
 }
+
+var errNoMigrations = &ChoiceError{"no migrations are found here: give their directory, or set FLYSQL_MIGRATIONS"}
 
 // migrations compares one directory.
 func (d *Database) migrations(ctx context.Context, dir string, o migrate.Options) (Migrations, error) {
