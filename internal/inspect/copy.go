@@ -88,6 +88,9 @@ func (d *Database) Copy(ctx context.Context, dest string, o CopyOptions) (_ *Cop
 	if c.Bytes, err = seal(partial, source); err != nil {
 		return nil, d.copyError(ctx, dest, err)
 	}
+	if ctx.Err() != nil {
+		return nil, d.copyError(ctx, dest, ctx.Err())
+	}
 	if c.Kept, err = d.give(dest, partial, o); err != nil {
 		return nil, fmt.Errorf("copy to %s: %w", dest, err)
 	}
@@ -257,10 +260,11 @@ const (
 	// A database with a rollback journal that is written to meanwhile is begun anew,
 	// but not without an end: then it is read at once, and writers wait.
 	maxRestarts = 3
-	// lockPatience is how long a copy waits for a lock in all, in turns of busyTurn:
-	// SQLite does not look at a context meanwhile.
+	// lockPatience is how long a copy waits for a lock, in turns of busyTurn: SQLite
+	// does not look at a context meanwhile, and refuses some locks without waiting.
 	lockPatience = 30 * time.Second
 	busyTurn     = 250 * time.Millisecond
+	busyPause    = 5 * time.Millisecond
 )
 
 // backup copies page by page with SQLite's backup API, which keeps rowids.
@@ -296,7 +300,8 @@ func backup(ctx context.Context, conn *sql.Conn, to string, o CopyOptions) error
 // steps runs the backup. The driver does not say how many pages are left: more steps
 // than the database has pages for mean that it was begun anew.
 func steps(ctx context.Context, b *sqlite.Backup, pages, pageSize int64, o CopyOptions) error {
-	done, restarts, waited := int64(0), 0, time.Duration(0)
+	done, restarts := int64(0), 0
+	var since time.Time // when the lock was first not to be had
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -309,10 +314,16 @@ func steps(ctx context.Context, b *sqlite.Backup, pages, pageSize int64, o CopyO
 			n = -1
 		}
 		more, err := b.Step(n)
-		if code(err)&0xff == sqlite3.SQLITE_BUSY && waited < lockPatience {
-			waited += busyTurn
-			continue
+		if code(err)&0xff == sqlite3.SQLITE_BUSY {
+			if since.IsZero() {
+				since = time.Now()
+			}
+			if time.Since(since) < lockPatience {
+				pause(ctx, busyPause)
+				continue
+			}
 		}
+		since = time.Time{}
 		if err != nil || !more {
 			return err
 		}
@@ -322,6 +333,15 @@ func steps(ctx context.Context, b *sqlite.Backup, pages, pageSize int64, o CopyO
 		if o.Progress != nil {
 			o.Progress(min(done, pages)*pageSize, pages*pageSize)
 		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
