@@ -42,6 +42,10 @@ func TestCopyOnAFullDisk(t *testing.T) {
 const copyVariable = "FLYSQL_TEST_COPY"
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(readVariable); path != "" {
+		readAndStand(path)
+		os.Exit(1)
+	}
 	if to := os.Getenv(copyVariable); to != "" {
 		db, err := Find(context.Background(), Request{Name: os.Args[1]})
 		if err == nil {

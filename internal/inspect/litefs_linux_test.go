@@ -102,6 +102,7 @@ func lookOnLiteFS(t *testing.T, n *testkit.Node, db *Database, journal string) {
 // A LiteFS that hangs is found out before its mount is touched, which could not be
 // let go of.
 func TestLiteFSHangs(t *testing.T) {
+	t.Parallel() // it waits
 	n := testkit.NewNode(t, "a", testkit.NodeOptions{})
 	n.Start()
 	openApp(t, n.DB("app.db"), table).Close()
