@@ -26,6 +26,7 @@ type CopyOptions struct {
 	Progress func(done, total int64)
 
 	fault func(op string) error // of tests; nil means none
+	step  int                   // and theirs; 0 means backupStep
 }
 
 // Copied is what a copy has come to.
@@ -53,6 +54,9 @@ var ErrExists = fs.ErrExist
 func (d *Database) Copy(ctx context.Context, dest string, o CopyOptions) (_ *Copied, err error) {
 	if o.fault == nil {
 		o.fault = func(string) error { return nil }
+	}
+	if o.step == 0 {
+		o.step = backupStep
 	}
 	dest, err = filepath.Abs(dest)
 	if err != nil {
@@ -143,48 +147,12 @@ func (d *Database) checkDest(dest string, o CopyOptions) error {
 	return nil
 }
 
-// claim makes the partial file, or takes over one that a killed run has left.
-func claim(partial string) (*os.File, error) {
-	for range 100 {
-		f, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		if err := lockFile(f); err != nil {
-			f.Close()
-			return nil, err
-		}
-		// Whoever held it may have given it its name, or removed it, meanwhile.
-		mine, err := f.Stat()
-		now, err2 := os.Lstat(partial)
-		if err == nil && err2 == nil && os.SameFile(mine, now) {
-			if err := f.Truncate(0); err != nil {
-				f.Close()
-				return nil, err
-			}
-			return f, nil
-		}
-		f.Close()
-	}
-	return nil, errBusyCopy
-}
-
-var errBusyCopy = errors.New("another flysql db copy is writing there: wait for it to end, or give another name")
-
-// dropPartial removes what there is of a copy.
-func dropPartial(partial string) error {
-	var errs []error
-	for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
-		if err := os.Remove(partial + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // fill copies the content.
 func (d *Database) fill(ctx context.Context, to string, o CopyOptions) error {
 	return sqlitefile.Read(ctx, d.Path, d.LiteFS != nil, func(from sqlitefile.Opening) (err error) {
+		if err := os.Truncate(to, 0); err != nil { // of what was read in vain
+			return err
+		}
 		from.Params += "&" + busyWait
 		db, err := sql.Open("sqlite", from.DSN())
 		if err != nil {
@@ -196,29 +164,38 @@ func (d *Database) fill(ctx context.Context, to string, o CopyOptions) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, conn.Close()) }()
+		if err := o.fault("copy.read"); err != nil {
+			return err
+		}
 		if o.Vacuum {
 			return vacuumInto(ctx, conn, to, o)
 		}
-		var wal bool
-		if wal, err = inWAL(ctx, conn); err != nil {
-			return err
-		}
-		if d.LiteFS != nil || wal {
-			// One snapshot: in WAL mode it holds up nobody.
-			if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
-				return err
-			}
-			defer func() {
-				_, e := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-				err = errors.Join(err, e)
-			}()
-			var n int
-			if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
-				return err
-			}
-		}
-		return backup(ctx, conn, to, o)
+		return d.backupFrom(ctx, conn, to, o)
 	})
+}
+
+// backupFrom runs a backup in one transaction where that holds up nobody, in WAL mode,
+// and where it must be, on LiteFS.
+func (d *Database) backupFrom(ctx context.Context, conn *sql.Conn, to string, o CopyOptions) (err error) {
+	wal, err := inWAL(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if d.LiteFS == nil && !wal {
+		return backup(ctx, conn, to, o)
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	defer func() {
+		_, e := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, e)
+	}()
+	var n int // it begins with the first look
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
+		return err
+	}
+	return backup(ctx, conn, to, o)
 }
 
 func inWAL(ctx context.Context, conn *sql.Conn) (bool, error) {
@@ -309,7 +286,7 @@ func steps(ctx context.Context, b *sqlite.Backup, pages, pageSize int64, o CopyO
 		if err := o.fault("copy.step"); err != nil {
 			return err
 		}
-		n := int32(backupStep)
+		n := int32(o.step)
 		if restarts >= maxRestarts {
 			n = -1
 		}
@@ -327,7 +304,7 @@ func steps(ctx context.Context, b *sqlite.Backup, pages, pageSize int64, o CopyO
 		if err != nil || !more {
 			return err
 		}
-		if done += backupStep; done > pages+pages/4+backupStep {
+		if done += int64(o.step); done > pages+pages/4+int64(o.step) {
 			done, restarts = 0, restarts+1
 		}
 		if o.Progress != nil {
@@ -354,59 +331,4 @@ func (d *Database) copyError(ctx context.Context, dest string, err error) error 
 		return fmt.Errorf("copy to %s: the disk is full: %w; nothing was left behind: give a path on another disk, or extend the volume (fly volumes extend)", dest, err)
 	}
 	return fmt.Errorf("copy to %s: %w", dest, d.explain(ctx, err))
-}
-
-// seal makes the copy durable, and whose the original is.
-func seal(partial string, source fs.FileInfo) (size int64, err error) {
-	f, err := os.OpenFile(partial, os.O_RDWR, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := errors.Join(giveTo(f, source), f.Chmod(source.Mode().Perm()), f.Sync()); err != nil {
-		return 0, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
-
-// give gives the copy its name, and another to what has it now.
-func (d *Database) give(dest, partial string, o CopyOptions) (kept string, err error) {
-	if err := d.checkDest(dest, o); err != nil { // it may have come meanwhile
-		return "", err
-	}
-	if _, err := os.Lstat(dest); err == nil {
-		if kept, err = keep(dest); err != nil {
-			return "", err
-		}
-	}
-	if err := o.fault("copy.rename"); err != nil {
-		return "", err
-	}
-	if err := os.Rename(partial, dest); err != nil {
-		return "", err
-	}
-	return kept, syncDir(filepath.Dir(dest))
-}
-
-// keep gives a file a second name, so that it is there all the time.
-func keep(dest string) (string, error) {
-	for i := 1; i < 10_000; i++ {
-		name := dest + ".old"
-		if i > 1 {
-			name = fmt.Sprintf("%s.old-%d", dest, i)
-		}
-		err := os.Link(dest, name)
-		if errors.Is(err, fs.ErrExist) {
-			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("keep the file that is there: %w; move it away yourself", err)
-		}
-		return name, nil
-	}
-	return "", fmt.Errorf("there is no free name to keep %s under: remove some of %s.old-*", dest, dest)
 }

@@ -17,7 +17,7 @@ import (
 
 func TestCopyOnAFullDisk(t *testing.T) {
 	testkit.NeedRoot(t)
-	db := newDB(t, table, rows("3000"))
+	db := newDB(t, table, rows("1500"))
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
 		testkit.NotRun(t, "a tmpfs", "run as root")
@@ -66,7 +66,7 @@ func TestMain(m *testing.M) {
 // A copy that is killed leaves the target alone, and what it has written where the
 // next one takes it over.
 func TestCopyKilled(t *testing.T) {
-	db := newDB(t, table, rows("2000"))
+	db := newDB(t, table, rows("200"))
 	dir := t.TempDir()
 	to := filepath.Join(dir, "copy.db")
 	if err := os.WriteFile(to, []byte("as it was"), 0o644); err != nil {
@@ -101,7 +101,7 @@ func TestCopyKilled(t *testing.T) {
 	if diff := cmp.Diff([]string{"copy.db", "copy.db.old"}, names(t, dir)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
-	if n := count(t, to); n != 2000 {
+	if n := count(t, to); n != 200 {
 		t.Errorf("%d rows", n)
 	}
 }

@@ -43,7 +43,7 @@ func find(t testing.TB, path string) *Database {
 
 // rows is the table, many rows of a kilobyte.
 func rows(n string) string {
-	return "INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i < " + n + ") SELECT i, randomblob(1000) FROM c"
+	return "INSERT INTO t WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i < " + n + ") SELECT i, zeroblob(1000) FROM c"
 }
 
 const table = "CREATE TABLE t (id INTEGER PRIMARY KEY, b)"
