@@ -55,7 +55,7 @@ func litefsOf(ctx context.Context, path string, env []string) (*LiteFS, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, answerLimit)
 	st, err := litefs.Wait(limited, node, func(st litefs.State) bool {
-		return st.NodeID != "" && (st.Role != litefs.RoleUnknown || st.Err == nil) || errors.Is(st.Err, syscall.ECONNREFUSED)
+		return st.NodeID != "" && st.Err == nil || errors.Is(st.Err, syscall.ECONNREFUSED)
 	})
 	cancel()
 	if cerr := node.Close(); err == nil {

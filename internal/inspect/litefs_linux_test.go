@@ -22,11 +22,11 @@ func TestOnLiteFS(t *testing.T) {
 			a.Start()
 			b.Start()
 			app := openApp(t, a.DB("app.db"), "PRAGMA journal_mode="+journal, table, rows("100"))
-			testkit.Poll(t, "the replica", func() bool {
-				at := a.Position("app.db")
-				return at != "" && at == b.Position("app.db")
-			})
 			for _, n := range []*testkit.Node{a, b} {
+				testkit.Poll(t, "the replica", func() bool {
+					at := a.Position("app.db")
+					return at != "" && at == b.Position("app.db")
+				})
 				db, err := Find(t.Context(), Request{Name: n.DB("app.db"), Env: []string{"FLYSQL_LITEFS=" + n.Config}})
 				if err != nil {
 					t.Fatal(err)
