@@ -30,6 +30,8 @@ var floors = map[string]int{
 	"cmd/flysql":              4,
 	"cmd/flysql-entrypoint":   4,
 	"examples/guestbook":      4,
+	"internal/sqlitefile":     0,
+	"internal/inspect":        3,
 }
 
 // forbidden says what a package must not draw in, however far down.
