@@ -19,6 +19,7 @@ var floors = map[string]int{
 	"replay":                2,
 	"internal/migrate":      1,
 	"internal/lease":        1,
+	"internal/nodestatus":   0,
 	"internal/testkit":      2,
 	"appdb":                 1,
 	"appdb/appdbtest":       2,
