@@ -12,23 +12,25 @@ const module = "github.com/flysql/flysql"
 // floors is the house of docs/ARCHITECTURE.md: a package imports only packages
 // on lower floors. A package that is missing here has no place in the house yet.
 var floors = map[string]int{
-	"":                      0, // the module's own source, embedded
-	"flyconf":               0,
-	"engine":                0,
-	"litefs":                1,
-	"replay":                2,
-	"internal/migrate":      1,
-	"internal/lease":        1,
-	"internal/nodestatus":   0,
-	"internal/testkit":      2,
-	"appdb":                 1,
-	"appdb/appdbtest":       2,
-	"entrypoint":            2,
-	"internal/scaffold":     2,
-	"internal/doctor":       3,
-	"cmd/flysql":            4,
-	"cmd/flysql-entrypoint": 4,
-	"examples/guestbook":    4,
+	"":                        0, // the module's own source, embedded
+	"flyconf":                 0,
+	"engine":                  0,
+	"litefs":                  1,
+	"replay":                  2,
+	"internal/migrate":        1,
+	"internal/lease":          1,
+	"internal/flyapi":         1,
+	"internal/nodestatus":     0,
+	"internal/testkit":        2,
+	"internal/flyapi/fakefly": 2,
+	"appdb":                   1,
+	"appdb/appdbtest":         2,
+	"entrypoint":              2,
+	"internal/scaffold":       2,
+	"internal/doctor":         3,
+	"cmd/flysql":              4,
+	"cmd/flysql-entrypoint":   4,
+	"examples/guestbook":      4,
 }
 
 // forbidden says what a package must not draw in, however far down.
@@ -38,14 +40,14 @@ var forbidden = map[string][]string{
 	// Whoever takes an engine need not draw in how one is spoken to.
 	"engine": {"net", "net/http", "database/sql", "log/slog"},
 	// An app that follows its LiteFS node must not inherit a CLI's dependencies.
-	"litefs": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3"},
+	"litefs": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3", "github.com/superfly/fly-go"},
 	// The container's binary stays small. What it asks LiteFS and the lease server, it
 	// asks by hand; crypto/tls is for a lease server's https.
-	"cmd/flysql-entrypoint": {"net/http", "github.com/spf13/cobra"},
-	"entrypoint":            {"net/http"},
-	"appdb":                 {"net/http", "crypto/tls"},
+	"cmd/flysql-entrypoint": {"net/http", "github.com/spf13/cobra", "github.com/superfly/fly-go"},
+	"entrypoint":            {"net/http", "github.com/superfly/fly-go"},
+	"appdb":                 {"net/http", "crypto/tls", "github.com/superfly/fly-go"},
 	// Whoever wraps a handler gets no database driver and no CLI by it.
-	"replay": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3", "modernc.org/sqlite"},
+	"replay": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3", "modernc.org/sqlite", "github.com/superfly/fly-go"},
 }
 
 func TestImportsRunDownward(t *testing.T) {

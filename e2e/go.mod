@@ -1,6 +1,6 @@
 module github.com/flysql/flysql/e2e
 
-go 1.25.5
+go 1.25.8
 
 require (
 	github.com/flysql/flysql v0.0.0
@@ -8,8 +8,8 @@ require (
 	github.com/mattn/go-isatty v0.0.20
 	github.com/moby/buildkit v0.28.0
 	github.com/moby/patternmatcher v0.6.0
-	golang.org/x/mod v0.33.0
-	golang.org/x/sys v0.42.0
+	golang.org/x/mod v0.34.0
+	golang.org/x/sys v0.46.0
 	modernc.org/sqlite v1.50.1
 )
 
