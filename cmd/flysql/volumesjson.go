@@ -9,16 +9,16 @@ import (
 // volumesJSON is what flysql volumes plan and apply print with --json. docs/volumes.md
 // documents it; it only ever grows.
 type volumesJSON struct {
-	App     string             `json:"app"`
-	Plan    string             `json:"plan"`    // its name, for apply --plan
-	Pending bool               `json:"pending"` // it does something
-	Volumes []volumeJSON       `json:"volumes"`
-	Notes   []string           `json:"notes"`
-	Cost    costJSON           `json:"cost"`
-	Result  *volumesResultJSON `json:"result"` // of apply; null where nothing was tried
+	App     string              `json:"app"`
+	Plan    string              `json:"plan"`    // its name, for apply --plan
+	Pending bool                `json:"pending"` // it does something
+	Volumes []plannedVolumeJSON `json:"volumes"`
+	Notes   []string            `json:"notes"`
+	Cost    volumesCostJSON     `json:"cost"`
+	Result  *volumesResultJSON  `json:"result"` // of apply; null where nothing was tried
 }
 
-type volumeJSON struct {
+type plannedVolumeJSON struct {
 	Action  string             `json:"action"` // create, change, keep
 	ID      string             `json:"id"`     // empty: to be made
 	Name    string             `json:"name"`
@@ -39,7 +39,7 @@ type volumeSettingJSON struct {
 	Scheduled *bool `json:"scheduled_snapshots"` // null: Fly's default
 }
 
-type costJSON struct {
+type volumesCostJSON struct {
 	Currency string `json:"currency"`
 	Now      int64  `json:"now_cents"` // a month
 	Then     int64  `json:"then_cents"`
@@ -58,12 +58,12 @@ type volumesResultJSON struct {
 func writeVolumesJSON(w io.Writer, plan *fleet.VolumePlan, result *fleet.VolumeResult) error {
 	now, then := plan.Cost()
 	out := volumesJSON{
-		App: plan.App, Plan: plan.ID(), Pending: plan.Pending(), Volumes: []volumeJSON{}, Notes: append([]string{}, plan.Notes...),
-		Cost: costJSON{Currency: "USD", Now: int64(now), Then: int64(then), From: fleet.PricesNow().From},
+		App: plan.App, Plan: plan.ID(), Pending: plan.Pending(), Volumes: []plannedVolumeJSON{}, Notes: append([]string{}, plan.Notes...),
+		Cost: volumesCostJSON{Currency: "USD", Now: int64(now), Then: int64(then), From: fleet.PricesNow().From},
 	}
 	for i := range plan.Volumes {
 		v := &plan.Volumes[i]
-		one := volumeJSON{Action: "keep", ID: v.ID, Name: v.Name, Region: v.Region, Zone: v.Zone, Group: v.Group, Machine: v.Machine,
+		one := plannedVolumeJSON{Action: "keep", ID: v.ID, Name: v.Name, Region: v.Region, Zone: v.Zone, Group: v.Group, Machine: v.Machine,
 			Spare: v.Spare, Then: volumeSettingJSON(v.Then), Unique: v.UniqueZone, Remarks: append([]string{}, v.Remarks...)}
 		if v.Exists() {
 			settings := volumeSettingJSON(v.Now)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -49,6 +50,26 @@ type Config struct {
 	Speed float64
 }
 
+// FromEnv is what the flag --access-token and the environment say of a Config: the token as
+// FindToken finds it, FLY_FLAPS_BASE_URL, FLY_ORG, and FLYSQL_FLY_SPEED for Speed.
+func FromEnv(accessToken string, getenv func(string) string) (Config, error) {
+	token, err := FindToken(accessToken, getenv)
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{Token: token, Org: getenv("FLY_ORG"), BaseURL: getenv("FLY_FLAPS_BASE_URL")}
+	if s := getenv("FLYSQL_FLY_SPEED"); s != "" {
+		c.Speed, err = strconv.ParseFloat(s, 64)
+		if err != nil || !validSpeed(c.Speed) {
+			return Config{}, fmt.Errorf("FLYSQL_FLY_SPEED %q: how many times Fly's own rate, such as 2", newRedactor(token).foreign(s))
+		}
+	}
+	return c, nil
+}
+
+// validSpeed leaves out what would wait for ever, or is no number.
+func validSpeed(s float64) bool { return s >= 0.01 && s <= 1e6 }
+
 // Client is one app on Fly. All methods may be called at once. What each call fails with
 // is an *Error.
 type Client struct {
@@ -84,11 +105,11 @@ func newClient(c Config, base http.RoundTripper) (*Client, error) {
 	if err != nil {
 		return nil, errors.New(client.redact.text(err.Error()))
 	}
-	if c.Speed < 0 || c.Speed != c.Speed {
-		return nil, fmt.Errorf("speed %v: how many times Fly's own rate, above 0", c.Speed)
-	}
 	if c.Speed == 0 {
 		c.Speed = 1
+	}
+	if !validSpeed(c.Speed) {
+		return nil, fmt.Errorf("speed %v: how many times Fly's own rate, from 0.01", c.Speed)
 	}
 	client.limiter = newLimiter(c.Speed)
 	if client.log == nil {
@@ -139,7 +160,7 @@ func (c *Client) String() string { return "Fly app " + c.app }
 // GoString is for %#v.
 func (c *Client) GoString() string { return c.String() }
 
-// App is the name of the app that is spoken of.
+// AppName is the name of the app that is spoken of.
 func (c *Client) AppName() string { return c.app }
 
 // Calls says how many requests were sent, by the name of the method that sent them. What
@@ -183,7 +204,8 @@ func (c *Client) run(ctx context.Context, call *call, send func(ctx context.Cont
 		e = &Error{Call: call.name, Doing: call.doing, Message: "what answers is not Fly's API: " + c.redact.foreign(err.Error()), kinds: call.failed()}
 		e.Hint = c.hint(call, e)
 	}
-	if call.ofApp && e.is(ErrNotFound) {
+	// A write may have named something else that is not there.
+	if call.ofApp && e.is(ErrNotFound) && (call.read || strings.Contains(strings.ToLower(e.Message), "app")) {
 		e.Message, e.Hint = "there is no app "+c.app+" that this token may see", c.nearestApp(ctx)
 	}
 	return e

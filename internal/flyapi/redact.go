@@ -1,7 +1,9 @@
 package flyapi
 
 import (
+	"html"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -31,7 +33,8 @@ func newRedactor(t Token) redactor {
 	var secrets []string
 	for _, p := range parts {
 		if len(p) >= secretLeast {
-			secrets = append(secrets, p, url.QueryEscape(p), url.PathEscape(p), lowerEscapes(url.QueryEscape(p)), lowerEscapes(url.PathEscape(p)))
+			query, path := url.QueryEscape(p), url.PathEscape(p)
+			secrets = append(secrets, p, query, path, lowerEscapes(query), lowerEscapes(path), html.EscapeString(p), strings.ReplaceAll(p, "+", "&#43;"))
 		}
 	}
 	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) }) // the whole before its parts
@@ -57,11 +60,15 @@ func lower(c byte) byte {
 	return c
 }
 
+// looksLikeToken finds tokens that are not the client's own, or only a part of it: by the
+// prefixes that Fly gives them.
+var looksLikeToken = regexp.MustCompile(`\b(?:fm1r|fm1a|fm2|fo1)_[^\s",]+`)
+
 func (r redactor) text(s string) string {
 	for _, secret := range r.secrets {
 		s = strings.ReplaceAll(s, secret, "[token]")
 	}
-	return s
+	return looksLikeToken.ReplaceAllString(s, "[token]")
 }
 
 // foreign makes a text that the other side wrote fit for an error: without the token, on

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -77,6 +78,38 @@ func TestFindToken(t *testing.T) {
 	}
 }
 
+func TestFromEnv(t *testing.T) {
+	tests := []struct {
+		name string
+		env  map[string]string
+		want string // the config, or what the error has in it
+	}{
+		{"all", map[string]string{"FLY_API_TOKEN": "fm2_z", "FLY_ORG": "acme", "FLY_FLAPS_BASE_URL": "http://localhost:1", "FLYSQL_FLY_SPEED": "2.5"},
+			"token of FLY_API_TOKEN, acme, http://localhost:1, 2.5"},
+		{"least", map[string]string{"FLY_API_TOKEN": "fm2_z"}, "token of FLY_API_TOKEN, , , 0"},
+		{"none", nil, "no token"},
+		{"word", map[string]string{"FLY_API_TOKEN": "fm2_z", "FLYSQL_FLY_SPEED": "fast"}, `FLYSQL_FLY_SPEED "fast"`},
+		{"zero", map[string]string{"FLY_API_TOKEN": "fm2_z", "FLYSQL_FLY_SPEED": "0"}, `FLYSQL_FLY_SPEED "0"`},
+		{"nan", map[string]string{"FLY_API_TOKEN": "fm2_z", "FLYSQL_FLY_SPEED": "NaN"}, `FLYSQL_FLY_SPEED "NaN"`},
+		{"inf", map[string]string{"FLY_API_TOKEN": "fm2_z", "FLYSQL_FLY_SPEED": "Inf"}, `FLYSQL_FLY_SPEED "Inf"`},
+	}
+	for _, tt := range tests {
+		c, err := flyapi.FromEnv("", func(name string) string { return tt.env[name] })
+		got := fmt.Sprintf("%v, %s, %s, %v", c.Token, c.Org, c.BaseURL, c.Speed)
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	for _, speed := range []float64{-1, 1e-9, 1e9} {
+		if _, err := flyapi.New(flyapi.Config{Token: flyapi.NewToken("x", "fm2_a"), App: "shop", Speed: speed}); err == nil {
+			t.Errorf("speed %v is taken", speed)
+		}
+	}
+}
+
 // TestTokenSent is what the API gets: macaroons in their own scheme, and no user's token
 // beside them.
 func TestTokenSent(t *testing.T) {
@@ -112,7 +145,7 @@ func secretParts(token string) []string {
 		_, bare, _ := strings.Cut(part, "_")
 		parts = append(parts, bare, url.QueryEscape(bare), url.PathEscape(bare), lowerHex(url.QueryEscape(bare)))
 	}
-	return append(parts, "secretONE", "secretTWO")
+	return append(parts, "secretONE", "secretTWO", "lJPEC", "lJPET")
 }
 
 // TestTokenInNoOutput makes every call with every fault while all is logged, to an API
@@ -126,7 +159,7 @@ func TestTokenInNoOutput(t *testing.T) {
 	}
 	logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug, AddSource: true}))
 	header := fakefly.Token
-	echo := header + " " + url.QueryEscape(header) + " " + url.PathEscape(header) + " " + lowerHex(url.QueryEscape(header)) + " " + strings.Join(secrets[:8], " ")
+	echo := header + " " + url.QueryEscape(header) + " " + url.PathEscape(header) + " " + lowerHex(url.QueryEscape(header)) + " " + strings.Join(secrets[:8], " ") + " " + html.EscapeString(header) + " " + strings.ReplaceAll(header, "+", "&#43;") + " " + header[:30]
 	faults := []fakefly.Fault{
 		fakefly.BadGatewayAfterSuccess, fakefly.ServerError, fakefly.RateLimited, fakefly.Unauthorized, fakefly.Forbidden, fakefly.NotFound,
 		fakefly.Drop, fakefly.DropAfterSuccess, fakefly.Garbage, fakefly.NoCapacity,

@@ -22,8 +22,9 @@ import (
 const (
 	// answerMost bounds an answer: a machine is some 10 KB, and an app has hundreds.
 	answerMost = 64 << 20
-	// answerTime is how long one try may take, beside what the call itself waits for.
-	answerTime = time.Minute
+	// readTime and writeTime are how long one try may take, beside what the call itself
+	// waits for.
+	readTime, writeTime = 30 * time.Second, time.Minute
 	// readTries is how often a read is sent, and limitTries what a rate limit refuses.
 	readTries, limitTries = 4, 6
 	// pauseFirst lies between the first two tries of a read, and doubles.
@@ -99,7 +100,7 @@ func (t *transport) again(call *call, f *failure, try int) (time.Duration, bool)
 // once sends a request once, and reads its answer to the end.
 func (t *transport) once(req *http.Request, call *call, body []byte, try int) (*http.Response, *failure) {
 	t.client.count(call.name)
-	ctx, cancel := context.WithTimeout(req.Context(), answerTime+call.waits)
+	ctx, cancel := context.WithTimeout(req.Context(), call.limit())
 	defer cancel()
 	var sent atomic.Bool // a connection was there: the server may have what was written
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
@@ -117,7 +118,7 @@ func (t *transport) once(req *http.Request, call *call, body []byte, try int) (*
 	t.client.log.LogAttrs(req.Context(), slog.LevelDebug, "fly api", slog.String("call", call.name), slog.String("method", req.Method),
 		slog.String("path", t.client.redact.text(req.URL.Path)), slog.Int("status", status), slog.Int("try", try), slog.Duration("took", time.Since(began)))
 	switch {
-	case req.Context().Err() != nil:
+	case err != nil && req.Context().Err() != nil: // an answer that has come counts, though
 		return nil, &failure{Error: t.ended(req.Context(), call, sent.Load())}
 	case err != nil:
 		return nil, &failure{Error: t.lost(call, err, sent.Load())}
@@ -145,6 +146,14 @@ func (t *transport) request(ctx context.Context, req *http.Request, body []byte)
 		out.ContentLength = int64(len(body))
 	}
 	return out
+}
+
+// limit is how long one try may take.
+func (c *call) limit() time.Duration {
+	if c.read {
+		return readTime + c.waits
+	}
+	return writeTime + c.waits
 }
 
 func readAnswer(resp *http.Response) ([]byte, error) {
@@ -186,7 +195,7 @@ func (t *transport) refused(call *call, resp *http.Response, data []byte) *Error
 func (t *transport) lost(call *call, err error, sent bool) *Error {
 	e := &Error{Call: call.name, Doing: call.doing, Message: t.client.redact.foreign(err.Error()), kinds: []error{ErrUnavailable}}
 	if errors.Is(err, context.DeadlineExceeded) {
-		e.Message = fmt.Sprintf("no answer within %v", answerTime+call.waits)
+		e.Message = fmt.Sprintf("no answer within %v", call.limit())
 	}
 	if sent {
 		e.kinds = call.failed()
