@@ -40,7 +40,22 @@ func (c *checker) remoteDifferences(kinds ...fleet.Kind) []fleet.Cause {
 
 // reportCause reports one difference.
 func (c *checker) reportCause(cause fleet.Cause) *Finding {
-	return c.report(c.onFly(cause.Key, cause.Objects[0]), "%s: %s", fleet.Some(cause.Objects), cause.Message)
+	return c.reportOf(c.onFly(cause.Key, cause.Objects[0]), cause.Objects, "%s", cause.Message)
+}
+
+// reportOf reports what is wrong with objects on Fly. They are named where the place does
+// not do that already.
+func (c *checker) reportOf(at Place, objects []string, format string, a ...any) *Finding {
+	f := c.report(at, format, a...)
+	if len(objects) > 1 || at.Object != objects[0] {
+		f.Message = fleet.Some(objects) + ": " + f.Message
+	}
+	return f
+}
+
+// reportObject is reportOf one that stands in no file.
+func (c *checker) reportObject(name, format string, a ...any) *Finding {
+	return c.reportOf(Place{Object: name}, []string{name}, format, a...)
 }
 
 // lasting are the machines of fly.toml's groups: not those of a release command or a
@@ -109,14 +124,14 @@ func checkHosts(c *checker) {
 	for _, m := range c.Remote.Fleet.Machines {
 		if !fleet.Reachable(string(m.HostStatus)) {
 			down[m.ID] = true
-			c.report(Place{Object: fleet.NameOf(m)}, "%s: its host is %s", fleet.NameOf(m), m.HostStatus).
+			c.reportObject(fleet.NameOf(m), "its host is %s", m.HostStatus).
 				hint("https://status.fly.io tells of outages. Wait for it; or restore the volume's last snapshot on another host: fly volumes create NAME --snapshot-id ID")
 		}
 	}
 	holders := c.Remote.Fleet.Holders()
 	for _, v := range c.Remote.Fleet.Volumes {
 		if !fleet.Reachable(v.HostStatus) && !down[holders[v.ID]] {
-			c.report(Place{Object: fleet.NameOfVolume(v)}, "%s: its host is %s", fleet.NameOfVolume(v), v.HostStatus).
+			c.reportObject(fleet.NameOfVolume(v), "its host is %s", v.HostStatus).
 				hint("https://status.fly.io tells of outages. Wait for it; or restore its last snapshot on another host: fly volumes create NAME --snapshot-id ID")
 		}
 	}
@@ -135,18 +150,18 @@ func checkRecentSnapshots(c *checker) {
 	}
 	now := c.Remote.Now
 	for _, v := range c.Remote.Fleet.Volumes {
-		at, name := Place{Object: fleet.NameOfVolume(v)}, fleet.NameOfVolume(v)
+		name := fleet.NameOfVolume(v)
 		all := c.Remote.Fleet.Snapshots[v.ID]
 		last, ok := c.Remote.Fleet.LastSnapshot(v.ID)
 		const hint = "fly volumes snapshots create ID takes one now"
 		switch {
 		case len(all) > 0 && strings.Contains(all[0].Status, "fail"):
-			c.report(at, "%s: its last snapshot failed", name).hint(hint)
+			c.reportObject(name, "its last snapshot failed").hint(hint)
 		case ok && now.Sub(last.CreatedAt) <= snapshotLate:
 		case ok:
-			c.report(at, "%s: its last snapshot is %d days old", name, int(now.Sub(last.CreatedAt)/(24*time.Hour))).hint(hint)
+			c.reportObject(name, "its last snapshot is %d days old", int(now.Sub(last.CreatedAt)/(24*time.Hour))).hint(hint)
 		case now.Sub(v.CreatedAt) > snapshotFirst:
-			c.report(at, "%s: it has no snapshot", name).hint(hint)
+			c.reportObject(name, "it has no snapshot").hint(hint)
 		}
 	}
 }
@@ -210,8 +225,8 @@ func (c *checker) stopsNode(cause fleet.Cause) bool {
 func checkRemoteStop(c *checker) {
 	for _, cause := range c.remoteDifferences(fleet.AutoStop) {
 		if c.stopsNode(cause) {
-			c.report(c.onFly(cause.Key, cause.Objects[0]), "%s: %s: a machine that was stopped and comes back can take the lease with an old database", fleet.Some(cause.Objects), cause.Message).
-				hint(asDeployed)
+			f := c.reportCause(cause).hint(asDeployed)
+			f.Message += ": a machine that was stopped and comes back can take the lease with an old database"
 		}
 	}
 }
@@ -240,7 +255,7 @@ func checkStuck(c *checker) {
 		if err != nil || c.Remote.Now.Sub(since) < stuckAfter {
 			continue
 		}
-		c.report(Place{Object: fleet.NameOf(m)}, "%s: it has been %s for %d minutes", fleet.NameOf(m), m.State, int(c.Remote.Now.Sub(since)/time.Minute)).
+		c.reportObject(fleet.NameOf(m), "it has been %s for %d minutes", m.State, int(c.Remote.Now.Sub(since)/time.Minute)).
 			hint(fmt.Sprintf("fly machine status %s tells its events; fly machine destroy --force %s, once its volume's data is elsewhere", m.ID, m.ID))
 	}
 }

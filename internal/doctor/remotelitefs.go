@@ -16,23 +16,25 @@ func (c *checker) ofLiteFS() bool {
 	return c.Remote != nil && (c.usesLiteFS() || fleet.Lead(c.Remote.Nodes).LiteFS)
 }
 
-// named are machines as messages name them.
-func (r *Remote) named(ids []string) string {
+// names are machines as messages name them, in the order of the fleet.
+func (r *Remote) names(ids []string) []string {
 	var names []string
-	for _, id := range ids {
-		if m := r.Fleet.Machine(id); m != nil {
+	for _, m := range r.Fleet.Machines {
+		if slices.Contains(ids, m.ID) {
 			names = append(names, fleet.NameOf(m))
 		}
 	}
-	return fleet.Some(names)
+	return names
 }
 
-func (r *Remote) place(id string) Place {
-	m := r.Fleet.Machine(id)
-	if m == nil {
-		return Place{}
+func (r *Remote) named(ids []string) string { return fleet.Some(r.names(ids)) }
+
+// place is the first of machines.
+func (r *Remote) place(ids ...string) Place {
+	if names := r.names(ids); len(names) > 0 {
+		return Place{Object: names[0]}
 	}
-	return Place{Object: fleet.NameOf(m)}
+	return Place{}
 }
 
 // checkRemoteMachines: FLY209 of machines that run.
@@ -95,7 +97,7 @@ func checkPrimaries(c *checker) {
 		return
 	}
 	if l := fleet.Lead(c.Remote.Nodes); len(l.Primaries) > 1 {
-		c.report(c.Remote.place(l.Primaries[0]), "these say that they are the primary: %s", c.Remote.named(l.Primaries)).
+		c.report(c.Remote.place(l.Primaries...), "these say that they are the primary: %s", c.Remote.named(l.Primaries)).
 			hint("stop the app's writes now; the one that the lease server names (flysql status) is right. Before the other is restarted, copy its database away: docs/litefs.md says how")
 	}
 }
@@ -109,7 +111,7 @@ func checkNoPrimary(c *checker) {
 	if len(l.Primaries) > 0 || l.Asked == 0 || len(l.Named[""]) != l.Asked {
 		return // one that could not be asked may be it, and be named by who could
 	}
-	f := c.report(c.Remote.place(l.Named[""][0]), "no node knows a primary: %s", c.Remote.named(l.Named[""])).
+	f := c.report(c.Remote.place(l.Named[""]...), "no node knows a primary: %s", c.Remote.named(l.Named[""])).
 		hint("fly logs says why none becomes it: a candidate must run, and reach the lease server")
 	if _, running := c.Remote.Reached(); l.Asked < running {
 		f.Severity = Warning
@@ -126,12 +128,18 @@ func checkBehind(c *checker) {
 		n := c.Remote.Later[id]
 		for _, db := range n.Databases {
 			if lacks, known := fleet.Behind(n, fleet.Newest(c.Remote.Nodes, db.Name), db.Name); known && lacks > 0 {
-				at := c.Remote.place(id)
-				c.report(at, "%s: %s lacks %d transactions that the primary had a second before", at.Object, db.Name, lacks).
+				c.report(c.Remote.place(id), "%s lacks %s that the primary had a second before", db.Name, plural(lacks, "transaction")).
 					hint("a read transaction that stays open holds LiteFS up; a machine that is too small, or far away, is behind under load")
 			}
 		}
 	}
+}
+
+func plural(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // checkHistories: FLY611.
