@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -246,7 +247,12 @@ func TestDoctorRemoteScripts(t *testing.T) {
 	runRemote(t, "testdata/remote")
 }
 
-func runRemote(t *testing.T, dir string) {
+// runRemote runs the scripts of a directory, each with a fake, and with more commands.
+func runRemote(t *testing.T, dir string, more ...map[string]func(*testscript.TestScript, bool, []string)) {
+	commands := remoteCommands()
+	for _, m := range more {
+		maps.Copy(commands, m)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
@@ -262,7 +268,7 @@ func runRemote(t *testing.T, dir string) {
 			env.Setenv("FLYSQL_FLY_SPEED", "100000")
 			return os.WriteFile(filepath.Join(env.WorkDir, "fly.toml"), []byte(remoteTOML), 0o644)
 		},
-		Cmds: remoteCommands(),
+		Cmds: commands,
 	})
 }
 
