@@ -54,7 +54,7 @@ func shopMachine(v fly.Volume) fly.Machine {
 		Checks:   []*fly.MachineCheckStatus{{Name: "servicecheck-00-http-8080", Status: fly.Passing}},
 		Config: &fly.MachineConfig{
 			Image:    "registry.fly.io/shop:deployment-01AAAA",
-			Env:      map[string]string{"DATABASE_URL": "file:///litefs/app.db", "PRIMARY_REGION": "ams", "FLY_PROCESS_GROUP": "app"},
+			Env:      map[string]string{"DATABASE_URL": "file:///data/app.db", "PRIMARY_REGION": "ams", "FLY_PROCESS_GROUP": "app"},
 			Guest:    &fly.MachineGuest{CPUKind: "shared", CPUs: 1, MemoryMB: 512},
 			Metadata: map[string]string{fly.MachineConfigMetadataKeyFlyProcessGroup: "app"},
 			Mounts:   []fly.MachineMount{{Volume: v.ID, Name: v.Name, Path: "/data"}},
@@ -65,6 +65,7 @@ func shopMachine(v fly.Volume) fly.Machine {
 // build makes an app shop: "nodes" of LiteFS in these regions, the first one the primary
 // of a cluster; or "volume", one machine without LiteFS.
 func (r *remote) build(kind string, regions ...string) error {
+	r.Advance(time.Since(r.Now())) // ages are by this machine's clock
 	r.AddApp("shop", "personal")
 	r.AddSecret("shop", "FLY_CONSUL_URL", "consul-s3cret")
 	primary := ""
@@ -241,6 +242,11 @@ func TestStatusScripts(t *testing.T) {
 	runRemote(t, "testdata/status")
 }
 
+// TestDoctorRemoteScripts runs doctor --remote so.
+func TestDoctorRemoteScripts(t *testing.T) {
+	runRemote(t, "testdata/remote")
+}
+
 // runRemote runs the scripts of a directory, each with a fake, and with more commands.
 func runRemote(t *testing.T, dir string, more ...map[string]func(*testscript.TestScript, bool, []string)) {
 	commands := remoteCommands()
@@ -271,7 +277,7 @@ const remoteTOML = `app = "shop"
 primary_region = "ams"
 
 [env]
-  DATABASE_URL = "file:///litefs/app.db"
+  DATABASE_URL = "file:///data/app.db"
 
 [[mounts]]
   source = "data"
