@@ -104,7 +104,9 @@ func (r *volumeRun) reconcile(ctx context.Context) error {
 			return err
 		}
 		r.tries[change.key()]++
-		r.Say(err.Error())
+		if !refused(err) {
+			r.Say(err.Error())
+		}
 		if lookErr := r.look(ctx, change, err); lookErr != nil {
 			return errors.Join(err, lookErr)
 		}
