@@ -40,6 +40,7 @@ func TestFromEnv(t *testing.T) {
 		{"a hand-over", nil, []string{"FLYSQL_HANDOFF=3s", "FLYSQL_MIGRATE_FROM=any", "FLYSQL_STRICT_MIGRATIONS=1"}, func(i Invocation) bool {
 			return i.Handoff == 3*time.Second && i.MigrateFrom == FromAny && i.StrictMigrations
 		}},
+		{"status", []string{"--status", "--json"}, nil, func(i Invocation) bool { return i.Status && i.JSON && len(i.Command) == 0 }},
 		{"the last of a variable", nil, []string{"FLYSQL_DB=a", "FLYSQL_DB=b"}, func(i Invocation) bool { return i.DB == "b" }},
 	}
 	for _, tt := range tests {
@@ -49,6 +50,14 @@ func TestFromEnv(t *testing.T) {
 				t.Errorf("%+v, error %v", inv, err)
 			}
 		})
+	}
+}
+
+func TestFromEnvStatus(t *testing.T) {
+	for _, args := range [][]string{{"--json", "app"}, {"--status", "app"}} {
+		if _, err := FromEnv(args, nil); err == nil {
+			t.Errorf("%q: no error", args)
+		}
 	}
 }
 

@@ -106,9 +106,9 @@ func printStatus(w io.Writer, db *inspect.Database, list []inspect.Migrations) e
 	return err
 }
 
-// statusJSON is what flysql migrate status --json prints. docs/db.md documents it; it
+// migrateStatusJSON is what flysql migrate status --json prints. docs/db.md documents it; it
 // only ever grows.
-type statusJSON struct {
+type migrateStatusJSON struct {
 	databaseJSON
 	Pending int             `json:"pending"` // of all directories
 	Sets    []migrationsSet `json:"sets"`
@@ -131,7 +131,7 @@ type migrationJSON struct {
 }
 
 func writeStatusJSON(w io.Writer, db *inspect.Database, list []inspect.Migrations) error {
-	out := statusJSON{databaseJSON: newDatabaseJSON(db), Sets: []migrationsSet{}}
+	out := migrateStatusJSON{databaseJSON: newDatabaseJSON(db), Sets: []migrationsSet{}}
 	for _, m := range list {
 		out.Pending += len(m.Pending)
 		out.Sets = append(out.Sets, migrationsSet{m.Dir, m.Tool, m.Version, m.Dirty, migrationsJSON(m.Applied), migrationsJSON(m.Pending), append([]string{}, m.Unknown...)})
