@@ -35,7 +35,7 @@ test: setup lint unit e2e ## everything: lint, unit and end-to-end tests; and wh
 	@cd e2e && go build -o $(TOOLS)/notrun ./notrun && $(TOOLS)/notrun $(RESULTS)/sequential.json $(RESULTS)/unit.json $(RESULTS)/e2e.json
 
 # They start no goroutine, and read much: the race detector would find nothing in them, slowly.
-SEQUENTIAL := ./flyconf ./internal/scaffold ./internal/doctor
+SEQUENTIAL := ./flyconf ./internal/scaffold ./internal/doctor ./internal/move/... ./internal/pgfunc
 
 unit: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
