@@ -56,12 +56,18 @@ func TestVolumesApplyKilled(t *testing.T) {
 				fake := volumesFake(t)
 				fake.EventualListing(1)
 				cmd, _ := volumesApply(t, fake)
+				started := make(chan struct{})
 				fake.Fail("*", at(func() {
+					<-started // cmd.Process is there
 					if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 						t.Error(err)
 					}
 				}).Skip(n))
-				if err := cmd.Run(); err == nil && n < 9 {
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				close(started)
+				if err := cmd.Wait(); err == nil && n < 9 {
 					t.Error("it was not killed")
 				}
 				cmd, errs := volumesApply(t, fake)
@@ -109,12 +115,18 @@ func TestVolumesApplyInterrupted(t *testing.T) {
 	t.Parallel()
 	fake := volumesFake(t)
 	cmd, errs := volumesApply(t, fake)
+	started := make(chan struct{})
 	fake.Fail("CreateVolume", fakefly.Slow(time.Hour).Skip(1).When(func() {
+		<-started
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Error(err)
 		}
 	}))
-	_ = cmd.Run() // the code is looked at
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(started)
+	_ = cmd.Wait() // the code is looked at
 	if code := cmd.ProcessState.ExitCode(); code != 130 {
 		t.Errorf("exit code %d, want 130", code)
 	}
