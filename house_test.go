@@ -20,6 +20,7 @@ var floors = map[string]int{
 	"internal/migrate":        1,
 	"internal/lease":          1,
 	"internal/flyapi":         1,
+	"internal/fleet":          2,
 	"internal/testkit":        2,
 	"internal/flyapi/fakefly": 2,
 	"appdb":                   1,

@@ -186,5 +186,5 @@ func (c *cli) confirmMend(ctx context.Context) (err error) {
 		return usagef("to write these files without a terminal to ask on, give --yes; %s", nothingWritten)
 	}
 	defer func() { err = errors.Join(err, ask.close()) }()
-	return ask.confirm(ctx)
+	return ask.confirm(ctx, writeThese, "yes")
 }

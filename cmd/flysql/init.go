@@ -14,7 +14,10 @@ import (
 	"github.com/flysql/flysql/internal/scaffold"
 )
 
-const nothingWritten = "nothing was written"
+const (
+	nothingWritten = "nothing was written"
+	writeThese     = "Write these files?"
+)
 
 // initFlags are the flags of flysql init.
 type initFlags struct {
@@ -199,7 +202,7 @@ func (c *cli) carryOut(ctx context.Context, f *initFlags, plan *scaffold.Plan, c
 	case !changes.Pending():
 		return false, changes.Apply(ctx) // removes what a killed run left
 	case ask != nil:
-		if err := ask.confirm(ctx); err != nil {
+		if err := ask.confirm(ctx, writeThese, "yes"); err != nil {
 			return false, err
 		}
 	case !f.yes:
