@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"internal/lease":          1,
 	"internal/flyapi":         1,
 	"internal/fleet":          2,
+	"internal/nodestatus":     0,
 	"internal/testkit":        2,
 	"internal/flyapi/fakefly": 2,
 	"appdb":                   1,

@@ -60,6 +60,7 @@ Each flag can be given as an environment variable; the flag wins.
   --skip               FLYSQL_SKIP=1         exec COMMAND untouched
   --log FORMAT         FLYSQL_LOG            text, logfmt or json
   --dry-run            say what a boot would do, start nothing
+  --status [--json]    say how this machine is, beside the app that runs in it
   --version, --help
 
 Exit code: the app's own; 128+n when signal n ended it; 126 or 127 when it cannot
@@ -72,6 +73,8 @@ type Invocation struct {
 	LogFormat string // "", text, logfmt or json
 	Help      bool
 	Version   bool
+	Status    bool // Look, not Run
+	JSON      bool // what it says, as JSON
 }
 
 // FromEnv reads flysql-entrypoint's flags and environment. args does not include
@@ -99,6 +102,8 @@ func FromEnv(args, environ []string) (Invocation, error) {
 	}
 	set.BoolVar(&c.DryRun, "dry-run", false, "")
 	set.BoolVar(&inv.Version, "version", false, "")
+	set.BoolVar(&inv.Status, "status", false, "")
+	set.BoolVar(&inv.JSON, "json", false, "")
 
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -117,6 +122,12 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		}
 	}
 	c.Command = set.Args()
+	switch {
+	case inv.JSON && !inv.Status:
+		errs = append(errs, errors.New("--json is of --status: a boot's log has FLYSQL_LOG=json"))
+	case inv.Status && len(c.Command) > 0:
+		errs = append(errs, errors.New("--status takes no command: it starts nothing"))
+	}
 	if c.DB == "" {
 		c.DB = lookup(environ, "DATABASE_URL")
 	}

@@ -42,6 +42,7 @@ func TestFromEnv(t *testing.T) {
 		}},
 		{"no candidate", nil, []string{"FLYSQL_LITEFS_CANDIDATE=off"}, func(i Invocation) bool { return i.NeverPrimary }},
 		{"as litefs.yml says", []string{"--litefs-candidate=on"}, []string{"FLYSQL_LITEFS_CANDIDATE=off"}, func(i Invocation) bool { return !i.NeverPrimary }},
+		{"status", []string{"--status", "--json"}, nil, func(i Invocation) bool { return i.Status && i.JSON && len(i.Command) == 0 }},
 		{"the last of a variable", nil, []string{"FLYSQL_DB=a", "FLYSQL_DB=b"}, func(i Invocation) bool { return i.DB == "b" }},
 	}
 	for _, tt := range tests {
@@ -51,6 +52,14 @@ func TestFromEnv(t *testing.T) {
 				t.Errorf("%+v, error %v", inv, err)
 			}
 		})
+	}
+}
+
+func TestFromEnvStatus(t *testing.T) {
+	for _, args := range [][]string{{"--json", "app"}, {"--status", "app"}} {
+		if _, err := FromEnv(args, nil); err == nil {
+			t.Errorf("%q: no error", args)
+		}
 	}
 }
 
