@@ -160,7 +160,7 @@ func (c *Client) String() string { return "Fly app " + c.app }
 // GoString is for %#v.
 func (c *Client) GoString() string { return c.String() }
 
-// App is the name of the app that is spoken of.
+// AppName is the name of the app that is spoken of.
 func (c *Client) AppName() string { return c.app }
 
 // Calls says how many requests were sent, by the name of the method that sent them. What
@@ -204,7 +204,8 @@ func (c *Client) run(ctx context.Context, call *call, send func(ctx context.Cont
 		e = &Error{Call: call.name, Doing: call.doing, Message: "what answers is not Fly's API: " + c.redact.foreign(err.Error()), kinds: call.failed()}
 		e.Hint = c.hint(call, e)
 	}
-	if call.ofApp && e.is(ErrNotFound) {
+	// A write may have named something else that is not there.
+	if call.ofApp && e.is(ErrNotFound) && (call.read || strings.Contains(strings.ToLower(e.Message), "app")) {
 		e.Message, e.Hint = "there is no app "+c.app+" that this token may see", c.nearestApp(ctx)
 	}
 	return e

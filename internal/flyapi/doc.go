@@ -13,9 +13,10 @@
 // It is no client for the whole API: what no command asks for is not here, and no secret's
 // value is ever asked for.
 //
-//	token, err := flyapi.FindToken(flag, os.Getenv)
+//	config, err := flyapi.FromEnv(flag, os.Getenv)
 //	...
-//	client, err := flyapi.New(flyapi.Config{Token: token, App: "shop", BaseURL: os.Getenv("FLY_FLAPS_BASE_URL")})
+//	config.App = "shop"
+//	client, err := flyapi.New(config)
 //	...
 //	volumes, err := client.Volumes(ctx)
 //	if errors.Is(err, flyapi.ErrUnavailable) { ... }

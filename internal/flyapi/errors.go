@@ -155,8 +155,10 @@ func (c *Client) hint(call *call, e *Error) string {
 		return "try another region (fly platform regions), a smaller size, or later"
 	case e.is(ErrNotFound):
 		return "it is gone, or belongs to another app: list again"
+	case e.is(ErrConflict) && strings.Contains(e.Message, "lease"):
+		return "somebody else changes it now, maybe a deploy: let that end, then try again"
 	case e.is(ErrConflict):
-		return "something else changes it now, maybe a deploy: let that end, then try again"
+		return "see what it is now (fly status), then try again"
 	case e.is(ErrNotYet):
 		return "look at fly logs and fly machine status"
 	}

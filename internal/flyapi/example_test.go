@@ -16,13 +16,13 @@ func Example() {
 	fake.AddVolume("shop", fly.Volume{Name: "data", Region: "ams", SizeGb: 10})
 
 	env := map[string]string{"FLY_API_TOKEN": fakefly.Token, "FLY_FLAPS_BASE_URL": fake.URL()}
-	getenv := func(name string) string { return env[name] }
-	token, err := flyapi.FindToken("", getenv)
+	config, err := flyapi.FromEnv("", func(name string) string { return env[name] })
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	client, err := flyapi.New(flyapi.Config{Token: token, App: "shop", BaseURL: getenv("FLY_FLAPS_BASE_URL")})
+	config.App = "shop"
+	client, err := flyapi.New(config)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -35,7 +35,7 @@ func Example() {
 	for _, v := range volumes {
 		fmt.Println(v.Name, v.Region, v.SizeGb)
 	}
-	fmt.Println(token)
+	fmt.Println(config.Token)
 	// Output:
 	// data ams 10
 	// token of FLY_API_TOKEN

@@ -203,28 +203,47 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }
 
-// TestStopped: who stops a write that was sent does not know whether it was done.
+// TestStopped: who stops a write that was sent does not know whether it was done; one that
+// was answered is known.
 func TestStopped(t *testing.T) {
-	fake, c := start(t)
 	reason := errors.New("interrupt")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	fake.Fail("CreateVolume", fakefly.After(func() { cancel(reason) }))
-	fake.Fail("CreateVolume", fakefly.Slow(time.Hour))
-	_, err := c.CreateVolume(ctx, fly.CreateVolumeRequest{Name: "data", Region: "ams"})
-	if err != nil && (kindsOf(err) != "canceled, unknown" || !errors.Is(err, reason)) {
-		t.Errorf("it is %q: %v", kindsOf(err), err)
+	tests := []struct {
+		name        string
+		fault       func(cancel func()) fakefly.Fault
+		read, write string // kinds; empty: it has succeeded
+	}{
+		{"meanwhile", func(cancel func()) fakefly.Fault { return fakefly.Slow(time.Hour).When(cancel) }, "canceled", "canceled, unknown"},
+		{"limited", func(cancel func()) fakefly.Fault { return fakefly.RateLimited.RetryAfter(30).When(cancel) }, "canceled", "canceled"},
+		{"refused", func(cancel func()) fakefly.Fault { return fakefly.Forbidden.When(cancel) }, "forbidden", "forbidden"},
+		{"answered", fakefly.After, "", ""},
 	}
-	_, err = c.CreateVolume(ctx, fly.CreateVolumeRequest{Name: "data", Region: "ams"})
-	if kindsOf(err) != "canceled" || !errors.Is(err, reason) {
-		t.Errorf("what was never sent is %q: %v", kindsOf(err), err)
-	}
-	ctx, cancel = context.WithCancelCause(t.Context())
-	fake.Fail("Volumes", fakefly.Before(func() { cancel(reason) }), fakefly.Slow(time.Hour).Always())
-	for range 2 { // the first may have been answered already
-		_, err = c.Volumes(ctx)
-	}
-	if kindsOf(err) != "canceled" {
-		t.Errorf("a read is %q: %v", kindsOf(err), err)
+	for _, tt := range tests {
+		fake, _ := start(t)
+		fake.AddMachine("shop", fly.Machine{ID: "m1", Region: "ams"})
+		try := func(call string, make func(ctx context.Context, c *flyapi.Client) error) string {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			fake.Heal()
+			fake.Fail(call, tt.fault(func() { cancel(reason) }))
+			// Not over a network, which may lose an answer that has come when ctx ends.
+			c, err := flyapi.NewOver(config(fake), carried{to: fake})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = make(ctx, c)
+			if errors.Is(err, context.Canceled) && !errors.Is(err, reason) {
+				t.Errorf("%s: %v does not tell the reason", tt.name, err)
+			}
+			if err := make(ctx, c); kindsOf(err) != "canceled" || c.Calls()[call] != 1 {
+				t.Errorf("%s: what was never sent is %q, calls %v", tt.name, kindsOf(err), c.Calls())
+			}
+			return kindsOf(err)
+		}
+		if got := try("Volumes", func(ctx context.Context, c *flyapi.Client) error { return discard(c.Volumes(ctx)) }); got != tt.read {
+			t.Errorf("%s: a read is %q, want %q", tt.name, got, tt.read)
+		}
+		if got := try("Cordon", func(ctx context.Context, c *flyapi.Client) error { return c.Cordon(ctx, "m1", "") }); got != tt.write {
+			t.Errorf("%s: a write is %q, want %q", tt.name, got, tt.write)
+		}
 	}
 }
 
@@ -311,6 +330,11 @@ func TestMessages(t *testing.T) {
 		{"lease", func() error { return c.Stop(t.Context(), fly.StopMachineInput{ID: on.machine}, "") },
 			[]string{"stop machine " + on.machine, "lease currently held by deploy@example.com", "maybe a deploy"}},
 		{"volume", func() error { return discard(c.Volume(t.Context(), "vol_gone")) }, []string{"show volume vol_gone: volume not found", "it is gone, or belongs to another app"}},
+		{"notTheApp", func() error {
+			fake.Fail("Launch", fakefly.Answer(404, "volume vol_x not found"))
+			return discard(c.Launch(t.Context(), fly.LaunchMachineInput{Region: "ams"}))
+		}, []string{"create a machine in ams: volume vol_x not found (status 404, request ", "it is gone, or belongs to another app"}},
+		{"state", func() error { return c.Destroy(t.Context(), on.running, false, "") }, []string{"not currently stopped", "see what it is now"}},
 		{"id", func() error { return c.DeleteVolume(t.Context(), "../../apps/shop") }, []string{`"../../apps/shop" is no id of a machine or volume`}},
 		{"noID", func() error { return c.DeleteVolume(t.Context(), "") }, []string{"no id of a machine or volume"}},
 		{"key", func() error { return c.SetMetadata(t.Context(), on.machine, "a/b", "") }, []string{`key "a/b"`}},

@@ -34,7 +34,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		on := things{"vol_1", "m1", "m2"}
+		on := things{"vol_1", "m1", "m2", "m3"}
 		for _, call := range calls {
 			if call.reads && after != "" {
 				continue // it may be waited for

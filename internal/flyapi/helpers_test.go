@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"testing"
 	"time"
 
@@ -54,19 +55,26 @@ func (c carried) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	if req.Body == nil {
 		req.Body = http.NoBody
 	}
+	if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{}) // as a connection would
+	}
 	rec := httptest.NewRecorder()
 	c.to.ServeHTTP(rec, req)
+	if err := req.Context().Err(); err != nil && rec.Body.Len() == 0 {
+		return nil, err // it was not answered
+	}
 	return rec.Result(), nil
 }
 
 // things are what calls are made on.
-type things struct{ volume, machine, stopped string }
+type things struct{ volume, machine, stopped, running string }
 
 func someThings(fake *fakefly.Fake) things {
 	v := fake.AddVolume("shop", fly.Volume{Name: "data", Region: "ams"})
 	m := fake.AddMachine("shop", fly.Machine{Region: "ams", Config: &fly.MachineConfig{Image: "registry.fly.io/shop:1"}})
 	s := fake.AddMachine("shop", fly.Machine{Region: "ams", State: "stopped", Config: &fly.MachineConfig{Image: "registry.fly.io/shop:1"}})
-	return things{v.ID, m.ID, s.ID}
+	r := fake.AddMachine("shop", fly.Machine{Region: "ams"})
+	return things{v.ID, m.ID, s.ID, r.ID}
 }
 
 // oneCall is a call of every method.

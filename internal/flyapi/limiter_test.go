@@ -3,6 +3,8 @@ package flyapi_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -40,7 +42,7 @@ func TestKeepsToLimits(t *testing.T) {
 				for i := range tt.n {
 					fake.AddVolume("shop", fly.Volume{ID: fmt.Sprint("vol_", i), Name: "data", Region: "ams"})
 				}
-				fake.LimitRates()
+				fake.LimitRates(nil)
 				synctest.Test(t, func(t *testing.T) {
 					var mu sync.Mutex
 					last := time.Now()
@@ -117,18 +119,16 @@ func TestWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		c, err := flyapi.NewOver(config(fake), carried{fake, func() { time.Sleep(40 * time.Second) }}) // as long as the API takes, in the bubble's time
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = c.Wait(t.Context(), m.ID, "started", 100*time.Second)
-		if got := kindsOf(err); got != "not yet" {
-			t.Errorf("it is %q: %v", got, err)
-		}
-		if took := time.Since(began); took != 120*time.Second || c.Calls()["Wait"] != 3 {
-			t.Errorf("%d requests in %v", c.Calls()["Wait"], took)
-		}
-	})
+	fake.ForgetJournal()
+	err = c.Wait(t.Context(), m.ID, "started", 100*time.Second)
+	if got := kindsOf(err); got != "not yet" || !strings.Contains(err.Error(), "currently created") {
+		t.Errorf("it is %q: %v", got, err)
+	}
+	var asked []string
+	for _, r := range fake.Journal() {
+		asked = append(asked, r.Query)
+	}
+	if want := []string{"state=started&timeout=60", "state=started&timeout=40"}; !slices.Equal(asked, want) {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
 }

@@ -105,16 +105,15 @@ func (c *Client) change(ctx context.Context, name, id, verb string, send func(ct
 // waitOnce is the longest that one request waits for a state.
 const waitOnce = time.Minute
 
-// Wait returns when a machine is in a state, or with ErrNotYet when it was not within a
-// time of at least a second. One request waits for up to a minute.
+// Wait returns when a machine is in a state, or with ErrNotYet when the API says that it
+// was not within a time of at least a second. One request waits for up to a minute.
 func (c *Client) Wait(ctx context.Context, id, state string, within time.Duration) error {
-	deadline := time.Now().Add(within)
-	for {
-		left := min(max(time.Until(deadline), time.Second), waitOnce)
-		err := c.run(ctx, &call{name: "Wait", object: id, doing: fmt.Sprintf("wait for machine %s to be %s", id, state), read: true, waits: left}, func(ctx context.Context) error {
-			return c.flaps.Wait(ctx, c.app, id, flaps.WithWaitStates(state), flaps.WithWaitTimeout(left))
+	for left := within; ; {
+		once := min(max(left, time.Second), waitOnce)
+		err := c.run(ctx, &call{name: "Wait", object: id, doing: fmt.Sprintf("wait for machine %s to be %s", id, state), read: true, waits: once}, func(ctx context.Context) error {
+			return c.flaps.Wait(ctx, c.app, id, flaps.WithWaitStates(state), flaps.WithWaitTimeout(once))
 		})
-		if err == nil || !errors.Is(err, ErrNotYet) || time.Until(deadline) <= 0 {
+		if left -= once; err == nil || !errors.Is(err, ErrNotYet) || left <= 0 {
 			return err
 		}
 	}

@@ -118,7 +118,7 @@ func (t *transport) once(req *http.Request, call *call, body []byte, try int) (*
 	t.client.log.LogAttrs(req.Context(), slog.LevelDebug, "fly api", slog.String("call", call.name), slog.String("method", req.Method),
 		slog.String("path", t.client.redact.text(req.URL.Path)), slog.Int("status", status), slog.Int("try", try), slog.Duration("took", time.Since(began)))
 	switch {
-	case req.Context().Err() != nil:
+	case err != nil && req.Context().Err() != nil: // an answer that has come counts, though
 		return nil, &failure{Error: t.ended(req.Context(), call, sent.Load())}
 	case err != nil:
 		return nil, &failure{Error: t.lost(call, err, sent.Load())}

@@ -5,7 +5,7 @@
 //	fake := fakefly.Start(t)
 //	fake.AddApp("shop", "personal")
 //	fake.AddVolume("shop", fly.Volume{Name: "data", Region: "ams", SizeGb: 1})
-//	env := []string{"FLY_FLAPS_BASE_URL=" + fake.URL(), "FLY_API_TOKEN=" + fakefly.Token}
+//	env := fake.Env()
 //	...
 //	fake.Fail("CreateVolume", fakefly.BadGatewayAfterSuccess)
 //	...

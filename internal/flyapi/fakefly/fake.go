@@ -37,8 +37,8 @@ type Fake struct {
 	regions   []*region
 	faults    map[string][]*Fault
 	journal   []Request
-	eventual  int // in so many lists, what is new is missing
-	limited   bool
+	eventual  int              // in so many lists, what is new is missing
+	limits    func() time.Time // the clock of the rate limits; nil: none
 	buckets   map[string]*bucket
 	exec      func(machine *fly.Machine, command string) fly.MachineExecResponse
 	listeners []io.Closer
@@ -89,6 +89,11 @@ func New() *Fake {
 // URL is where the fake is, for FLY_FLAPS_BASE_URL.
 func (f *Fake) URL() string { return f.server.URL }
 
+// Env is the environment of a command that is to speak to the fake, as fast as it can.
+func (f *Fake) Env() []string {
+	return []string{"FLY_FLAPS_BASE_URL=" + f.URL(), "FLY_API_TOKEN=" + Token, "FLYSQL_FLY_SPEED=1000", "FLY_ACCESS_TOKEN="}
+}
+
 // Close ends the fake, and what its machines serve. Connections are refused from then on.
 func (f *Fake) Close() { f.closing.Do(f.close) }
 
@@ -131,12 +136,16 @@ func (f *Fake) EventualListing(lists int) {
 	f.eventual = lists
 }
 
-// LimitRates switches on Fly's rate limits, by the fake's own clock: it stands, so three
-// requests of a kind pass until Advance.
-func (f *Fake) LimitRates() {
+// LimitRates switches on Fly's rate limits, by a clock: time.Now for a command that is run
+// as it is; nil is the fake's own, which stands, so three requests of a kind pass until
+// Advance.
+func (f *Fake) LimitRates(now func() time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.limited = true
+	f.limits = now
+	if now == nil {
+		f.limits = func() time.Time { return f.now }
+	}
 }
 
 // Journal is what was asked, in order.
@@ -265,7 +274,7 @@ func (f *Fake) admit(op *operation, args []string, r *http.Request, fault *Fault
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.limited && !f.pass(op, args) {
+	if f.limits != nil && !f.pass(op, args) {
 		return refuse(http.StatusTooManyRequests, "rate limit exceeded"), true
 	}
 	return answer{}, false

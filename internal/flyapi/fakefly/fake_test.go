@@ -406,3 +406,32 @@ func TestCloseWhileSlow(t *testing.T) {
 		t.Errorf("it is %v", err)
 	}
 }
+
+// TestLimits: three at once, then one a second.
+func TestLimits(t *testing.T) {
+	f, c := start(t)
+	f.LimitRates(nil)
+	f.Fail("Volumes", fakefly.Before(func() {}).Times(3), fakefly.Before(func() { f.Advance(400 * time.Millisecond) }).Always())
+	for range 3 {
+		must[[]fly.Volume](t)(c.Volumes(t.Context()))
+	}
+	statuses := func(n int) (s []int) {
+		for range n {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL()+"/v1/apps/shop/volumes", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", fakefly.Token)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			s = append(s, resp.StatusCode)
+		}
+		return s
+	}
+	if got := fmt.Sprint(statuses(6)); got != "[429 429 200 429 200 429]" {
+		t.Errorf("statuses %v", got)
+	}
+}

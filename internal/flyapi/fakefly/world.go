@@ -148,14 +148,14 @@ func (f *Fake) pass(op *operation, args []string) bool {
 	if op.call == "Machine" {
 		rate, burst = 5, 10
 	}
-	key := fmt.Sprint(op.call, args)
+	key, now := fmt.Sprint(op.call, args), f.limits()
 	b := f.buckets[key]
 	if b == nil {
-		b = &bucket{left: burst, at: f.now}
+		b = &bucket{left: burst, at: now}
 		f.buckets[key] = b
 	}
-	b.left = min(burst, b.left+f.now.Sub(b.at).Seconds()*rate)
-	b.at = f.now
+	b.left = min(burst, b.left+now.Sub(b.at).Seconds()*rate)
+	b.at = now
 	if b.left < 1 {
 		return false
 	}
