@@ -56,13 +56,16 @@ func (f *initFlags) exclusive() error {
 }
 
 // driftError says that a --check found something.
-type driftError struct{ files int }
+type driftError struct{ text string }
 
-func (e *driftError) Error() string {
-	if e.files == 1 {
-		return "1 file is not as flysql init would have it: flysql init --diff shows how"
+func (e *driftError) Error() string { return e.text }
+
+// filesDiffer is a driftError about so many files.
+func filesDiffer(files int) error {
+	if files == 1 {
+		return &driftError{"1 file is not as flysql init would have it: flysql init --diff shows how"}
 	}
-	return fmt.Sprintf("%d files are not as flysql init would have them: flysql init --diff shows how", e.files)
+	return &driftError{fmt.Sprintf("%d files are not as flysql init would have them: flysql init --diff shows how", files)}
 }
 
 func (c *cli) initCommand() *cobra.Command {
