@@ -9,13 +9,13 @@ import (
 // volumesJSON is what flysql volumes plan and apply print with --json. docs/volumes.md
 // documents it; it only ever grows.
 type volumesJSON struct {
-	App     string             `json:"app"`
-	Plan    string             `json:"plan"`    // its name, for apply --plan
-	Pending bool               `json:"pending"` // it does something
-	Volumes []plannedVolumeJSON       `json:"volumes"`
-	Notes   []string           `json:"notes"`
-	Cost    costJSON           `json:"cost"`
-	Result  *volumesResultJSON `json:"result"` // of apply; null where nothing was tried
+	App     string              `json:"app"`
+	Plan    string              `json:"plan"`    // its name, for apply --plan
+	Pending bool                `json:"pending"` // it does something
+	Volumes []plannedVolumeJSON `json:"volumes"`
+	Notes   []string            `json:"notes"`
+	Cost    costJSON            `json:"cost"`
+	Result  *volumesResultJSON  `json:"result"` // of apply; null where nothing was tried
 }
 
 type plannedVolumeJSON struct {
