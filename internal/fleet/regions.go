@@ -47,6 +47,9 @@ func SurveyCluster(ctx context.Context, client *flyapi.Client, asker NodeAsker, 
 	if err != nil {
 		return nil, err
 	}
+	if err := f.findHolders(ctx, client); err != nil {
+		return nil, err
+	}
 	c := &Cluster{Fleet: f, Config: config, Group: group}
 	if len(c.Members()) == 0 {
 		return nil, fmt.Errorf("app %s has no machine of group %s: fly deploy makes the first one", f.App, group)
@@ -56,6 +59,27 @@ func SurveyCluster(ctx context.Context, client *flyapi.Client, asker NodeAsker, 
 		c.Nodes = asker.Nodes(ctx, c.Members())
 	}
 	return c, nil
+}
+
+// findHolders asks for the machines that volumes are attached to and the list has not: one
+// that was just made may be missing from it, and would be made again.
+func (f *Fleet) findHolders(ctx context.Context, client *flyapi.Client) error {
+	for _, v := range f.Volumes {
+		if v.AttachedMachine == nil || *v.AttachedMachine == "" || f.Machine(*v.AttachedMachine) != nil {
+			continue
+		}
+		m, err := client.Machine(ctx, *v.AttachedMachine)
+		if errors.Is(err, flyapi.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if m.IsActive() {
+			f.Machines = append(f.Machines, m)
+		}
+	}
+	return nil
 }
 
 // groupOf is the process group that is meant.
