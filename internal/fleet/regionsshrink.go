@@ -175,13 +175,18 @@ func (r *removeRun) stop(ctx context.Context, h *held, m *fly.Machine, running b
 			}
 		}
 	}
-	err := r.client.Stop(ctx, fly.StopMachineInput{ID: m.ID}, h.nonce)
-	if err != nil && (!errors.Is(err, flyapi.ErrUnknown) || ctx.Err() != nil) { // of one that was lost the wait tells
-		return err
-	}
+	asked := false
 	why, ok, err := r.until(ctx, r.Patience, func() (bool, string, error) {
 		if err := h.keep(ctx); err != nil {
 			return false, "", err
+		}
+		if !asked { // a request that was lost is made again, for stopping twice is stopping
+			err := r.client.Stop(ctx, fly.StopMachineInput{ID: m.ID}, h.nonce)
+			if asked = err == nil; errors.Is(err, flyapi.ErrUnknown) && ctx.Err() == nil {
+				return false, err.Error(), nil
+			} else if err != nil {
+				return false, "", err
+			}
 		}
 		err := r.client.Wait(ctx, m.ID, fly.MachineStateStopped, min(leaseFor/2, r.Patience))
 		if errors.Is(err, flyapi.ErrNotYet) {
