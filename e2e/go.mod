@@ -8,7 +8,7 @@ require (
 	github.com/mattn/go-isatty v0.0.20
 	github.com/moby/buildkit v0.28.0
 	github.com/moby/patternmatcher v0.6.0
-	golang.org/x/mod v0.34.0
+	golang.org/x/mod v0.36.0
 	golang.org/x/sys v0.46.0
 	modernc.org/sqlite v1.50.1
 )

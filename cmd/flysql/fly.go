@@ -58,16 +58,13 @@ func (c *cli) target(f *flyFlags) (*flyTarget, error) {
 	default:
 		app = t.config.App
 	}
-	token, err := flyapi.FindToken(f.token, c.getenv)
+	with, err := flyapi.FromEnv(f.token, c.getenv)
 	if err != nil {
 		return nil, err
 	}
 	info, _ := debug.ReadBuildInfo()
-	t.client, err = flyapi.New(flyapi.Config{
-		Token: token, App: app, Org: c.getenv("FLY_ORG"), BaseURL: c.getenv("FLY_FLAPS_BASE_URL"),
-		UserAgent: strings.TrimSuffix("flysql/"+publishedVersion(info), "/"),
-	})
-	if err != nil {
+	with.App, with.UserAgent = app, strings.TrimSuffix("flysql/"+publishedVersion(info), "/")
+	if t.client, err = flyapi.New(with); err != nil {
 		return nil, err
 	}
 	return t, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func shopMachine(v fly.Volume) fly.Machine {
 		Checks:   []*fly.MachineCheckStatus{{Name: "servicecheck-00-http-8080", Status: fly.Passing}},
 		Config: &fly.MachineConfig{
 			Image:    "registry.fly.io/shop:deployment-01AAAA",
-			Env:      map[string]string{"DATABASE_URL": "file:///litefs/app.db", "PRIMARY_REGION": "ams", "FLY_PROCESS_GROUP": "app"},
+			Env:      map[string]string{"DATABASE_URL": "file:///data/app.db", "PRIMARY_REGION": "ams", "FLY_PROCESS_GROUP": "app"},
 			Guest:    &fly.MachineGuest{CPUKind: "shared", CPUs: 1, MemoryMB: 512},
 			Metadata: map[string]string{fly.MachineConfigMetadataKeyFlyProcessGroup: "app"},
 			Mounts:   []fly.MachineMount{{Volume: v.ID, Name: v.Name, Path: "/data"}},
@@ -64,6 +65,7 @@ func shopMachine(v fly.Volume) fly.Machine {
 // build makes an app shop: "nodes" of LiteFS in these regions, the first one the primary
 // of a cluster; or "volume", one machine without LiteFS.
 func (r *remote) build(kind string, regions ...string) error {
+	r.Advance(time.Since(r.Now())) // ages are by this machine's clock
 	r.AddApp("shop", "personal")
 	r.AddSecret("shop", "FLY_CONSUL_URL", "consul-s3cret")
 	primary := ""
@@ -240,7 +242,17 @@ func TestStatusScripts(t *testing.T) {
 	runRemote(t, "testdata/status")
 }
 
-func runRemote(t *testing.T, dir string) {
+// TestDoctorRemoteScripts runs doctor --remote so.
+func TestDoctorRemoteScripts(t *testing.T) {
+	runRemote(t, "testdata/remote")
+}
+
+// runRemote runs the scripts of a directory, each with a fake, and with more commands.
+func runRemote(t *testing.T, dir string, more ...map[string]func(*testscript.TestScript, bool, []string)) {
+	commands := remoteCommands()
+	for _, m := range more {
+		maps.Copy(commands, m)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireExplicitExec: true,
@@ -256,7 +268,7 @@ func runRemote(t *testing.T, dir string) {
 			env.Setenv("FLYSQL_FLY_SPEED", "100000")
 			return os.WriteFile(filepath.Join(env.WorkDir, "fly.toml"), []byte(remoteTOML), 0o644)
 		},
-		Cmds: remoteCommands(),
+		Cmds: commands,
 	})
 }
 
@@ -265,7 +277,7 @@ const remoteTOML = `app = "shop"
 primary_region = "ams"
 
 [env]
-  DATABASE_URL = "file:///litefs/app.db"
+  DATABASE_URL = "file:///data/app.db"
 
 [[mounts]]
   source = "data"

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +53,7 @@ func (s *statusOf) leaseLines() []string {
 	}
 	for _, name := range sortedNames(l.Named) {
 		if len(l.Named) > 1 {
-			lines = append(lines, fmt.Sprintf("  primary is %s: %s", cmp.Or(visible(name), "nobody"), some(l.Named[name])))
+			lines = append(lines, fmt.Sprintf("  primary is %s: %s", cmp.Or(visible(name), "nobody"), visible(fleet.Some(l.Named[name]))))
 		}
 	}
 	if len(l.Holders) > 0 {
@@ -68,15 +67,6 @@ func say(n int) string {
 		return "1 node says"
 	}
 	return fmt.Sprintf("%d nodes say", n)
-}
-
-// some is a list that fits a line.
-func some(names []string) string {
-	const most = 3
-	if len(names) <= most {
-		return visible(strings.Join(names, ", "))
-	}
-	return visible(strings.Join(names[:most], ", ")) + fmt.Sprintf(" and %d more", len(names)-most)
 }
 
 func (s *statusOf) machineTable() *table {
@@ -222,29 +212,9 @@ func (s *statusOf) writeDifferences(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "\nnot as %s says:\n", visible(s.file))
-	for _, group := range groupDifferences(s.differences) {
-		b.WriteString(wrap("  ", fmt.Sprintf("%s: %s", some(group.objects), visible(group.Message))))
+	for _, cause := range fleet.Causes(s.differences) {
+		b.WriteString(wrap("  ", visible(fleet.Some(cause.Objects)+": "+cause.Message)))
 	}
-}
-
-// differenceGroup are the differences of one cause.
-type differenceGroup struct {
-	fleet.Difference
-	objects []string
-}
-
-func groupDifferences(list []fleet.Difference) []*differenceGroup {
-	var groups []*differenceGroup
-	for _, d := range list {
-		i := slices.IndexFunc(groups, func(g *differenceGroup) bool {
-			return g.Kind == d.Kind && g.Key == d.Key && g.Message == d.Message
-		})
-		if i < 0 {
-			i, groups = len(groups), append(groups, &differenceGroup{Difference: d})
-		}
-		groups[i].objects = append(groups[i].objects, d.Object())
-	}
-	return groups
 }
 
 // writeUnknown says of which machines something is not known, and why.
@@ -259,7 +229,7 @@ func (s *statusOf) writeUnknown(b *strings.Builder) {
 		if i == 0 {
 			b.WriteString("\nnot known:\n")
 		}
-		b.WriteString(wrap("  ", fmt.Sprintf("%s: %s", some(byWhy[why]), visible(why))))
+		b.WriteString(wrap("  ", fmt.Sprintf("%s: %s", visible(fleet.Some(byWhy[why])), visible(why))))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -141,19 +142,23 @@ func (f *volumesFlags) begin(ctx context.Context, c *cli) (*flyTarget, *fleet.Vo
 	if err := target.needConfig(); err != nil {
 		return nil, nil, err
 	}
-	f.wish.Replicated = c.replicated(ctx, filepath.Dir(target.file))
+	f.wish.Replicated = replicated(ctx, filepath.Dir(target.file))
 	plan, err := f.survey(ctx, target)
 	return target, plan, err
 }
 
-// replicated tells whether the app here has its database copied by LiteFS.
-func (c *cli) replicated(ctx context.Context, dir string) bool {
-	facts, err := scaffold.Detect(ctx, dir)
-	if err != nil {
-		c.say("note: whether LiteFS copies the database is not known: %v", err)
-		return false
+// replicated tells whether the app here has its database copied by LiteFS: by all that
+// scaffold.Detect knows, and where it knows too little, by litefs.yml being there.
+func replicated(ctx context.Context, dir string) bool {
+	if facts, err := scaffold.Detect(ctx, dir); err == nil {
+		return facts.LiteFS != nil && facts.LiteFS.Config != nil || facts.Docker != nil && facts.Docker.LiteFS
 	}
-	return facts.LiteFS != nil && facts.LiteFS.Config != nil || facts.Docker != nil && facts.Docker.LiteFS
+	for _, name := range []string{"litefs.yml", "etc/litefs.yml", "config/litefs.yml", "docker/litefs.yml"} {
+		if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
 }
 
 // survey plans, with errors that the flags caused told apart.

@@ -14,7 +14,7 @@ type volumesJSON struct {
 	Pending bool                `json:"pending"` // it does something
 	Volumes []plannedVolumeJSON `json:"volumes"`
 	Notes   []string            `json:"notes"`
-	Cost    costJSON            `json:"cost"`
+	Cost    volumesCostJSON     `json:"cost"`
 	Result  *volumesResultJSON  `json:"result"` // of apply; null where nothing was tried
 }
 
@@ -39,7 +39,7 @@ type volumeSettingJSON struct {
 	Scheduled *bool `json:"scheduled_snapshots"` // null: Fly's default
 }
 
-type costJSON struct {
+type volumesCostJSON struct {
 	Currency string `json:"currency"`
 	Now      int64  `json:"now_cents"` // a month
 	Then     int64  `json:"then_cents"`
@@ -59,7 +59,7 @@ func writeVolumesJSON(w io.Writer, plan *fleet.VolumePlan, result *fleet.VolumeR
 	now, then := plan.Cost()
 	out := volumesJSON{
 		App: plan.App, Plan: plan.ID(), Pending: plan.Pending(), Volumes: []plannedVolumeJSON{}, Notes: append([]string{}, plan.Notes...),
-		Cost: costJSON{Currency: "USD", Now: int64(now), Then: int64(then), From: fleet.PricesNow().From},
+		Cost: volumesCostJSON{Currency: "USD", Now: int64(now), Then: int64(then), From: fleet.PricesNow().From},
 	}
 	for i := range plan.Volumes {
 		v := &plan.Volumes[i]

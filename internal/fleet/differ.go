@@ -49,12 +49,20 @@ type Difference struct {
 func (d Difference) Object() string {
 	switch {
 	case d.Volume != "":
-		return "volume " + d.Volume + " (" + d.Region + ")"
+		return object("volume", d.Volume, d.Region)
 	case d.Machine != "":
-		return "machine " + d.Machine + " (" + d.Region + ")"
+		return object("machine", d.Machine, d.Region)
 	}
 	return d.Region
 }
+
+func object(kind, id, region string) string { return kind + " " + id + " (" + region + ")" }
+
+// NameOf is how messages name a machine: machine 148e21ea7d4389 (ams).
+func NameOf(m *fly.Machine) string { return object("machine", m.ID, m.Region) }
+
+// NameOfVolume is how messages name a volume.
+func NameOfVolume(v fly.Volume) string { return object("volume", v.ID, v.Region) }
 
 // Differences are what is on Fly and not as fly.toml says: first the machines in the
 // order of f, then the volumes. What fly.toml leaves to Fly is no difference, nor is what
@@ -305,4 +313,35 @@ func onOff(on bool) string {
 		return "on"
 	}
 	return "off"
+}
+
+// Cause is one difference, and all that it is about.
+type Cause struct {
+	Difference
+	Objects []string
+}
+
+// Causes joins differences that have one cause, in the order of the first of each.
+func Causes(list []Difference) []Cause {
+	var causes []Cause
+	at := map[Difference]int{}
+	for _, d := range list {
+		key := Difference{Kind: d.Kind, Key: d.Key, Message: d.Message}
+		i, known := at[key]
+		if !known {
+			i = len(causes)
+			at[key], causes = i, append(causes, Cause{Difference: d})
+		}
+		causes[i].Objects = append(causes[i].Objects, d.Object())
+	}
+	return causes
+}
+
+// Some lists names in a line: the first few, and how many more there are.
+func Some(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

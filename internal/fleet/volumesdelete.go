@@ -166,38 +166,38 @@ func (d *Deletion) snapshot(ctx context.Context, client *flyapi.Client, how Appl
 	for _, s := range before {
 		old[s.ID] = true
 	}
-	err = client.CreateSnapshot(ctx, id)
-	unknown := errors.Is(err, flyapi.ErrUnknown) // it is waited for all the same
-	if err != nil && (!unknown || hopeless(ctx, err)) {
-		return nil, err
+	asked := client.CreateSnapshot(ctx, id)
+	if asked != nil && (!errors.Is(asked, flyapi.ErrUnknown) || hopeless(ctx, asked)) {
+		return nil, asked
 	}
 	how.Say("a snapshot of " + id + " is being taken")
-	wait, until := how.Patience/512, how.Patience
-	for {
-		list, listErr := client.Snapshots(ctx, id)
-		if listErr != nil {
-			return nil, listErr
+	seen := false
+	for wait, until := how.Patience/512, how.Patience; ; wait = min(2*wait, how.Patience/64) {
+		list, err := client.Snapshots(ctx, id)
+		if err != nil {
+			return nil, err
 		}
 		for _, s := range list {
 			switch {
 			case old[s.ID]:
+				continue
 			case s.Status == "created":
 				how.Say("snapshot " + s.ID + " is there")
 				return &s, nil
 			case strings.Contains(s.Status, "fail") || strings.Contains(s.Status, "error"):
 				return nil, fmt.Errorf("snapshot %s of %s: its status is %s: run it again to have another taken", s.ID, id, s.Status)
 			}
+			seen = true
 		}
-		if until < 0 {
-			if unknown {
-				return nil, err
-			}
+		switch {
+		case asked != nil && !seen && until < how.Patience-how.Patience/32:
+			return nil, asked // it was not taken: it would be listed by now
+		case until < 0:
 			return nil, fmt.Errorf("snapshot of %s: it is not there after %v: see fly volumes snapshots list %s, and run it again", id, how.Patience, id)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return nil, err
 		}
 		until -= wait
-		wait = min(2*wait, how.Patience/64)
 	}
 }

@@ -35,7 +35,7 @@ type SecondDatabaseError struct {
 }
 
 func (e *SecondDatabaseError) Error() string {
-	return fmt.Sprintf("group %s would have %d volumes (%s), and nothing copies its database between them: a machine on a second volume begins with a second, empty database, and each keeps rows that the other has not: "+
+	return fmt.Sprintf("group %s would have %d volumes (%s), and nothing copies its database between them, as far as the files here tell: a machine on a second volume begins with a second, empty database, and each keeps rows that the other has not: "+
 		"have it copied (flysql init --mode litefs), or give --count to have volumes that are apart", e.Group, len(e.Where), strings.Join(e.Where, ", "))
 }
 
@@ -94,6 +94,7 @@ func (p *VolumePlan) secondDatabases() []*SecondDatabaseError {
 				makes = makes || !v.Exists()
 			}
 		}
+		slices.Sort(where)
 		if makes && len(where) > 1 {
 			list = append(list, &SecondDatabaseError{n.group, where})
 		}
