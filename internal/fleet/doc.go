@@ -4,9 +4,9 @@
 //
 //	f, err := fleet.Survey(ctx, client, fleet.Volumes|fleet.Machines)
 //	...
-//	plan, err := fleet.PlanVolumes(config, f, fleet.VolumeWish{Regions: []string{"ams", "syd"}})
+//	plan, err := fleet.PlanVolumes(config, f, fleet.VolumeWish{Regions: []string{"ams", "syd"}, Replicated: true})
 //	...
-//	result, err := plan.Apply(ctx, client, fleet.Hooks{})
+//	result, err := plan.Apply(ctx, client, fleet.Applying{})
 //
 // It prints nothing and asks nobody: that is for commands.
 package fleet

@@ -16,7 +16,7 @@ import (
 
 // patient lists until a list is as hoped for, or patience ends; the pauses double.
 func (r *volumeRun) patient(ctx context.Context, hoped func() bool) error {
-	wait, until := r.Patience/16, r.Patience
+	wait, until := r.Patience/64, r.Patience
 	for {
 		if err := r.list(ctx); err != nil {
 			return err
