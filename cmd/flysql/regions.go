@@ -148,10 +148,14 @@ func (f *regionsFlags) blame(err error) error {
 }
 
 // readLiteFS takes litefs.yml of the repository: which the machines run is in their image.
-func (f *regionsFlags) readLiteFS(ctx context.Context, dir string) error {
+func (c *cli) readLiteFS(ctx context.Context, f *regionsFlags, dir string) error {
 	facts, err := scaffold.Detect(ctx, dir)
-	if err != nil || facts.LiteFS == nil {
-		return err
+	if err != nil {
+		c.say("note: no litefs.yml was looked for: %v", err)
+		return nil
+	}
+	if facts.LiteFS == nil {
+		return nil
 	}
 	if facts.LiteFS.Config == nil {
 		return facts.LiteFS.Err
@@ -187,7 +191,7 @@ func (c *cli) regionsAdd(ctx context.Context, f *regionsFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := f.readLiteFS(ctx, filepath.Dir(target.file)); err != nil {
+	if err := c.readLiteFS(ctx, f, filepath.Dir(target.file)); err != nil {
 		return fmt.Errorf("%w; %s", err, nothingChanged)
 	}
 	plan, err := f.planAdd(ctx, target)

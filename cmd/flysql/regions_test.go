@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	fly "github.com/superfly/fly-go"
+
+	"github.com/flysql/flysql/internal/flyapi/fakefly"
+)
+
+// grows lets LiteFS start on each machine that is made, at a transaction.
+func (r *remote) grows(tx uint64) {
+	r.Fail("Wait", fakefly.Before(func() {
+		for _, m := range r.AppMachines("shop") {
+			if r.nodes[m.ID] != nil {
+				continue
+			}
+			n := &fakeNode{self: m.ID, cluster: "LFSC0123456789ABCDEF", tx: tx, candidate: m.Region == "ams" && m.Config.Env["FLYSQL_LITEFS_CANDIDATE"] == ""}
+			for _, other := range r.nodes {
+				n.primary = other.primary
+			}
+			r.nodes[m.ID] = n
+			if err := r.ServeNode(m.ID, n); err != nil {
+				panic(err)
+			}
+		}
+	}).Always())
+}
+
+const standardLiteFS = `fuse:
+  dir: "/litefs"
+data:
+  dir: "/data/litefs"
+lease:
+  type: "consul"
+  advertise-url: "http://${FLY_MACHINE_ID}.vm.${FLY_APP_NAME}.internal:20202"
+  candidate: ${FLY_REGION == PRIMARY_REGION}
+  promote: false
+  consul:
+    url: "${FLY_CONSUL_URL}"
+    key: "litefs/${FLY_APP_NAME}"
+`
+
+// TestRegionsScripts runs flysql regions as a user does. Beside what status has, scripts
+// say "grows N": LiteFS on new machines stands at transaction N; "capacity REGION N"; and
+// "lease N": somebody else holds the Nth machine's.
+func TestRegionsScripts(t *testing.T) {
+	commands := remoteCommands()
+	of := func(ts *testscript.TestScript) *remote { return ts.Value(remoteKey{}).(*remoteHolder).remote }
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
+		"grows": func(ts *testscript.TestScript, _ bool, args []string) {
+			var tx uint64
+			_, err := fmt.Sscan(args[0], &tx)
+			ts.Check(err)
+			of(ts).grows(tx)
+		},
+		"capacity": func(ts *testscript.TestScript, _ bool, args []string) { of(ts).SetCapacity(args[0], 0) },
+		"lease": func(ts *testscript.TestScript, _ bool, _ []string) {
+			of(ts).HoldLease(of(ts).AppMachines("shop")[0].ID, "deployer@example.com", time.Hour)
+		},
+		"image": func(ts *testscript.TestScript, _ bool, args []string) {
+			r := of(ts)
+			r.SetMachine(r.AppMachines("shop")[1].ID, func(m *fly.Machine) { m.ImageRef.Digest = args[0] })
+		},
+		"heal": func(ts *testscript.TestScript, _ bool, _ []string) { of(ts).Heal() },
+	})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/regions", RequireExplicitExec: true, RequireUniqueNames: true, Cmds: commands,
+		Setup: func(env *testscript.Env) error {
+			r := &remote{Fake: fakefly.New(), nodes: map[string]*fakeNode{}}
+			env.Defer(r.Close)
+			env.Values[remoteKey{}] = &remoteHolder{r}
+			for _, kv := range remoteEnv(r, env.WorkDir) {
+				name, value, _ := strings.Cut(kv, "=")
+				env.Setenv(name, value)
+			}
+			return remoteFiles(env.WorkDir)
+		},
+	})
+}
+
+func remoteEnv(r *remote, home string) []string {
+	return []string{"NO_COLOR=1", "HOME=" + home, "FLY_FLAPS_BASE_URL=" + r.URL(), "FLY_API_TOKEN=" + fakefly.Token, "FLYSQL_FLY_SPEED=100000"}
+}
+
+func remoteFiles(dir string) error {
+	if err := os.WriteFile(filepath.Join(dir, "fly.toml"), []byte(remoteTOML), 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM debian\nCOPY litefs.yml /etc/litefs.yml\n"), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "litefs.yml"), []byte(standardLiteFS), 0o644)
+}
+
+// A flysql that is killed as a request is answered, and run again, makes exactly what was
+// planned; Ctrl-C there says what was done, and that the same command goes on.
+func TestRegionsKilled(t *testing.T) {
+	t.Parallel()
+	binary := buildFlysql(t)
+	for _, signal := range []os.Signal{os.Kill, os.Interrupt} {
+		for _, call := range []string{"CreateVolume", "Launch", "Wait", "DeleteMetadata"} {
+			if call == "DeleteMetadata" && signal == os.Interrupt {
+				continue // an answer that has come counts: it is done
+			}
+			r := &remote{Fake: fakefly.New(), nodes: map[string]*fakeNode{}}
+			t.Cleanup(r.Close)
+			if err := r.build("nodes", "ams"); err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			if err := remoteFiles(dir); err != nil {
+				t.Fatal(err)
+			}
+			run := func() (*exec.Cmd, *strings.Builder) {
+				var out strings.Builder
+				cmd := exec.Command(binary, "regions", "add", "syd", "--yes")
+				cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(os.Environ(), remoteEnv(r, dir)...), &out, &out
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				return cmd, &out
+			}
+			started, killed := make(chan *exec.Cmd, 1), make(chan struct{})
+			r.Fail(call, fakefly.After(func() {
+				cmd := <-started
+				_ = cmd.Process.Signal(signal)
+				if signal == os.Kill {
+					_ = cmd.Wait()
+					close(killed)
+				}
+			}))
+			r.grows(42)
+			cmd, out := run()
+			started <- cmd
+			if signal == os.Kill {
+				<-killed
+			} else if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 130 || !strings.Contains(out.String(), "the same command goes on from there") {
+				t.Errorf("%s: %v\n%s", call, err, out)
+			}
+			r.Advance(time.Minute) // the lease of a killed one ends
+			cmd, out = run()
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v at %s, then: %v\n%s", signal, call, err, out)
+			}
+			if m, v := r.AppMachines("shop"), r.AppVolumes("shop"); len(m) != 2 || len(v) != 2 || m[1].Config.Metadata["flysql_region_add"] != "" {
+				t.Errorf("%v at %s: %d machines, %d volumes\n%s", signal, call, len(m), len(v), out)
+			}
+		}
+	}
+}
