@@ -157,3 +157,21 @@ func TestRegionsKilled(t *testing.T) {
 		}
 	}
 }
+
+// In a pipe, progress is a line now and then, without what moves a cursor; on a terminal
+// it is one line, which is gone when something else is said.
+func TestRegionsProgress(t *testing.T) {
+	for live, want := range map[bool]string{false: "1 of 9\\x1b[2J\ndone\n5 of 9\n", true: "\r\x1b[K1 of 9\\x1b[2J\r\x1b[K2 of 9\r\x1b[Kdone\n\r\x1b[K5 of 9\r\x1b[K"} {
+		var out strings.Builder
+		p := &regionsProgress{out: &out, live: live}
+		p.progress("1 of 9\x1b[2J")
+		p.progress("2 of 9") // too soon
+		p.say("done")
+		p.at = time.Time{}
+		p.progress("5 of 9")
+		p.over()
+		if out.String() != want {
+			t.Errorf("live %v: %q, want %q", live, out.String(), want)
+		}
+	}
+}

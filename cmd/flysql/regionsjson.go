@@ -12,7 +12,7 @@ type addJSON struct {
 	Primary  string              `json:"primary"` // the machine; empty: the group has no volume
 	From     string              `json:"from"`    // the machine that is copied
 	Machines []newMachineJSON    `json:"machines"`
-	Volumes  []regionsVolumeJSON `json:"volumes"` // those that are to be made or changed
+	Volumes  []regionsVolumeJSON `json:"volumes"` // those that are to be made, changed, or taken
 	Notes    []string            `json:"notes"`
 	Result   *addResultJSON      `json:"result"` // null: --dry-run
 }
@@ -46,9 +46,9 @@ func addJSONOf(p *fleet.AddPlan, r *fleet.AddResult) addJSON {
 	for _, m := range p.Machines {
 		out.Machines = append(out.Machines, newMachineJSON{Region: m.Region, Name: m.Name, ID: m.ID, Guarded: m.Guarded})
 	}
-	if p.Volumes != nil {
+	if p.Volumes != nil && p.Pending() {
 		for i := range p.Volumes.Volumes {
-			if v := &p.Volumes.Volumes[i]; v.Changed() {
+			if v := &p.Volumes.Volumes[i]; v.Changed() || p.Takes(v) {
 				out.Volumes = append(out.Volumes, regionsVolumeJSON{v.ID, v.Name, v.Region, v.Then.SizeGB})
 			}
 		}

@@ -31,9 +31,9 @@ func addText(p *fleet.AddPlan) string {
 		fmt.Fprintf(&b, "; the primary is %s in %s", p.Primary.ID, p.Primary.Region)
 	}
 	b.WriteString(":\n")
-	if p.Volumes != nil {
+	if p.Volumes != nil && p.Pending() {
 		for i := range p.Volumes.Volumes {
-			if v := &p.Volumes.Volumes[i]; v.Changed() {
+			if v := &p.Volumes.Volumes[i]; v.Changed() || p.Takes(v) {
 				fmt.Fprintf(&b, "%s volume %s  %s  %d GB  %s\n", volumeSign(v), visible(v.Name), visible(v.Region), max(v.Now.SizeGB, v.Then.SizeGB), visible(volumeText(v)))
 			}
 		}

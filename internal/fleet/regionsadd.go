@@ -60,9 +60,13 @@ type AddPlan struct {
 	cluster *Cluster
 }
 
-// Pending tells whether the plan does anything.
-func (p *AddPlan) Pending() bool {
-	return len(p.Machines) > 0 || p.Volumes != nil && p.Volumes.Pending()
+// Pending tells whether the plan does anything. Where the machines are there, their volumes
+// are: settings alone are for flysql volumes.
+func (p *AddPlan) Pending() bool { return len(p.Machines) > 0 }
+
+// Takes tells whether a new machine is put on a volume that is there, and free.
+func (p *AddPlan) Takes(v *PlannedVolume) bool {
+	return v.Exists() && v.Machine == "" && v.Group == p.Group && slices.ContainsFunc(p.Machines, func(m NewMachine) bool { return m.Region == v.Region && m.ID == "" })
 }
 
 // ID names what the plan does: two plans that do the same have the same.
@@ -181,9 +185,13 @@ func (p *AddPlan) source(c *Cluster, wish RegionWish) error {
 
 // machines says which are missing, and goes on with those that a run before has left.
 func (p *AddPlan) machines(c *Cluster, wish RegionWish) {
+	deployed := p.From.Config.Env["PRIMARY_REGION"]
+	if c.Mount != nil && deployed != "" && deployed != c.Config.PrimaryRegion {
+		p.note("primary_region is %s in fly.toml, and %s on the machines: the new ones have the latter too, until the next fly deploy", c.Config.PrimaryRegion, deployed)
+	}
 	for _, region := range wish.Regions {
 		there := c.in(region)
-		guarded := c.Mount != nil && (region == c.Config.PrimaryRegion || wish.Candidate != StandardCandidate)
+		guarded := c.Mount != nil && (region == c.Config.PrimaryRegion || region == deployed || wish.Candidate != StandardCandidate)
 		for _, m := range there {
 			config := Config(m)
 			if config.Metadata[addMark] != "" {

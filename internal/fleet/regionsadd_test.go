@@ -109,6 +109,31 @@ func TestAddOrder(t *testing.T) {
 	}
 }
 
+// Where fly.toml's primary_region is not deployed yet, the machines' own still makes
+// candidates.
+func TestAddWhilePrimaryRegionChanges(t *testing.T) {
+	s := newCluster(t, "ams")
+	s.config.PrimaryRegion = "syd"
+	wish := standard("ams", "syd", "ord")
+	wish.Count = 2
+	cluster, err := SurveyCluster(t.Context(), s.client(), s, s.config, "", Regions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := PlanAdd(cluster, wish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range plan.Machines {
+		if m.Guarded != (m.Region != "ord") {
+			t.Errorf("machine in %s is guarded: %v", m.Region, m.Guarded)
+		}
+	}
+	if len(plan.Notes) != 1 || !strings.Contains(plan.Notes[0], "primary_region is syd in fly.toml, and ams on the machines") {
+		t.Errorf("notes %q", plan.Notes)
+	}
+}
+
 // Whatever becomes of one request, the next run ends with exactly what was planned.
 func TestAddFaults(t *testing.T) {
 	faults := map[string]fakefly.Fault{"502": fakefly.BadGateway, "502 after success": fakefly.BadGatewayAfterSuccess, "dropped": fakefly.Drop,

@@ -71,19 +71,9 @@ func (p *AddPlan) Apply(ctx context.Context, client *flyapi.Client, how Changing
 // regions are those of the plan, in the order in which they were asked for.
 func (p *AddPlan) regions() []string {
 	var list []string
-	add := func(region string) {
-		if !slices.Contains(list, region) {
-			list = append(list, region)
-		}
-	}
 	for _, m := range p.Machines {
-		add(m.Region)
-	}
-	if p.Volumes != nil {
-		for _, v := range p.Volumes.Volumes {
-			if v.Changed() {
-				add(v.Region)
-			}
+		if !slices.Contains(list, m.Region) {
+			list = append(list, m.Region)
 		}
 	}
 	return list
@@ -110,7 +100,7 @@ func (r *addRun) volumes(ctx context.Context, region string) ([]string, error) {
 	r.result.Volumes = append(r.result.Volumes, result.Made...)
 	var free []string
 	for _, v := range plan.Volumes {
-		if v.Exists() && v.Region == region && v.Group == r.plan.Group && v.Machine == "" {
+		if v.Region == region && r.plan.Takes(&v) {
 			free = append(free, v.ID)
 		}
 	}
