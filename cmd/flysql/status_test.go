@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type remote struct {
 
 // fakeNode is LiteFS's API on a machine.
 type fakeNode struct {
+	mu        sync.Mutex
 	primary   string // hostname; the machine's own id makes it the primary
 	self      string
 	candidate bool
@@ -36,6 +38,8 @@ type fakeNode struct {
 }
 
 func (n *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	switch r.URL.Path {
 	case "/info":
 		fmt.Fprintf(w, `{"clusterID":%q,"isPrimary":%v,"candidate":%v,"primary":{"hostname":%q}}`, n.cluster, n.primary == n.self, n.candidate, n.primary)
@@ -158,6 +162,10 @@ func (r *remote) change(n int, what, value string) error {
 	m := r.AppMachines("shop")[n]
 	set := func(change func(m *fly.Machine)) error { r.SetMachine(m.ID, change); return nil }
 	node := r.nodes[m.ID]
+	if node != nil {
+		node.mu.Lock()
+		defer node.mu.Unlock()
+	}
 	switch what {
 	case "env":
 		name, v, _ := strings.Cut(value, "=")
