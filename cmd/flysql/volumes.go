@@ -107,6 +107,7 @@ func (f *volumesFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.wish.Group, "group", "", "the process group to plan for (default: all that have a mount)")
 	flags.IntVar(&f.wish.SizeGB, "size", 0, "the volumes' size in GB, instead of initial_size; smaller ones are extended")
 	flags.BoolVar(&f.wish.Extend, "extend", false, "extend volumes that are smaller than initial_size")
+	flags.BoolVar(&f.wish.AutoExtend, "auto-extend", false, "set auto-extend on machines that are there, which restarts them one by one")
 	flags.BoolVar(&f.json, "json", false, "print plan and result as JSON")
 	must(cmd.RegisterFlagCompletionFunc("regions", cobra.FixedCompletions(regions(), cobra.ShellCompDirectiveNoFileComp)))
 	for _, flag := range []string{"count", "group", "size"} {

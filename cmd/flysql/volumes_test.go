@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,4 +99,31 @@ func volumesByRegion(fake *fakefly.Fake) string {
 		text = append(text, fmt.Sprintf("%s=%d", region, n[region]))
 	}
 	return strings.Join(text, " ")
+}
+
+// docs/volumes.md has every flag, and every key of the JSON.
+func TestVolumesDocs(t *testing.T) {
+	data, err := os.ReadFile("../../docs/volumes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cli{}
+	for _, cmd := range c.volumesCommand().Commands() {
+		for _, flag := range regexp.MustCompile(`(?m)^ +(?:-., )?(--[a-z-]+)`).FindAllStringSubmatch(cmd.Flags().FlagUsages(), -1) {
+			if !strings.Contains(string(data), "`"+flag[1]) {
+				t.Errorf("%s: %s is not told of", cmd.Name(), flag[1])
+			}
+		}
+	}
+	var keys []string
+	for _, v := range []any{volumesJSON{}, plannedVolumeJSON{}, volumeSettingJSON{}, plannedMachineJSON{}, autoExtendJSON{}, volumesCostJSON{}, volumesResultJSON{}, volumesDeleteJSON{}} {
+		for i := range reflect.TypeOf(v).NumField() {
+			keys = append(keys, reflect.TypeOf(v).Field(i).Tag.Get("json"))
+		}
+	}
+	for _, key := range keys {
+		if !strings.Contains(string(data), `"`+key+`"`) && !strings.Contains(string(data), "`"+key+"`") {
+			t.Errorf("JSON: %s is not told of", key)
+		}
+	}
 }

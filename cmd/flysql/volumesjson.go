@@ -9,13 +9,14 @@ import (
 // volumesJSON is what flysql volumes plan and apply print with --json. docs/volumes.md
 // documents it; it only ever grows.
 type volumesJSON struct {
-	App     string              `json:"app"`
-	Plan    string              `json:"plan"`    // its name, for apply --plan
-	Pending bool                `json:"pending"` // it does something
-	Volumes []plannedVolumeJSON `json:"volumes"`
-	Notes   []string            `json:"notes"`
-	Cost    volumesCostJSON     `json:"cost"`
-	Result  *volumesResultJSON  `json:"result"` // of apply; null where nothing was tried
+	App      string               `json:"app"`
+	Plan     string               `json:"plan"`    // its name, for apply --plan
+	Pending  bool                 `json:"pending"` // it does something
+	Volumes  []plannedVolumeJSON  `json:"volumes"`
+	Machines []plannedMachineJSON `json:"machines"` // to be updated and restarted
+	Notes    []string             `json:"notes"`
+	Cost     volumesCostJSON      `json:"cost"`
+	Result   *volumesResultJSON   `json:"result"` // of apply; null where nothing was tried
 }
 
 type plannedVolumeJSON struct {
@@ -39,6 +40,20 @@ type volumeSettingJSON struct {
 	Scheduled *bool `json:"scheduled_snapshots"` // null: Fly's default
 }
 
+type plannedMachineJSON struct {
+	ID     string         `json:"id"`
+	Region string         `json:"region"`
+	Group  string         `json:"group"`
+	Now    autoExtendJSON `json:"now"`
+	Then   autoExtendJSON `json:"then"`
+}
+
+type autoExtendJSON struct {
+	ThresholdPercent int `json:"threshold_percent"` // 0: never
+	IncrementGB      int `json:"increment_gb"`
+	LimitGB          int `json:"limit_gb"`
+}
+
 type volumesCostJSON struct {
 	Currency string `json:"currency"`
 	Now      int64  `json:"now_cents"` // a month
@@ -53,12 +68,14 @@ type volumesResultJSON struct {
 	Restart []string `json:"restart"` // machines that see a new size after a restart
 	Extra   []string `json:"extra"`   // free volumes that no machine needs
 	Left    int      `json:"left"`    // changes that were not made
+
+	Restarted []string `json:"restarted"` // machines that have another auto-extend now
 }
 
 func writeVolumesJSON(w io.Writer, plan *fleet.VolumePlan, result *fleet.VolumeResult) error {
 	now, then := plan.Cost()
 	out := volumesJSON{
-		App: plan.App, Plan: plan.ID(), Pending: plan.Pending(), Volumes: []plannedVolumeJSON{}, Notes: append([]string{}, plan.Notes...),
+		App: plan.App, Plan: plan.ID(), Pending: plan.Pending(), Volumes: []plannedVolumeJSON{}, Machines: []plannedMachineJSON{}, Notes: append([]string{}, plan.Notes...),
 		Cost: volumesCostJSON{Currency: "USD", Now: int64(now), Then: int64(then), From: fleet.PricesNow().From},
 	}
 	for i := range plan.Volumes {
@@ -77,10 +94,13 @@ func writeVolumesJSON(w io.Writer, plan *fleet.VolumePlan, result *fleet.VolumeR
 		}
 		out.Volumes = append(out.Volumes, one)
 	}
+	for _, m := range plan.Machines {
+		out.Machines = append(out.Machines, plannedMachineJSON{m.ID, m.Region, m.Group, autoExtendJSON(m.Now), autoExtendJSON(m.Then)})
+	}
 	if result != nil {
 		all := func(list []string) []string { return append([]string{}, list...) }
 		out.Result = &volumesResultJSON{Made: all(result.Made), Changed: all(result.Changed), Removed: all(result.Removed),
-			Restart: all(result.Restart), Extra: all(result.Extra), Left: result.Left}
+			Restart: all(result.Restart), Extra: all(result.Extra), Left: result.Left, Restarted: all(result.Restarted)}
 	}
 	return encodeJSON(w, out)
 }

@@ -39,6 +39,9 @@ func (c *cli) printVolumePlan(w io.Writer, plan *fleet.VolumePlan) error {
 		}
 		i++
 	}
+	for _, m := range plan.Machines {
+		fmt.Fprintf(&b, "~ machine %s in %s: auto-extend %s -> %s, which restarts it\n", visible(m.ID), visible(m.Region), m.Now, m.Then)
+	}
 	for _, note := range plan.Notes {
 		fmt.Fprintf(&b, "note: %s\n", visible(note))
 	}
@@ -114,19 +117,26 @@ func planText(plan *fleet.VolumePlan) string {
 			changed++
 		}
 	}
-	if made+changed == 0 {
+	if !plan.Pending() {
 		return "nothing to do"
 	}
-	return fmt.Sprintf("%s to make, %d to change", counted(made, "volume"), changed)
+	text := fmt.Sprintf("%s to make, %d to change", counted(made, "volume"), changed)
+	if n := len(plan.Machines); n > 0 {
+		text += ", " + counted(n, "machine") + " to restart"
+	}
+	return text
 }
 
 // sayVolumeResult says in the end what was done, also of what was not all done.
 func (c *cli) sayVolumeResult(r *fleet.VolumeResult, err error) {
 	did := fmt.Sprintf("%d made, %d changed", len(r.Made), len(r.Changed))
+	if len(r.Restarted) > 0 {
+		did += ", " + counted(len(r.Restarted), "machine") + " restarted"
+	}
 	switch {
 	case err != nil:
 		c.say("%s, %d left: what was made stays; the same command goes on from there", did, r.Left)
-	case len(r.Made)+len(r.Changed) == 0:
+	case len(r.Made)+len(r.Changed)+len(r.Restarted) == 0:
 		c.say("nothing to do: the volumes are as fly.toml says")
 	default:
 		c.say("%s: the volumes are as fly.toml says", did)

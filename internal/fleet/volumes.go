@@ -40,6 +40,10 @@ type VolumeWish struct {
 	// new volumes only otherwise, as it is to flyctl.
 	Extend bool
 
+	// AutoExtend has auto-extend set as fly.toml says on machines that are there, one after
+	// the other, which restarts them.
+	AutoExtend bool
+
 	// Replicated says that the database is copied between machines, by LiteFS. Where it is
 	// not, a second volume of a group must be asked for by Count.
 	Replicated bool
@@ -87,9 +91,10 @@ func yes(b *bool) bool { return b == nil || *b }
 // VolumePlan is what an app's volumes are, and what they are to be. Making one changes
 // nothing.
 type VolumePlan struct {
-	App     string
-	Volumes []PlannedVolume // by region, primary first; of the planned groups, then others
-	Notes   []string        // what is to be known, and is about no one volume
+	App      string
+	Volumes  []PlannedVolume  // by region, primary first; of the planned groups, then others
+	Machines []PlannedMachine // to be updated and restarted, in this order; only where it was wished
+	Notes    []string         // what is to be known, and is about no one volume
 
 	needs    []need
 	wish     VolumeWish
@@ -98,7 +103,7 @@ type VolumePlan struct {
 }
 
 // Pending tells whether the plan does anything.
-func (p *VolumePlan) Pending() bool { return p.changes() > 0 }
+func (p *VolumePlan) Pending() bool { return p.changes()+len(p.Machines) > 0 }
 
 func (p *VolumePlan) changes() int {
 	n := 0
@@ -131,6 +136,9 @@ func (p *VolumePlan) ID() string {
 			fmt.Fprintf(h, " %q %q %q %q %s %s %t", v.ID, v.Name, v.Region, v.Group, v.Now.text(), v.Then.text(), v.UniqueZone)
 		}
 	}
+	for _, m := range p.Machines {
+		fmt.Fprintf(h, " %q %v", m.ID, m.Then)
+	}
 	return fmt.Sprintf("%x", h.Sum(nil))[:12]
 }
 
@@ -151,7 +159,7 @@ func PlanVolumes(config *flyconf.Config, f *Fleet, wish VolumeWish) (*VolumePlan
 	if err := p.refuse(f); err != nil {
 		return nil, err
 	}
-	p.note(f)
+	p.note(f, config.PrimaryRegion)
 	return p, nil
 }
 

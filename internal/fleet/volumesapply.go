@@ -30,6 +30,8 @@ type VolumeResult struct {
 	Restart []string // machines that see their volume's new size after a restart only
 	Extra   []string // ids of free volumes that no machine needs; they stay
 	Left    int      // how many changes were not made
+
+	Restarted []string // machines that have another auto-extend now
 }
 
 // triesMost is how often a change is tried, looks whether it was made in between.
@@ -76,7 +78,12 @@ func (p *VolumePlan) Apply(ctx context.Context, client *flyapi.Client, how Apply
 	if before.Pending() {
 		err = r.reconcile(ctx)
 	}
-	return r.finish(&before, err)
+	if err == nil && len(r.failed) == 0 {
+		err = r.restartMachines(ctx, p.Machines)
+	}
+	result, err := r.finish(&before, err)
+	result.Left += len(p.Machines) - len(result.Restarted)
+	return result, err
 }
 
 // reconcile makes one change after the other until none is left.
@@ -97,7 +104,9 @@ func (r *volumeRun) reconcile(ctx context.Context) error {
 			return err
 		}
 		r.tries[change.key()]++
-		r.Say(err.Error())
+		if !refused(err) {
+			r.Say(err.Error())
+		}
 		if lookErr := r.look(ctx, change, err); lookErr != nil {
 			return errors.Join(err, lookErr)
 		}

@@ -121,13 +121,17 @@ func CheckRegion(regions []fly.Region, code string) error {
 }
 
 // note says what is to be known beside the volumes.
-func (p *VolumePlan) note(f *Fleet) {
+func (p *VolumePlan) note(f *Fleet, primary string) {
 	add := func(format string, a ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, a...)) }
 	for _, second := range p.secondDatabases() {
 		add("nothing copies group %s's database between its volumes (%s): each machine has its own, and they differ", second.Group, strings.Join(second.Where, ", "))
 	}
 	p.noteZones(add)
-	p.noteAutoExtend(f, add)
+	if drifting := p.driftingMachines(f, primary); p.wish.AutoExtend {
+		p.Machines = drifting
+	} else if len(drifting) > 0 {
+		add("%s", autoExtendNote(drifting))
+	}
 	for i, n := range p.needs {
 		first := slices.IndexFunc(p.needs, func(o need) bool { return o.group == n.group }) == i
 		if first && n.planned && p.wish.SizeGB > 0 && p.wish.SizeGB != max(n.mount.InitialSizeGB, DefaultSizeGB) {
@@ -150,33 +154,4 @@ func (p *VolumePlan) noteZones(add func(string, ...any)) {
 		}
 		seen[at] = v.ID
 	}
-}
-
-// noteAutoExtend tells of machines whose volumes do not grow as fly.toml says. It is a
-// setting of the machine's mount, not of the volume.
-func (p *VolumePlan) noteAutoExtend(f *Fleet, add func(string, ...any)) {
-	for _, n := range p.needs {
-		if !n.planned {
-			continue
-		}
-		var differ []string
-		for _, m := range f.OfGroup(n.group) {
-			if m.Region != n.region {
-				continue
-			}
-			for _, mount := range Config(m).Mounts {
-				if (mount.Name == n.mount.Source || mount.Path == n.mount.Destination) && !ExtendsAs(mount, n.mount) {
-					differ = append(differ, m.ID)
-				}
-			}
-		}
-		if len(differ) > 0 {
-			add("auto-extend is not as fly.toml says on machine %s (%s): it belongs to the machine, and the next fly deploy sets it", strings.Join(differ, ", "), n.region)
-		}
-	}
-}
-
-// ExtendsAs tells whether a machine's mount grows its volume as fly.toml's mount says.
-func ExtendsAs(mount fly.MachineMount, want flyconf.Mount) bool {
-	return mount.ExtendThresholdPercent == want.AutoExtendThresholdPercent && mount.AddSizeGb == want.AutoExtendIncrementGB && mount.SizeGbLimit == want.AutoExtendLimitGB
 }

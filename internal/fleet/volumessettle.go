@@ -82,6 +82,7 @@ func (r *volumeRun) look(ctx context.Context, v *PlannedVolume, after error) err
 	if v.Exists() || !errors.Is(after, flyapi.ErrUnknown) && !(v.UniqueZone && errors.Is(after, flyapi.ErrCapacity)) {
 		return r.list(ctx)
 	}
+	r.Say(fmt.Sprintf("looking whether a volume %s is in %s all the same", v.Name, v.Region))
 	before := map[string]bool{}
 	for _, one := range r.plan.listed {
 		before[one.ID] = true
