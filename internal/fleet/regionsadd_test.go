@@ -173,8 +173,8 @@ func TestAddKilled(t *testing.T) {
 			s := newCluster(t, "ams")
 			ctx, kill := context.WithCancel(t.Context())
 			dead := func() {
-				kill()
 				s.Fail("*", fakefly.Drop.Always()) // it asks for nothing any more
+				kill()
 			}
 			if done {
 				s.Fail("*", fakefly.After(dead).Skip(at))

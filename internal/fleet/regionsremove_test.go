@@ -79,8 +79,8 @@ func TestRemoveKilled(t *testing.T) {
 			volume := s.AppVolumes("shop")[1].ID
 			ctx, kill := context.WithCancel(t.Context())
 			dead := func() {
+				s.Fail("*", fakefly.Drop.Always()) // it asks for nothing any more
 				kill()
-				s.Fail("*", fakefly.Drop.Always())
 			}
 			if done {
 				s.Fail("*", fakefly.After(dead).Skip(at))
