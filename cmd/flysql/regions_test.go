@@ -175,3 +175,62 @@ func TestRegionsProgress(t *testing.T) {
 		}
 	}
 }
+
+// On a terminal it asks, and what was agreed to must still be what would be done.
+func TestRegionsAsk(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, verb, answer string
+		meanwhile          func(r *remote)
+		want               string
+		code, machines     int
+	}{
+		{"add", "add ord", "yes", nil, "1 machine caught up and in use", 0, 3},
+		{"add: no", "add ord", "", nil, "not confirmed; nothing was changed", 1, 2},
+		{"add: stale", "add ord", "y", func(r *remote) {
+			r.AddMachine("shop", shopMachine(r.AddVolume("shop", fly.Volume{Name: "data", Region: "ord"})))
+		}, "what is on Fly has changed since the plan was shown: run it again; nothing was changed", 1, 3},
+		{"remove", "remove syd --drain 0", "yes", nil, "1 machine gone, 1 volume kept", 0, 2}, // one that is being destroyed is listed
+		{"remove: stale", "remove syd", "y", func(r *remote) {
+			r.AddMachine("shop", shopMachine(r.AddVolume("shop", fly.Volume{Name: "data", Region: "syd"})))
+		}, "nothing was changed", 1, 3},
+		{"remove: ctrl-c", "remove syd", ctrlC, nil, "ended by interrupt; nothing was changed", 130, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &remote{Fake: fakefly.Start(t), nodes: map[string]*fakeNode{}}
+			if err := r.build("nodes", "ams", "syd"); err != nil {
+				t.Fatal(err)
+			}
+			r.grows(42)
+			for _, n := range r.nodes {
+				n.tx = 42
+			}
+			dir := t.TempDir()
+			if err := remoteFiles(dir); err != nil {
+				t.Fatal(err)
+			}
+			s := start(t, dir, r.Env(), nil, append([]string{"regions"}, strings.Fields(tt.verb)...)...)
+			s.expect("Do this? [no]: ")
+			if tt.meanwhile != nil {
+				tt.meanwhile(r)
+			}
+			if tt.answer != ctrlC {
+				tt.answer += enter
+			}
+			if _, err := s.tty.WriteString(tt.answer); err != nil {
+				t.Fatal(err)
+			}
+			s.expect(tt.want)
+			_ = s.cmd.Wait() // the code is looked at
+			if code := s.cmd.ProcessState.ExitCode(); code != tt.code || len(r.AppMachines("shop")) != tt.machines {
+				t.Errorf("exit code %d, %d machines; want %d, %d", code, len(r.AppMachines("shop")), tt.code, tt.machines)
+			}
+		})
+	}
+}
+
+// docs/regions.md has every flag, and every key of the JSON.
+func TestRegionsDocs(t *testing.T) {
+	documented(t, "../../docs/regions.md", new(cli).regionsCommand(), addJSON{}, newMachineJSON{}, regionsVolumeJSON{}, addResultJSON{}, removeJSON{}, removeResultJSON{})
+}
