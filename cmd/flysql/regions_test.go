@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	fly "github.com/superfly/fly-go"
 
 	"github.com/flysql/flysql/internal/flyapi/fakefly"
+	"github.com/flysql/flysql/internal/nodestatus"
 )
 
 // grows lets LiteFS start on each machine that is made, at a transaction.
@@ -233,4 +236,59 @@ func TestRegionsAsk(t *testing.T) {
 // docs/regions.md has every flag, and every key of the JSON.
 func TestRegionsDocs(t *testing.T) {
 	documented(t, "../../docs/regions.md", new(cli).regionsCommand(), addJSON{}, newMachineJSON{}, regionsVolumeJSON{}, addResultJSON{}, removeJSON{}, removeResultJSON{})
+}
+
+// Where LiteFS answers only through commands in machines, a new machine has no lease while
+// it is waited for, which would keep them out; with --no-exec nothing is known.
+func TestRegionsByExec(t *testing.T) {
+	t.Parallel()
+	r := &remote{Fake: fakefly.Start(t), nodes: map[string]*fakeNode{}}
+	if err := r.build("volume", "ams"); err != nil {
+		t.Fatal(err)
+	}
+	primary := r.AppMachines("shop")[0].ID
+	var mu sync.Mutex // machines are asked at the same time
+	looks := map[string]int{}
+	r.OnExec(func(m *fly.Machine, command string) fly.MachineExecResponse {
+		mu.Lock()
+		defer mu.Unlock()
+		looks[m.ID]++
+		n := &nodestatus.Node{Answers: true, Role: nodestatus.Replica, Hostname: m.ID, Primary: primary, ClusterID: "LFSC1", Candidate: m.Config.Env["FLYSQL_LITEFS_CANDIDATE"] == ""}
+		at := min(looks[m.ID], 2)
+		if m.ID == primary {
+			n.Role, at = nodestatus.Primary, 2
+		} else if n.Candidate && at < 2 {
+			t.Errorf("machine %s is a candidate too soon", m.ID)
+		}
+		data, err := json.Marshal(nodestatus.Status{Mode: nodestatus.LiteFS, Ready: true, LiteFS: n,
+			Databases: []nodestatus.Database{{Name: "app.db", Position: fmt.Sprintf("%016x/80000000%08x", at, at)}}})
+		if err != nil {
+			t.Error(err)
+		}
+		return fly.MachineExecResponse{StdOut: string(data)}
+	})
+	dir := t.TempDir()
+	if err := remoteFiles(dir); err != nil {
+		t.Fatal(err)
+	}
+	regions := func(args ...string) (string, int) {
+		cmd := exec.Command(buildFlysql(t), append([]string{"regions"}, args...)...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), r.Env()...)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	if out, code := regions("add", "syd", "--yes", "--no-exec"); code != 1 || !strings.Contains(out, "no machine says that it is the primary, and these cannot be asked") {
+		t.Errorf("--no-exec: exit code %d\n%s", code, out)
+	}
+	if out, code := regions("add", "ams", "--count", "2", "--yes"); code != 0 || !strings.Contains(out, "1 machine caught up and in use") {
+		t.Errorf("add: exit code %d\n%s", code, out)
+	}
+	for _, m := range r.AppMachines("shop") {
+		if m.ID != primary && (looks[m.ID] < 2 || m.Config.Env["FLYSQL_LITEFS_CANDIDATE"] != "") {
+			t.Errorf("machine %s was asked %d times, env %v", m.ID, looks[m.ID], m.Config.Env)
+		}
+	}
 }
