@@ -159,7 +159,7 @@ func (p *AddPlan) source(c *Cluster, wish RegionWish) error {
 		if len(images) > 1 {
 			var b strings.Builder
 			for _, image := range slices.Sorted(maps.Keys(images)) {
-				fmt.Fprintf(&b, "\n  %s: %s", image, strings.Join(images[image], ", "))
+				fmt.Fprintf(&b, "\n  %s: %s", printable(image), strings.Join(images[image], ", "))
 			}
 			return fmt.Errorf("the machines of group %s run different images, so a deploy is under way, or was broken off:%s\nlet it end, or deploy again (fly releases, flysql status); or say with --from which machine is to be copied", c.Group, b.String())
 		}
@@ -174,7 +174,7 @@ func (p *AddPlan) source(c *Cluster, wish RegionWish) error {
 	}
 	switch config := p.From.Config; {
 	case config == nil:
-		return fmt.Errorf("machine %s cannot be copied: its host is %s, and Fly does not tell its configuration: give --from another one", p.From.ID, p.From.HostStatus)
+		return fmt.Errorf("machine %s cannot be copied: its host is %s, and Fly does not tell its configuration: give --from another one", p.From.ID, printable(string(p.From.HostStatus)))
 	case c.Mount != nil && len(config.Mounts) != 1:
 		return fmt.Errorf("machine %s has %d volumes, not the one of fly.toml: fly deploy first, or give --from another one", p.From.ID, len(config.Mounts))
 	case c.Mount == nil && len(config.Mounts) > 0:

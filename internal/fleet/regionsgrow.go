@@ -241,11 +241,11 @@ func (r *addRun) comes(ctx context.Context, h *held, instance string) (guarded *
 func (r *addRun) lacks(ctx context.Context, h *held, m *fly.Machine, to *goal) (string, error) {
 	switch {
 	case !Reachable(string(m.HostStatus)):
-		return "", fmt.Errorf("the host of machine %s is %s: destroy it and its volume (fly machine destroy --force %s), and run it again to have them made elsewhere", m.ID, m.HostStatus, m.ID)
+		return "", fmt.Errorf("the host of machine %s is %s: destroy it and its volume (fly machine destroy --force %s), and run it again to have them made elsewhere", m.ID, printable(string(m.HostStatus)), m.ID)
 	case m.State == fly.MachineStateDestroyed || m.State == fly.MachineStateDestroying:
 		return "", fmt.Errorf("machine %s was destroyed by somebody else", m.ID)
 	case m.State != fly.MachineStateStarted:
-		return "it is " + cmp.Or(m.State, "in no state"), nil
+		return "it is " + printable(cmp.Or(m.State, "in no state")), nil
 	}
 	if r.plan.Primary != nil {
 		if why, err := r.behind(ctx, h, m, to); why != "" || err != nil {
