@@ -27,6 +27,16 @@ type NodeAsker interface {
 	Nodes(ctx context.Context, machines []*fly.Machine) map[string]Node
 }
 
+// candidateMark is the value of addMark once a machine may be the primary.
+const candidateMark = "candidate"
+
+// fresh tells of a machine that an addition has begun, and that could never be the primary:
+// it has nothing that no other has.
+func fresh(m *fly.Machine) bool {
+	mark := Config(m).Metadata[addMark]
+	return mark != "" && mark != candidateMark
+}
+
 // Cluster is a process group on Fly with what its machines say of their database.
 type Cluster struct {
 	*Fleet

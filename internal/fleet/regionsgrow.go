@@ -355,6 +355,8 @@ func (r *addRun) unguard(ctx context.Context, h *held, m *fly.Machine) (instance
 	config := *m.Config
 	config.Env = maps.Clone(config.Env)
 	delete(config.Env, candidateVariable)
+	config.Metadata = maps.Clone(config.Metadata)
+	config.Metadata[addMark] = candidateMark
 	updated, err := r.client.Update(ctx, fly.LaunchMachineInput{ID: m.ID, Region: m.Region, Name: m.Name, Config: &config}, h.nonce)
 	if err != nil {
 		return "", err

@@ -131,6 +131,8 @@ func (p *RemovePlan) unsafe(m *fly.Machine) string {
 	switch {
 	case Config(m).Metadata[removeMark] != "" && m.State != fly.MachineStateStarted:
 		return "" // it was asked before it was stopped
+	case fresh(m):
+		return ""
 	case !n.Known():
 		return fmt.Sprintf("it is not known whether it has rows that no other has (%s): start it (fly machine start %s), or see to it yourself", cmp.Or(n.Unknown, n.Why, "its LiteFS does not answer"), m.ID)
 	}

@@ -66,6 +66,23 @@ func TestRemoveAndAdd(t *testing.T) {
 	s.volumes("ams")
 }
 
+// What an addition has begun and not finished can be taken away again.
+func TestRemoveWhatWasBegun(t *testing.T) {
+	for name, fault := range map[string]fakefly.Fault{"Launch": fakefly.StuckCreated, "Machine": fakefly.Unavailable.Always()} {
+		s := newCluster(t, "ams")
+		s.Fail(name, fault)
+		if _, err := s.addWith(standard("syd"), s); err == nil {
+			t.Errorf("%s: it was added", name)
+		}
+		s.Heal()
+		if _, err := s.remove(t.Context(), true, "syd"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.has("ams")
+		s.volumes("ams")
+	}
+}
+
 // A run that is killed at any request is gone on with by the next one, and the volume goes
 // after a snapshot.
 func TestRemoveKilled(t *testing.T) {

@@ -82,7 +82,7 @@ func (r *removeRun) machine(ctx context.Context, m *fly.Machine) error {
 		}
 	}
 	running := m.State == fly.MachineStateStarted || m.State == "starting"
-	if running && r.plan.Primary != nil {
+	if running && r.plan.Primary != nil && !fresh(m) {
 		if err := r.stillReplica(ctx, m); err != nil {
 			return r.unmark(ctx, m, err)
 		}
@@ -92,12 +92,13 @@ func (r *removeRun) machine(ctx context.Context, m *fly.Machine) error {
 		return err
 	}
 	defer func() { h.release(ctx) }()
-	if m.State != fly.MachineStateStopped {
+	never := fresh(m) && !running // it may be stuck on its way, where it cannot be stopped
+	if m.State != fly.MachineStateStopped && !never {
 		if err := r.stop(ctx, h, m, running); err != nil {
 			return err
 		}
 	}
-	if !r.plan.Delete { // else it is taken when the volume is deleted
+	if !r.plan.Delete && !never { // else it is taken when the volume is deleted
 		for _, v := range r.plan.Volumes {
 			if r.plan.cluster.Holders()[v.ID] != m.ID {
 				continue
@@ -107,7 +108,7 @@ func (r *removeRun) machine(ctx context.Context, m *fly.Machine) error {
 			}
 		}
 	}
-	err = r.client.Destroy(ctx, m.ID, false, h.nonce)
+	err = r.client.Destroy(ctx, m.ID, never, h.nonce)
 	switch {
 	case err == nil, errors.Is(err, flyapi.ErrNotFound):
 		h.nonce = "" // it went with the machine
