@@ -39,6 +39,10 @@ Each flag can be given as an environment variable; the flag wins.
                                              primary's migrations (default 5m)
   --litefs-peers LIST  FLYSQL_LITEFS_PEERS   host:port of the other nodes' LiteFS, by commas
                                              (default: the app's machines on Fly)
+  --litefs-candidate off
+                       FLYSQL_LITEFS_CANDIDATE
+                                             never the primary, whatever litefs.yml says
+                                             (default on: as litefs.yml says)
   --litefs-import FILE FLYSQL_LITEFS_IMPORT  becomes the database of a cluster without one;
                                              off: an empty one is meant
   --handoff D          FLYSQL_HANDOFF        a primary that goes: wait for another node to
@@ -195,6 +199,7 @@ func (inv *Invocation) settings(raw *rawSettings) []setting {
 		{"litefs", "FLYSQL_LITEFS", text(&c.LiteFS)},
 		{"litefs-wait", "FLYSQL_LITEFS_WAIT", duration(&c.LiteFSWait)},
 		{"litefs-peers", "FLYSQL_LITEFS_PEERS", func(s string) error { c.Peers = strings.Split(s, ","); return nil }},
+		{"litefs-candidate", "FLYSQL_LITEFS_CANDIDATE", onOff(&c.NeverPrimary)},
 		{"litefs-import", "FLYSQL_LITEFS_IMPORT", text(&c.Import)},
 		{"handoff", "FLYSQL_HANDOFF", func(s string) error {
 			if s == "0" || s == "0s" { // the field's zero value means the default
@@ -216,13 +221,7 @@ func (inv *Invocation) settings(raw *rawSettings) []setting {
 			return nil
 		}},
 		{"litefs-hang", "FLYSQL_LITEFS_HANG", duration(&c.LiteFSHang)},
-		{"fence", "FLYSQL_FENCE", func(s string) error {
-			if s != "on" && s != "off" {
-				return errors.New("is not on or off")
-			}
-			c.NoFence = s == "off"
-			return nil
-		}},
+		{"fence", "FLYSQL_FENCE", onOff(&c.NoFence)},
 		{"log", "FLYSQL_LOG", func(s string) error {
 			switch s {
 			case "text", "logfmt", "json":
@@ -250,6 +249,17 @@ func Variables() []string {
 
 func text(p *string) func(string) error {
 	return func(s string) error { *p = s; return nil }
+}
+
+// onOff reads what is on unless it is said to be off.
+func onOff(off *bool) func(string) error {
+	return func(s string) error {
+		if s != "on" && s != "off" {
+			return errors.New("is not on or off")
+		}
+		*off = s == "off"
+		return nil
+	}
 }
 
 func duration(p *time.Duration) func(string) error {

@@ -5,13 +5,14 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	fly "github.com/superfly/fly-go"
 
 	"github.com/flysql/flysql/internal/flyapi/fakefly"
@@ -103,27 +104,30 @@ func volumesByRegion(fake *fakefly.Fake) string {
 
 // docs/volumes.md has every flag, and every key of the JSON.
 func TestVolumesDocs(t *testing.T) {
-	data, err := os.ReadFile("../../docs/volumes.md")
+	documented(t, "../../docs/volumes.md", new(cli).volumesCommand(), volumesJSON{}, plannedVolumeJSON{}, volumeSettingJSON{}, plannedMachineJSON{}, autoExtendJSON{}, volumesCostJSON{}, volumesResultJSON{}, volumesDeleteJSON{})
+}
+
+// documented holds a document against the flags of a verb's commands and the keys of their
+// JSON.
+func documented(t *testing.T, file string, verb *cobra.Command, values ...any) {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cli{}
-	for _, cmd := range c.volumesCommand().Commands() {
-		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			if !strings.Contains(string(data), "`--"+flag.Name) {
-				t.Errorf("%s: --%s is not told of", cmd.Name(), flag.Name)
+	for _, cmd := range verb.Commands() {
+		for _, flag := range regexp.MustCompile(`(?m)^ +(?:-., )?(--[a-z-]+)`).FindAllStringSubmatch(cmd.Flags().FlagUsages(), -1) {
+			if !strings.Contains(string(data), "`"+flag[1]) {
+				t.Errorf("%s: %s is not told of", cmd.Name(), flag[1])
 			}
-		})
-	}
-	var keys []string
-	for _, v := range []any{volumesJSON{}, plannedVolumeJSON{}, volumeSettingJSON{}, plannedMachineJSON{}, autoExtendJSON{}, volumesCostJSON{}, volumesResultJSON{}, volumesDeleteJSON{}} {
-		for i := range reflect.TypeOf(v).NumField() {
-			keys = append(keys, reflect.TypeOf(v).Field(i).Tag.Get("json"))
 		}
 	}
-	for _, key := range keys {
-		if !strings.Contains(string(data), `"`+key+`"`) && !strings.Contains(string(data), "`"+key+"`") {
-			t.Errorf("JSON: %s is not told of", key)
+	for _, v := range values {
+		for i := range reflect.TypeOf(v).NumField() {
+			key := reflect.TypeOf(v).Field(i).Tag.Get("json")
+			if !strings.Contains(string(data), `"`+key+`"`) && !strings.Contains(string(data), "`"+key+"`") {
+				t.Errorf("JSON: %s is not told of", key)
+			}
 		}
 	}
 }
