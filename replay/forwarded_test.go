@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -92,7 +93,7 @@ func TestForwardedResponse(t *testing.T) {
 	}
 }
 
-// A client by HTTP/2 may send and be sent at once, by way of a replica.
+// A client may send and be sent at once, by way of a replica.
 func TestForwardedBothWays(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,25 +112,29 @@ func TestForwardedBothWays(t *testing.T) {
 			}
 		}
 	}))
-	p := newPair(t, mux, Config{})
-	s := httptest.NewUnstartedServer(p.replicaServer.Config.Handler)
-	s.EnableHTTP2 = true
-	s.TLS = &tls.Config{}
-	s.StartTLS()
-	defer s.Close()
-	r, w := io.Pipe()
-	req, _ := http.NewRequest("POST", s.URL, r)
-	res, err := s.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	for _, word := range []string{"one", "two"} {
-		io.WriteString(w, word)
-		got := make([]byte, len(word)+2)
-		if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != "<"+word+">" {
-			t.Fatalf("%q, %v", got, err)
+	for _, h2 := range []bool{false, true} {
+		p := newPair(t, mux, Config{})
+		s := httptest.NewUnstartedServer(p.replicaServer.Config.Handler)
+		s.EnableHTTP2 = h2
+		s.TLS = &tls.Config{}
+		s.StartTLS()
+		defer s.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		r, w := io.Pipe()
+		defer w.Close()
+		req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, r)
+		res, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		for _, word := range []string{"one", "two"} {
+			io.WriteString(w, word)
+			got := make([]byte, len(word)+2)
+			if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != "<"+word+">" || (res.ProtoMajor == 2) != h2 {
+				t.Fatalf("by HTTP/%d: %q, %v", res.ProtoMajor, got, err)
+			}
 		}
 	}
-	w.Close()
 }
