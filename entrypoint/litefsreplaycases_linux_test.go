@@ -66,7 +66,7 @@ func newReplayCases(t *testing.T) *replayCases {
 	testkit.Poll(t, "a primary", func() bool { at = f.primary(); return at >= 0 })
 	c := &replayCases{f: f, primary: "http://" + f.apps[at], replica: "http://" + f.apps[(at+1)%3], clients: map[string]*http.Client{}, last: perClient}
 	for name, set := range map[string]func(*http.Protocols, bool){"HTTP/1": (*http.Protocols).SetHTTP1, "HTTP/2": (*http.Protocols).SetUnencryptedHTTP2} {
-		tr := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+		tr := &http.Transport{Protocols: new(http.Protocols), DisableCompression: true, ExpectContinueTimeout: time.Minute}
 		set(tr.Protocols, true)
 		t.Cleanup(tr.CloseIdleConnections)
 		c.clients[name] = &http.Client{Transport: tr, Timeout: 30 * time.Second}

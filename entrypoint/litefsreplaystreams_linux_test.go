@@ -29,8 +29,12 @@ func (c *replayCases) uploads(t *testing.T) {
 	}
 	want := fmt.Sprintf("%d %x", len(big), sha256.Sum256(big))
 	for proto := range c.clients {
-		for name, body := range map[string]io.Reader{"its length told": bytes.NewReader(big), "chunked": io.MultiReader(bytes.NewReader(big))} {
-			a := c.ask(t, proto, "POST", c.replica+"/sum", body, "Fly-Request-Id", "01")
+		for name, header := range map[string][]string{"its length told": nil, "chunked": nil, "asked beforehand": {"Expect", "100-continue"}} {
+			var body io.Reader = bytes.NewReader(big)
+			if name == "chunked" {
+				body = io.MultiReader(body)
+			}
+			a := c.ask(t, proto, "POST", c.replica+"/sum", body, append(header, "Fly-Request-Id", "01")...)
 			if a.text != want {
 				t.Errorf("%s by %s: %d %.100q, want %q", name, proto, a.StatusCode, a.text, want)
 			}
