@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -135,6 +136,28 @@ func TestForwardedBothWays(t *testing.T) {
 			if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != "<"+word+">" || (res.ProtoMajor == 2) != h2 {
 				t.Fatalf("by HTTP/%d: %q, %v", res.ProtoMajor, got, err)
 			}
+		}
+	}
+}
+
+// An answer that does not wait for the body arrives, though the body cannot be sent to
+// its end.
+func TestForwardedEarlyAnswer(t *testing.T) {
+	big := make([]byte, 20<<20)
+	p := newPair(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+	}), Config{})
+	for i := range 6 {
+		var body io.Reader = bytes.NewReader(big)
+		if i%2 == 0 {
+			body = io.MultiReader(body) // of unknown length
+		}
+		res, err := http.Post(p.replicaServer.URL, "text/plain", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := textOf(t, res); res.StatusCode != http.StatusRequestEntityTooLarge || text != "too large\n" {
+			t.Errorf("%d %q", res.StatusCode, text)
 		}
 	}
 }
