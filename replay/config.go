@@ -46,8 +46,8 @@ type Config struct {
 	// none, every request is this machine's.
 	Engine engine.Engine
 
-	// DB is the database that tokens are about, by its file name or path. "" means
-	// all that the engine has, up to eight.
+	// DB is the database that tokens are about, by its file name or path, not by a URL.
+	// "" means all that the engine has, up to eight.
 	DB string
 
 	// Always and Never are patterns as http.ServeMux takes them ("POST /jobs/{id}",
