@@ -40,12 +40,15 @@ func TestReplayCases(t *testing.T) {
 		{"tokens", (*replayCases).tokens},
 		{"made up", (*replayCases).madeUp},
 		{"storm", (*replayCases).storm},
+		{"no primary", (*replayCases).noPrimary}, // the last: the primary is killed in it
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.run(c, t) })
 	}
-	for i := range c.f.nodes {
-		c.f.stop(i)
-		nothingLeft(t, c.f.nodes[i])
+	for i, p := range c.f.procs {
+		if p != nil {
+			c.f.stop(i)
+			nothingLeft(t, c.f.nodes[i])
+		}
 	}
 }
 
@@ -305,5 +308,41 @@ func (c *replayCases) aborts(t *testing.T) {
 		if n := c.count(t, row); n != 0 {
 			t.Errorf("given up, by %s: the row is there %d times", proto, n)
 		}
+	}
+}
+
+// While nobody knows a primary a replica stays in service: it reads, says that it may be
+// stale, and keeps what writes until there is one again.
+func (c *replayCases) noPrimary(t *testing.T) {
+	at := c.f.primary()
+	c.f.followed(1)
+	c.f.cutOff(at, 0)
+	testkit.Poll(t, "the replica to know no primary", func() bool {
+		a := c.ask(t, "HTTP/1", "GET", c.replica+"/health", nil)
+		if a.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", a.StatusCode, a.text)
+		}
+		return strings.Contains(a.text, `"role":"unknown"`)
+	})
+	if a := c.ask(t, "HTTP/1", "GET", c.replica+"/rows/1", nil); a.StatusCode != http.StatusOK || a.Header.Get(replay.StaleHeader) != "no-primary" {
+		t.Errorf("a read: %d %q, %v", a.StatusCode, a.text, a.Header)
+	}
+	row, written := c.row(), make(chan replied, 1)
+	before := c.metric(t, `elsewhere_total{reason="write"}`)
+	go func() {
+		a, err := c.try(t.Context(), "HTTP/1", "POST", c.replica+"/rows"+row, nil)
+		if err != nil {
+			a.text = err.Error()
+		}
+		written <- a
+	}()
+	testkit.Poll(t, "the write to wait", func() bool { return c.metric(t, `elsewhere_total{reason="write"}`) > before })
+	c.f.takenOver(at)
+	if a := <-written; a.text != "ok\n" {
+		t.Errorf("a write that has waited: %q", a.text)
+	}
+	c.primary = "http://" + c.f.apps[c.f.primary()]
+	if n := c.count(t, row); n != 1 {
+		t.Errorf("the row is there %d times", n)
 	}
 }

@@ -85,6 +85,7 @@ func serveReplay(addr, path string) error {
 	mux.HandleFunc("GET /rows/{id}", app.read)
 	mux.Handle("POST /hold", replay.Never(http.HandlerFunc(app.hold)))
 	app.cases(mux)
+	mux.Handle("GET /health", replay.Never(r.HealthHandler()))
 	mux.Handle("GET /metrics", replay.Never(r.MetricsHandler()))
 	l, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -70,6 +70,8 @@ func TestHealth(t *testing.T) {
 		{func(st *engine.State) { st.Ready = false }, 503, "it has not caught up with a primary yet"},
 		{func(st *engine.State) { st.Ready, st.Err = false, errors.New("LiteFS does not answer") }, 503, "LiteFS does not answer"},
 		{func(st *engine.State) { st.Role, st.Primary = engine.RoleUnknown, "" }, 200, ""},
+		{func(st *engine.State) { st.Role, st.Primary, st.Lag = engine.RoleUnknown, "", time.Hour }, 200, ""},
+		{func(st *engine.State) { st.Role, st.Primary, st.Ready = engine.RoleUnknown, "", false }, 503, "it has not caught up with a primary yet"},
 		{func(st *engine.State) { st.Role = engine.RolePrimary; st.Lag = time.Hour }, 200, ""},
 	} {
 		f.set(engine.RoleReplica, "m1")
