@@ -311,6 +311,12 @@ func (x *exchange) wrote() (wrote, known bool) {
 // come further.
 func (x *exchange) standing() (dbs []engine.Database, moved, sure bool) {
 	st := x.rt.engine.State()
+	if st.ClusterID == "" && x.cluster != "" { // it has lost its connection, and all that it knew
+		if x.rt.exact == nil {
+			return x.before, true, false
+		}
+		st.Databases = x.before
+	}
 	if x.rt.exact == nil {
 		return st.Databases, !samePositions(st.Databases, x.before), true
 	}
