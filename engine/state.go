@@ -50,8 +50,8 @@ type State struct {
 	Region string
 
 	// Ready says that the node is the primary, or a replica that has heard from a
-	// primary since the engine began; Lag says how long ago. It is not said of a remote
-	// replica.
+	// primary since the engine began, though none may be known now; Lag says how long
+	// ago. It is not said of a remote replica.
 	Ready bool
 
 	// Lag is how far a replica that is Ready was behind at the time of At: the age

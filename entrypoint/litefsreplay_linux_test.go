@@ -71,10 +71,16 @@ type history struct {
 
 func newHistory(t *testing.T, mode string) *history {
 	t.Helper()
-	f := newFleet(t, mode)
-	var names, peers, own []string
+	f := newReplayFleet(t, mode)
+	return &history{t: t, f: f, b: newBrowsers(6, f.names(), f.apps)}
+}
+
+// newReplayFleet is three machines that serve replayMain.
+func newReplayFleet(t *testing.T, mode string, env ...string) *fleet {
+	t.Helper()
+	f := newFleet(t, mode, env...)
+	var peers, own []string
 	for i, n := range f.nodes {
-		names = append(names, n.Name)
 		peers = append(peers, n.Name+"=http://"+f.apps[i])
 		own = append(own, fmt.Sprintf("%s=%s=http://127.0.0.1:%d", n.Name, f.apps[i], n.API))
 	}
@@ -83,7 +89,14 @@ func newHistory(t *testing.T, mode string) *history {
 	for i := range f.nodes {
 		f.start(i, 1)
 	}
-	return &history{t: t, f: f, b: newBrowsers(6, names, f.apps)}
+	return f
+}
+
+func (f *fleet) names() (names []string) {
+	for _, n := range f.nodes {
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // fault is what happens to a cluster.

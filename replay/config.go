@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -46,8 +46,8 @@ type Config struct {
 	// none, every request is this machine's.
 	Engine engine.Engine
 
-	// DB is the database that tokens are about, by its file name or path. "" means
-	// all that the engine has, up to eight.
+	// DB is the database that tokens are about, by its file name or path, not by a URL.
+	// "" means all that the engine has, up to eight.
 	DB string
 
 	// Always and Never are patterns as http.ServeMux takes them ("POST /jobs/{id}",
@@ -115,7 +115,9 @@ func (c Config) Validate() error {
 	if c.Key != nil && len(c.Key) < minKey {
 		bad("Config.Key has %d bytes: use %d random ones or more", len(c.Key), minKey)
 	}
-	if strings.ContainsAny(c.DB, "\x00;,|") {
+	if name := fileName(c.DB); strings.Contains(name, "?") || strings.HasPrefix(c.DB, "file:") || strings.Contains(c.DB, "://") {
+		bad("Config.DB is a URL: give the name of the file, such as app.db; appdb.Path has it")
+	} else if c.DB != "" && !plainName(name) {
 		bad("Config.DB %.100q is no name of a file that a token can have", c.DB)
 	}
 	_, err := newMarks(c.Always, c.Never)
@@ -124,6 +126,12 @@ func (c Config) Validate() error {
 }
 
 const minKey = 16
+
+// fileName is the last part of a path, "" where there is none.
+func fileName(p string) string {
+	p = strings.ReplaceAll(p, `\`, "/")
+	return p[strings.LastIndexByte(p, '/')+1:]
+}
 
 // withDefaults fills in what is not set, also from the environment.
 func (c Config) withDefaults() (Config, error) {
@@ -145,9 +153,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.HoldBytes == 0 {
 		c.HoldBytes = DefaultHoldBytes
 	}
-	if c.DB != "" {
-		c.DB = path.Base(strings.ReplaceAll(c.DB, `\`, "/"))
-	}
+	c.DB = fileName(c.DB)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -179,20 +185,41 @@ func (c Config) withDefaults() (Config, error) {
 // onFly tells whether Fly's proxy is in front: only a machine of an app has an ID.
 func (c Config) onFly() bool { return c.getenv("FLY_MACHINE_ID") != "" }
 
+// parsePeers does not quote an address in its errors: there may be a password in it.
 func parsePeers(list string) (map[string]string, error) {
 	peers := map[string]string{}
+	n := 0
 	for item := range strings.SplitSeq(list, ",") {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
+		n++
 		name, addr, ok := strings.Cut(item, "=")
-		u, err := url.Parse(addr)
-		if !ok || name == "" || err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" {
-			return nil, fmt.Errorf("replay: FLYSQL_REPLAY_PEERS has %.100q: write hostname=http://host:port, by commas", item)
+		if !ok || name == "" || strings.ContainsAny(name, "/@") {
+			return nil, fmt.Errorf("replay: entry %d of FLYSQL_REPLAY_PEERS has no hostname: write hostname=http://host:port, by commas", n)
 		}
-		peers[name] = strings.TrimSuffix(addr, "/")
+		if !isOrigin(addr) {
+			return nil, fmt.Errorf("replay: entry %d of FLYSQL_REPLAY_PEERS has no address for %.100q that it can use: write hostname=http://host:port, by commas", n, name)
+		}
+		if addr = strings.TrimSuffix(addr, "/"); peers[name] != "" && peers[name] != addr {
+			return nil, fmt.Errorf("replay: FLYSQL_REPLAY_PEERS has two addresses for %.100q: keep one of them", name)
+		}
+		peers[name] = addr
 	}
 	return peers, nil
+}
+
+// isOrigin tells whether a URL is that of a server, and no more.
+func isOrigin(addr string) bool {
+	u, err := url.Parse(addr)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || strings.ContainsAny(addr, "?#") {
+		return false
+	}
+	if strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "80"), 10, 16)
+	return err == nil && port > 0
 }
 
 // defaultPeer finds the app of a machine, or of a region, on Fly.io by its name in DNS:

@@ -86,6 +86,9 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 			rt.gone(w, http.StatusServiceUnavailable)
 			return
 		case <-limit.C:
+			if st.Err != nil { // which is not for the client
+				rt.log(r, "no primary is known: "+st.Err.Error())
+			}
 			rt.refuse(w, r, fmt.Sprintf("no primary could be reached within %v", rt.cfg.WriteWait))
 			return
 		}

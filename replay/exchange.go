@@ -29,6 +29,7 @@ type exchange struct {
 
 	given   http.Header       // what the response had before the handler; nil for nothing
 	before  []engine.Database // where they stood; never modified
+	cluster string            // in which
 	commits uint64            // of this process until then
 	due     due               // what is to become of the client's token
 	nonce   uint64            // of the open token that the response has gone out with; 0 for none
@@ -65,7 +66,7 @@ const maxKept = 256 << 10
 
 func newExchange(rt *Router, w http.ResponseWriter, r *http.Request, st *engine.State) *exchange {
 	x := exchanges.Get().(*exchange)
-	*x = exchange{rt: rt, w: w, r: r, buf: x.buf, handles: x.handles, before: st.Databases, epoch: st.Epoch, head: r.Method == http.MethodHead}
+	*x = exchange{rt: rt, w: w, r: r, buf: x.buf, handles: x.handles, before: st.Databases, cluster: st.ClusterID, epoch: st.Epoch, head: r.Method == http.MethodHead}
 	if rt.commits != nil {
 		x.commits, _ = rt.commits.Load()
 	}

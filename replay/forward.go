@@ -144,6 +144,9 @@ func (rt *Router) forward(primary place, w http.ResponseWriter, r *http.Request,
 	if r.Body != nil && r.Body != http.NoBody {
 		p.body = &countedBody{ReadCloser: r.Body}
 		out.Body = p.body
+		// What the primary answers to half a body goes out before the rest has come. A
+		// server that cannot do that waits.
+		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
 	rt.metrics.forwarded.Add(1)
 	rt.debug(r, "forwarded", primary, why)

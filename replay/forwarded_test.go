@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -92,7 +94,7 @@ func TestForwardedResponse(t *testing.T) {
 	}
 }
 
-// A client by HTTP/2 may send and be sent at once, by way of a replica.
+// A client may send and be sent at once, by way of a replica.
 func TestForwardedBothWays(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,25 +113,51 @@ func TestForwardedBothWays(t *testing.T) {
 			}
 		}
 	}))
-	p := newPair(t, mux, Config{})
-	s := httptest.NewUnstartedServer(p.replicaServer.Config.Handler)
-	s.EnableHTTP2 = true
-	s.TLS = &tls.Config{}
-	s.StartTLS()
-	defer s.Close()
-	r, w := io.Pipe()
-	req, _ := http.NewRequest("POST", s.URL, r)
-	res, err := s.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	for _, word := range []string{"one", "two"} {
-		io.WriteString(w, word)
-		got := make([]byte, len(word)+2)
-		if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != "<"+word+">" {
-			t.Fatalf("%q, %v", got, err)
+	for _, h2 := range []bool{false, true} {
+		p := newPair(t, mux, Config{})
+		s := httptest.NewUnstartedServer(p.replicaServer.Config.Handler)
+		s.EnableHTTP2 = h2
+		s.TLS = &tls.Config{}
+		s.StartTLS()
+		defer s.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		r, w := io.Pipe()
+		defer w.Close()
+		req, _ := http.NewRequestWithContext(ctx, "POST", s.URL, r)
+		res, err := s.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		for _, word := range []string{"one", "two"} {
+			io.WriteString(w, word)
+			got := make([]byte, len(word)+2)
+			if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != "<"+word+">" || (res.ProtoMajor == 2) != h2 {
+				t.Fatalf("by HTTP/%d: %q, %v", res.ProtoMajor, got, err)
+			}
 		}
 	}
-	w.Close()
+}
+
+// An answer that does not wait for the body arrives, though the body cannot be sent to
+// its end.
+func TestForwardedEarlyAnswer(t *testing.T) {
+	big := make([]byte, 20<<20)
+	p := newPair(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+	}), Config{})
+	for i := range 6 {
+		var body io.Reader = bytes.NewReader(big)
+		if i%2 == 0 {
+			body = io.MultiReader(body) // of unknown length
+		}
+		res, err := http.Post(p.replicaServer.URL, "text/plain", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := textOf(t, res); res.StatusCode != http.StatusRequestEntityTooLarge || text != "too large\n" {
+			t.Errorf("%d %q", res.StatusCode, text)
+		}
+	}
 }

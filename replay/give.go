@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ func (x *exchange) giveToken(whole bool) {
 	if x.due == dueIfWritten && !late && !known && !moved {
 		return
 	}
-	cluster := x.rt.engine.State().ClusterID
+	// An engine that has lost its connection meanwhile has forgotten it.
+	cluster := cmp.Or(x.rt.engine.State().ClusterID, x.cluster)
 	if cluster == "" || len(dbs) == 0 {
 		if x.due == dueDrop {
 			x.rt.setToken(x.w, x.r, "")

@@ -57,7 +57,7 @@ func (rt *Router) health() health {
 		h.Why = st.Err.Error()
 	case !st.Ready:
 		h.Why = "it has not caught up with a primary yet"
-	case st.Lag > rt.cfg.MaxLag:
+	case st.Role == engine.RoleReplica && st.Lag > rt.cfg.MaxLag:
 		h.Why = fmt.Sprintf("it is %v behind, more than %v", st.Lag.Round(time.Millisecond), rt.cfg.MaxLag)
 	default:
 		h.Healthy = true

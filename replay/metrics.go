@@ -22,6 +22,7 @@ type metrics struct {
 	gone      atomic.Uint64
 	stale     atomic.Uint64
 	broken    atomic.Uint64
+	waiting   atomic.Int64     // reads that wait at this moment
 	waits     [2]atomic.Uint64 // in vain, and not
 	waitNanos atomic.Uint64
 }
@@ -67,6 +68,8 @@ func (rt *Router) writeMetrics(b *strings.Builder) {
 	counter("gone_total", "Requests whose client went while they waited.", m.gone.Load())
 	counter("stale_total", "Answers that may lack the client's own writes, and say so: no primary was known, or another is.", m.stale.Load())
 	counter("broken_total", "Responses broken off: a write was refused after they had begun.", m.broken.Load())
+	head("waiting", "gauge", "Reads that wait for a client's own writes now.")
+	fmt.Fprintf(b, "flysql_replay_waiting %d\n", m.waiting.Load())
 	head("waits_total", "counter", "Reads that waited for a client's own writes, by outcome.")
 	for i, outcome := range []string{"late", "reached"} {
 		fmt.Fprintf(b, "flysql_replay_waits_total{outcome=%q} %d\n", outcome, m.waits[i].Load())

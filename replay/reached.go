@@ -75,6 +75,8 @@ func (rt *Router) wait(r *http.Request, db string, pos engine.Pos) (why reason, 
 		}
 		defer rt.waiting.leave(client)
 	}
+	rt.metrics.waiting.Add(1)
+	defer rt.metrics.waiting.Add(-1)
 	start := time.Now()
 	ctx, cancel := context.WithTimeoutCause(r.Context(), rt.cfg.ReadWait, fmt.Errorf("not within %v", rt.cfg.ReadWait))
 	defer cancel()

@@ -54,27 +54,37 @@ func (rt *Router) tokenOf(r *http.Request) (t token, found bool) {
 		}
 	}
 	for _, line := range r.Header["Cookie"] {
-		if text, ok := cookie(line); ok {
-			return rt.parseToken(text)
+		// One that is made up, for a domain above perhaps, must not hide the client's own.
+		for range maxCookies {
+			var text string
+			if text, line, found = cookie(line); !found {
+				break
+			}
+			if t, found = rt.parseToken(text); found {
+				return t, true
+			}
 		}
 	}
 	return token{}, false
 }
 
-// cookie finds the token in a Cookie header.
-func cookie(line string) (text string, found bool) {
+// maxCookies is how many of one header are looked at.
+const maxCookies = 4
+
+// cookie finds the token in a Cookie header, and what comes after it.
+func cookie(line string) (text, rest string, found bool) {
 	for {
 		i := strings.Index(line, CookieName+"=")
 		if i < 0 {
-			return "", false
+			return "", "", false
 		}
 		first := i == 0 || line[i-1] == ' ' || line[i-1] == ';'
 		line = line[i+len(CookieName)+1:]
 		if !first {
 			continue
 		}
-		text, _, _ = strings.Cut(line, ";")
-		return strings.Trim(text, ` "`), true
+		text, rest, _ = strings.Cut(line, ";")
+		return strings.Trim(text, ` "`), rest, true
 	}
 }
 
@@ -301,6 +311,12 @@ func (x *exchange) wrote() (wrote, known bool) {
 // come further.
 func (x *exchange) standing() (dbs []engine.Database, moved, sure bool) {
 	st := x.rt.engine.State()
+	if st.ClusterID == "" && x.cluster != "" { // it has lost its connection, and all that it knew
+		if x.rt.exact == nil {
+			return x.before, true, false
+		}
+		st.Databases = x.before
+	}
 	if x.rt.exact == nil {
 		return st.Databases, !samePositions(st.Databases, x.before), true
 	}
