@@ -182,9 +182,10 @@ func witnessOf(ctx context.Context) *witness {
 // goes to the primary as soon as the handler has returned, which it must do at once;
 // what it has written to w until then is dropped. It is for a GET that writes.
 //
-// It is true where no Router is in front, or where one has found no engine. When the
-// response has been flushed already, or is larger than Config.HoldBytes, nothing can
-// be sent on any more: the connection is broken off instead.
+// It is true where no Router is in front, where one has found no engine, and in a
+// route of [Never], which the router leaves alone. When the response has been flushed
+// already, or is larger than Config.HoldBytes, nothing can be sent on any more: the
+// connection is broken off instead.
 func EnsurePrimary(w http.ResponseWriter, r *http.Request) bool {
 	wit := witnessOf(r.Context())
 	if wit == nil {

@@ -97,6 +97,7 @@ func TestMetrics(t *testing.T) {
 		"flysql_replay_here_total 1\n",
 		`flysql_replay_elsewhere_total{reason="write"} 1` + "\n",
 		"flysql_replay_replayed_total 1\n",
+		"flysql_replay_waiting 0\n",
 		`flysql_replay_role{role="replica"} 1` + "\n",
 		`flysql_replay_txid{db="app.db"} 7` + "\n",
 		"# TYPE flysql_replay_lag_seconds gauge\n",
