@@ -16,6 +16,7 @@ type bootSettings struct {
 	migrateFrom    string // who migrates in a cluster
 	migrations     bool   // it applies migration files
 	importFrom     string // FLYSQL_LITEFS_IMPORT
+	neverPrimary   bool   // FLYSQL_LITEFS_CANDIDATE is off
 }
 
 // settings are what flysql-entrypoint boots the app's machines with; false where it

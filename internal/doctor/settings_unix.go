@@ -23,7 +23,7 @@ func readSettings(args, environ []string) (bootSettings, bool) {
 	}
 	s := bootSettings{
 		grace: inv.Grace, handoff: inv.Handoff, fence: !inv.NoFence, migrateFrom: string(inv.MigrateFrom),
-		migrations: inv.MigrationsDir != "", importFrom: inv.Import,
+		migrations: inv.MigrationsDir != "", importFrom: inv.Import, neverPrimary: inv.NeverPrimary,
 	}
 	if s.grace == 0 {
 		s.grace = entrypoint.DefaultGrace
