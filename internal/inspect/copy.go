@@ -116,6 +116,9 @@ func (d *Database) checkDest(dest string, o CopyOptions) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", dir)
 	}
+	if err := d.checkNames(dest); err != nil {
+		return err
+	}
 	for _, suffix := range []string{"-wal", "-journal"} {
 		if info, err := os.Stat(dest + suffix); err == nil && info.Size() > 0 {
 			return fmt.Errorf("%s is there, of a database that is in use or was not closed: SQLite would take it for part of the copy; give another name", dest+suffix)
@@ -143,6 +146,32 @@ func (d *Database) checkDest(dest string, o CopyOptions) error {
 	}
 	if locks, _ := locksOf(dest); len(locks) > 0 {
 		return fmt.Errorf("%s is open (%s): stop that, or give another name", dest, locks[0])
+	}
+	return nil
+}
+
+// checkNames refuses a name that makes the copy something else than a copy: one whose
+// partial file is the database itself, which would be emptied, and one that SQLite takes
+// for a part of another database.
+func (d *Database) checkNames(dest string) error {
+	own, err := os.Stat(d.Path)
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(dest + partialSuffix); err == nil && os.SameFile(there, own) {
+		return fmt.Errorf("%s is what a copy to %s would be written to: give another name", d.Path, dest)
+	}
+	for _, suffix := range []string{"-wal", "-journal", "-shm", partialSuffix} {
+		base, found := strings.CutSuffix(dest, suffix)
+		if !found {
+			continue
+		}
+		if suffix == partialSuffix {
+			return fmt.Errorf("%s is named as what a copy to %s is written to: give another name", dest, base)
+		}
+		if _, err := os.Stat(base); err == nil {
+			return fmt.Errorf("%s is where SQLite keeps a part of %s: give another name", dest, base)
+		}
 	}
 	return nil
 }
