@@ -101,6 +101,7 @@ type VolumePlan struct {
 	Notes    []string         // what is to be known, and is about no one volume
 
 	needs    []need
+	sources  []string // the volumes' names that fly.toml has
 	wish     VolumeWish
 	machines machines
 	listed   []fly.Volume // what there is
@@ -155,6 +156,9 @@ func (s Settings) text() string { return fmt.Sprint(s.SizeGB, s.Retention, yes(s
 // The errors are *GroupError, *RegionError, *SecondDatabaseError and *ShrinkError, joined.
 func PlanVolumes(config *flyconf.Config, f *Fleet, wish VolumeWish) (*VolumePlan, error) {
 	p := &VolumePlan{App: f.App, wish: wish, machines: machinesOf(f), listed: f.Volumes}
+	for _, mount := range config.Mounts {
+		p.sources = append(p.sources, mount.Source)
+	}
 	var err error
 	if p.needs, err = needsOf(config, f, wish); err != nil {
 		return nil, err

@@ -101,7 +101,11 @@ func (p *VolumePlan) matchRest(held map[string]map[place][]*fly.Volume, free map
 		mount := p.mountOf(v.Name)
 		one := p.planned(v, "", mount, mount != nil)
 		if one.Spare = one.Machine == "" && p.named(v.Name); !one.Spare && !p.named(v.Name) {
-			one.Remarks = append(one.Remarks, "not in fly.toml: left alone")
+			remark := "not in fly.toml: left alone"
+			if slices.Contains(p.sources, v.Name) {
+				remark = "of a group that is not planned for: left alone"
+			}
+			one.Remarks = append(one.Remarks, remark)
 		}
 		rest = append(rest, one)
 	}
