@@ -108,6 +108,21 @@ func TestPlanVolumes(t *testing.T) {
 			"= data ams app\n~ data fra  snapshot_retention 5 -> 14, scheduled_snapshots false -> true"},
 		{"settings that fly.toml does not state", groupsToml, func(f *fakefly.Fake) { has(f, "ams", "web", old); has(f, "ams", "worker", old) }, VolumeWish{},
 			"= data ams web\n= data ams worker"},
+		{"settings of a spare one of groups that share a mount", groupsToml + "  snapshot_retention = 14\n", func(f *fakefly.Fake) {
+			has(f, "ams", "web")
+			has(f, "ams", "worker")
+			has(f, "fra", "", old)
+		}, VolumeWish{}, "= data ams web\n= data ams worker\n~ data fra  snapshot_retention 5 -> 14"},
+		{"settings of a spare one of groups that differ", groupsToml[:strings.Index(groupsToml, "  processes")] + "  processes = [\"web\"]\n  snapshot_retention = 14\n" +
+			"[[mounts]]\n  source = \"data\"\n  destination = \"/data\"\n  processes = [\"worker\"]\n", func(f *fakefly.Fake) {
+			has(f, "ams", "web")
+			has(f, "ams", "worker", old)
+			has(f, "fra", "", old)
+		}, VolumeWish{}, "= data ams web\n= data ams worker\n? data fra"},
+		{"a machine stuck in created counts", shopToml, func(f *fakefly.Fake) {
+			has(f, "ams", "app")
+			f.SetMachine(f.AppMachines("shop")[0].ID, func(m *fly.Machine) { m.State = fly.MachineStateCreated })
+		}, VolumeWish{}, "= data ams app"},
 		{"smaller stays", shopToml, func(f *fakefly.Fake) { has(f, "ams", "app", small) }, VolumeWish{}, "= data ams app"},
 		{"smaller, extend", shopToml, func(f *fakefly.Fake) { has(f, "ams", "app", small) }, VolumeWish{Extend: true}, "~ data ams app 1 GB -> 3 GB"},
 		{"larger, extend", shopToml, func(f *fakefly.Fake) { has(f, "ams", "app", large) }, VolumeWish{Extend: true}, "= data ams app"},
