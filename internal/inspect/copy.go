@@ -104,7 +104,7 @@ func (d *Database) Copy(ctx context.Context, dest string, o CopyOptions) (_ *Cop
 // checkDest refuses where a copy would do harm.
 func (d *Database) checkDest(dest string, o CopyOptions) error {
 	dir := filepath.Dir(dest)
-	if d.LiteFS != nil && (dir == d.LiteFS.Mount || strings.HasPrefix(dir, d.LiteFS.Mount+"/")) {
+	if d.inMount(dir) {
 		return fmt.Errorf("%s is in the LiteFS mount, which takes databases that are written through SQLite only: give a path on the volume, such as /data/%s", dest, filepath.Base(dest))
 	}
 	info, err := os.Stat(dir)
@@ -148,6 +148,21 @@ func (d *Database) checkDest(dest string, o CopyOptions) error {
 		return fmt.Errorf("%s is open (%s): stop that, or give another name", dest, locks[0])
 	}
 	return nil
+}
+
+// inMount tells whether a directory is in the LiteFS mount, also by a link.
+func (d *Database) inMount(dir string) bool {
+	if d.LiteFS == nil {
+		return false
+	}
+	for _, path := range []func(string) (string, error){filepath.Abs, filepath.EvalSymlinks} {
+		real, err := path(dir)
+		mount, mountErr := path(d.LiteFS.Mount)
+		if err == nil && mountErr == nil && (real == mount || strings.HasPrefix(real, mount+"/")) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkNames refuses a name that makes the copy something else than a copy: one whose

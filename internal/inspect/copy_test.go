@@ -190,6 +190,24 @@ func TestCopyRefusesNames(t *testing.T) {
 	}
 }
 
+// A link that leads into the mount is the mount.
+func TestCopyRefusesMountByLink(t *testing.T) {
+	db := newDB(t, table)
+	mount, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(mount, link); err != nil {
+		t.Fatal(err)
+	}
+	db.LiteFS = &LiteFS{Mount: mount}
+	for _, dir := range []string{mount, link, link + "/.", mount + "/../" + filepath.Base(mount)} {
+		if _, err := db.Copy(t.Context(), dir+"/copy.db", CopyOptions{}); err == nil || !strings.Contains(err.Error(), "is in the LiteFS mount") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	if left := names(t, mount); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
 // A copy has the mode of the original, and no more rights.
 func TestCopyMode(t *testing.T) {
 	db := newDB(t, table)
