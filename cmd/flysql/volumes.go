@@ -34,13 +34,10 @@ is missing, differs or is left over, and what it costs; and makes it so.
 
 flysql reads the token as flyctl does: fly auth login is enough.`,
 		Example: "  flysql volumes plan\n  flysql volumes apply --regions ams,syd\n  flysql volumes delete vol_4y0q5m8x2n3pz6wr --yes",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usagef("unknown command %q: %s --help lists them", args[0], cmd.CommandPath())
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    subcommandOnly,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// The root's is not inherited.
+		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(c.volumesPlanCommand(), c.volumesApplyCommand(), c.volumesDeleteCommand())
 	return cmd
