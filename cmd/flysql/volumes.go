@@ -34,13 +34,10 @@ is missing, differs or is left over, and what it costs; and makes it so.
 
 flysql reads the token as flyctl does: fly auth login is enough.`,
 		Example: "  flysql volumes plan\n  flysql volumes apply --regions ams,syd\n  flysql volumes delete vol_4y0q5m8x2n3pz6wr --yes",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return usagef("unknown command %q: %s --help lists them", args[0], cmd.CommandPath())
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    subcommandOnly,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// The root's is not inherited.
+		SuggestionsMinimumDistance: 2,
 	}
 	cmd.AddCommand(c.volumesPlanCommand(), c.volumesApplyCommand(), c.volumesDeleteCommand())
 	return cmd
@@ -128,6 +125,12 @@ func (f *volumesFlags) read(given func(string) bool) error {
 		return usagef("--regions is empty: name regions, as in --regions ams,syd")
 	case given("count") && f.wish.Count < 1:
 		return usagef("--count %d: at least 1; volumes are taken away by flysql volumes delete", f.wish.Count)
+	case f.wish.Count > fleet.MostVolumes:
+		return usagef("--count %d: at most %d volumes of a group in a region", f.wish.Count, fleet.MostVolumes)
+	case given("group") && f.wish.Group == "":
+		return usagef("--group is empty: name a process group, or leave the flag out for all that have a mount")
+	case given("plan") && f.plan == "":
+		return usagef("--plan is empty, so that nothing would be compared: give what flysql volumes plan prints, or leave the flag out; %s", nothingChanged)
 	case given("size") && (f.wish.SizeGB < 1 || f.wish.SizeGB > fleet.LargestGB):
 		return usagef("--size %d: from 1 to %d GB", f.wish.SizeGB, fleet.LargestGB)
 	}
@@ -198,7 +201,7 @@ func (c *cli) volumesApply(ctx context.Context, f *volumesFlags) error {
 	if f.dryRun {
 		out = c.stdout
 	}
-	if !f.json {
+	if !f.json || !f.yes && !f.dryRun { // what is asked about is shown
 		if err := c.printVolumePlan(out, plan); err != nil {
 			return fmt.Errorf("show the plan: %w; %s", err, nothingChanged)
 		}
@@ -217,7 +220,7 @@ func (c *cli) volumesApply(ctx context.Context, f *volumesFlags) error {
 		}
 	}
 	result, err := plan.Apply(ctx, target.client, fleet.Applying{Say: func(line string) { c.say("%s", visible(line)) }})
-	c.sayVolumeResult(result, err)
+	c.sayVolumeResult(result, f.plan != "", err)
 	if f.json {
 		return errors.Join(err, writeVolumesJSON(c.stdout, plan, result))
 	}

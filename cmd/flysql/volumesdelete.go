@@ -83,7 +83,7 @@ func (c *cli) volumesDelete(ctx context.Context, f *volumesDeleteFlags, id strin
 	out := volumesDeleteJSON{App: now.App, Volume: v.ID, Name: v.Name, Region: v.Region, SizeGB: v.SizeGb}
 	c.say("- %s  %s  %d GB  %s: deleted after a snapshot of it, which is kept for %d days", visible(v.Name), visible(v.Region), v.SizeGb, visible(v.ID), v.SnapshotRetention)
 	if f.lastCopy && len(deletion.InUse) == 0 {
-		c.say("note: no machine has another volume named %s", visible(v.Name))
+		c.say("note: no machine that has run has another volume named %s", visible(v.Name))
 	}
 	if f.dryRun {
 		return c.writeDeletion(f, out)
@@ -99,7 +99,7 @@ func (c *cli) volumesDelete(ctx context.Context, f *volumesDeleteFlags, id strin
 		}
 	}
 	if out.Deleted = err == nil; out.Deleted {
-		c.say("its data is in snapshot %s: fly volumes create %s --region %s --snapshot-id %s -a %s makes a volume of it", out.Snapshot, visible(v.Name), visible(v.Region), out.Snapshot, now.App)
+		c.say("its data is in snapshot %s: fly volumes create %s --region %s --snapshot-id %s -a %s makes a volume of it", visible(out.Snapshot), visible(v.Name), visible(v.Region), visible(out.Snapshot), now.App)
 	}
 	return errors.Join(err, c.writeDeletion(f, out))
 }

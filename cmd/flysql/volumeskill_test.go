@@ -147,6 +147,36 @@ func TestVolumesApplyInterrupted(t *testing.T) {
 	}
 }
 
+// A delete that is interrupted while the snapshot is taken leaves the volume.
+func TestVolumesDeleteInterrupted(t *testing.T) {
+	t.Parallel()
+	fake := volumesFake(t)
+	v := fake.AddVolume("shop", fly.Volume{Name: "data", Region: "fra", SizeGb: 1})
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), buildFlysql(t), "volumes", "delete", v.ID, "--yes", "--json", "--app", "shop")
+	var out, errs bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, append(fake.Env(), "HOME="+dir), &out, &errs
+	started := make(chan struct{})
+	fake.Fail("Snapshots", fakefly.Page(200, "[]").Always()) // it never is there
+	fake.Fail("CreateSnapshot", fakefly.After(func() {
+		<-started
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+	}))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(started)
+	_ = cmd.Wait() // the code is looked at
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(errs.String(), "the volume stays") || !strings.Contains(out.String(), `"deleted": false`) {
+		t.Errorf("exit code %d\n%s\n%s", code, &out, &errs)
+	}
+	if got := volumesByRegion(fake); got != "ams=1 fra=1" || fake.Calls()["DeleteVolume"] > 0 {
+		t.Errorf("volumes are %s; calls %v", got, fake.Calls())
+	}
+}
+
 // On a terminal it asks, and what was agreed to must still be what would be done.
 func TestVolumesApplyAsks(t *testing.T) {
 	t.Parallel()

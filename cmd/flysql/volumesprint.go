@@ -127,13 +127,16 @@ func planText(plan *fleet.VolumePlan) string {
 	return text
 }
 
-// sayVolumeResult says in the end what was done, also of what was not all done.
-func (c *cli) sayVolumeResult(r *fleet.VolumeResult, err error) {
+// sayVolumeResult says in the end what was done, also of what was not all done. What is
+// left of a plan that was named may have another name.
+func (c *cli) sayVolumeResult(r *fleet.VolumeResult, named bool, err error) {
 	did := fmt.Sprintf("%d made, %d changed", len(r.Made), len(r.Changed))
 	if len(r.Restarted) > 0 {
 		did += ", " + counted(len(r.Restarted), "machine") + " restarted"
 	}
 	switch {
+	case err != nil && named:
+		c.say("%s, %d left: what was made stays; what is left may be another plan: flysql volumes plan names it", did, r.Left)
 	case err != nil:
 		c.say("%s, %d left: what was made stays; the same command goes on from there", did, r.Left)
 	case len(r.Made)+len(r.Changed)+len(r.Restarted) == 0:

@@ -43,7 +43,7 @@ func (c *cli) watch(ctx context.Context, w *statusLook) error {
 			return err
 		default:
 			failures++
-			pause = min(pause<<min(failures, 10), watchMost)
+			pause = pauseAfter(pause, failures)
 			if err := c.show(last, last, fmt.Sprintf("%v; looking again in %v", err, pause), screen); err != nil {
 				return err
 			}
@@ -56,6 +56,18 @@ func (c *cli) watch(ctx context.Context, w *statusLook) error {
 		case <-timer.C:
 		}
 	}
+}
+
+// pauseAfter is how long to wait after so many failures in a row: twice as long each time,
+// up to watchMost.
+func pauseAfter(pause time.Duration, failures int) time.Duration {
+	for range failures {
+		if pause >= watchMost {
+			break
+		}
+		pause *= 2
+	}
+	return min(pause, watchMost)
 }
 
 // writeWatched is writeStatus with the colours of the real stdout.

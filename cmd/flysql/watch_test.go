@@ -110,3 +110,23 @@ func TestWatchOnTerminal(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// However long the pause was, it is never one that turns round and is none.
+func TestPauseAfter(t *testing.T) {
+	tests := []struct {
+		pause    time.Duration
+		failures int
+		want     time.Duration
+	}{
+		{2 * time.Second, 1, 4 * time.Second},
+		{2 * time.Second, 4, 32 * time.Second},
+		{2 * time.Second, 5, time.Minute},
+		{2 * time.Second, 1 << 40, time.Minute},
+		{2_000_000 * time.Hour, 10, time.Minute},
+	}
+	for _, tt := range tests {
+		if got := pauseAfter(tt.pause, tt.failures); got != tt.want {
+			t.Errorf("pauseAfter(%v, %d) = %v, want %v", tt.pause, tt.failures, got, tt.want)
+		}
+	}
+}

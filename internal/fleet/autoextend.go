@@ -145,7 +145,7 @@ func (r *volumeRun) setAutoExtend(ctx context.Context, planned PlannedMachine) (
 	if !changed {
 		return nil // a deploy was faster
 	}
-	running := m.State == fly.MachineStateStarted
+	running := runs(m.State)
 	updated, err := r.client.Update(ctx, fly.LaunchMachineInput{ID: m.ID, Region: m.Region, Name: m.Name, Config: m.Config, SkipLaunch: !running}, lease.Nonce)
 	if err != nil {
 		if updated, err = r.updatedAnyway(ctx, planned, m.InstanceID, err); err != nil {
@@ -157,6 +157,12 @@ func (r *volumeRun) setAutoExtend(ctx context.Context, planned PlannedMachine) (
 		return nil
 	}
 	return r.comesUp(ctx, m.ID, updated.InstanceID)
+}
+
+// runs tells whether a machine runs, or is about to: what is not is left as it is, which
+// would stop one that is on its way.
+func runs(state string) bool {
+	return slices.Contains([]string{fly.MachineStateStarted, "starting", "restarting", "replacing"}, state)
 }
 
 // updatedAnyway asks whether an update was carried out whose answer was an error.

@@ -159,3 +159,19 @@ func TestAutoExtendWaitsForChecks(t *testing.T) {
 		t.Errorf("%v; %d updates", err, updates())
 	}
 }
+
+// A machine that is about to run is not stopped by it.
+func TestAutoExtendOfOneThatStarts(t *testing.T) {
+	fake, ids := growing(t)
+	fake.Fail("AcquireLease", fakefly.After(func() {
+		fake.Fail("Machine", fakefly.Before(func() { fake.SetMachine(ids[1], func(m *fly.Machine) { m.State = "starting" }) }))
+	}))
+	if _, err := applied(t.Context(), t, fake, growToml, VolumeWish{AutoExtend: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range fake.AppMachines("shop") {
+		if want := map[bool]string{true: "stopped", false: "started"}[m.Region == "syd"]; m.State != want {
+			t.Errorf("%s is %s, want %s", m.Region, m.State, want)
+		}
+	}
+}

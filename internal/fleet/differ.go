@@ -287,7 +287,7 @@ func ShortImage(m *fly.Machine) string {
 func (d *differ) volumes() {
 	holders := d.fleet.Holders()
 	for _, v := range d.fleet.Volumes {
-		i := slices.IndexFunc(d.config.Mounts, func(m flyconf.Mount) bool { return m.Source == v.Name })
+		i := d.mountOfVolume(&v, holders[v.ID])
 		if i < 0 {
 			continue // another app's way, or one from before
 		}
@@ -300,12 +300,23 @@ func (d *differ) volumes() {
 		if wanted := want.ScheduledSnapshots; wanted != nil && v.AutoBackupEnabled != *wanted {
 			d.add(NoSnapshots, key("scheduled_snapshots"), "scheduled snapshots are %s, not %s", onOff(v.AutoBackupEnabled), onOff(*wanted))
 		} else if wanted == nil && !v.AutoBackupEnabled {
-			d.add(NoSnapshots, key("scheduled_snapshots"), "scheduled snapshots are off, and fly.toml leaves them on")
+			d.add(NoSnapshots, key("scheduled_snapshots"), "scheduled snapshots are off, and fly.toml leaves them on: state scheduled_snapshots there, and flysql volumes apply sets it")
 		}
 		if holders[v.ID] == "" {
 			d.add(VolumeUnused, key("source"), "no machine has it")
 		}
 	}
+}
+
+// mountOfVolume is the index of a volume's mount in fly.toml: its machine's group's, since
+// several groups may share its name; else the first of the name; -1 for none.
+func (d *differ) mountOfVolume(v *fly.Volume, holder string) int {
+	if m := d.fleet.Machine(holder); m != nil {
+		if i, mount := mountOf(d.config, Group(m)); i >= 0 && mount.Source == v.Name {
+			return i
+		}
+	}
+	return slices.IndexFunc(d.config.Mounts, func(m flyconf.Mount) bool { return m.Source == v.Name })
 }
 
 func onOff(on bool) string {

@@ -119,7 +119,7 @@ func TestDifferences(t *testing.T) {
 			[]string{"stop kill_signal machine m0 (ams): kill_signal is not SIGTERM", "stop kill_timeout machine m0 (ams): kill_timeout is not 30s"}},
 		{"volume", func(_ *Fleet, _ *fly.Machine, v *fly.Volume) { v.SnapshotRetention, v.AutoBackupEnabled = 5, false },
 			[]string{"retention mounts[0].snapshot_retention volume vol_0 (ams): snapshots are kept for 5 days, not 14",
-				"no-snapshots mounts[0].scheduled_snapshots volume vol_0 (ams): scheduled snapshots are off, and fly.toml leaves them on"}},
+				"no-snapshots mounts[0].scheduled_snapshots volume vol_0 (ams): scheduled snapshots are off, and fly.toml leaves them on: state scheduled_snapshots there, and flysql volumes apply sets it"}},
 		{"a volume of another name", func(_ *Fleet, _ *fly.Machine, v *fly.Volume) { v.Name, v.SnapshotRetention = "old", 1 }, nil},
 		{"group", func(_ *Fleet, m *fly.Machine, _ *fly.Volume) {
 			m.Config.Metadata[fly.MachineConfigMetadataKeyFlyProcessGroup], m.Config.Env = "worker", nil
@@ -151,6 +151,27 @@ func TestDifferences(t *testing.T) {
 				t.Error("a variable's value is told")
 			}
 		})
+	}
+}
+
+// Groups that share a volume's name have settings of their own for it.
+func TestDifferencesOfSharedNames(t *testing.T) {
+	f := asShop("ams", "syd")
+	for i, group := range []string{"web", "worker"} {
+		f.Machines[i].Config = &fly.MachineConfig{Metadata: map[string]string{fly.MachineConfigMetadataKeyFlyProcessGroup: group},
+			Mounts: []fly.MachineMount{{Volume: f.Volumes[i].ID, Name: "data", Path: "/data"}}}
+	}
+	f.Volumes[1].SnapshotRetention = 5
+	toml := "app = 'shop'\nprimary_region = 'ams'\n[processes]\n  web = 'shop'\n  worker = 'shop work'\n"
+	for _, group := range []string{"web", "worker"} {
+		toml += fmt.Sprintf("[[mounts]]\n  source = 'data'\n  destination = '/data'\n  processes = ['%s']\n  snapshot_retention = %d\n", group, map[string]int{"web": 14, "worker": 5}[group])
+	}
+	if got := Differences(parseShop(t, toml), f); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+	f.Volumes[1].SnapshotRetention = 14
+	if got := Differences(parseShop(t, toml), f); len(got) != 1 || got[0].Key != "mounts[1].snapshot_retention" || got[0].Volume != "vol_1" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -18,6 +18,10 @@ const DefaultSizeGB = 1
 // LargestGB is the most that Fly gives a volume.
 const LargestGB = 500
 
+// MostVolumes is the most that a wish's Count may be: a slip of the hand is not to be made
+// one volume after the other.
+const MostVolumes = 100
+
 // VolumeWish is what a user asks for beside what fly.toml says. The zero value asks for
 // nothing more.
 type VolumeWish struct {
@@ -26,7 +30,7 @@ type VolumeWish struct {
 
 	// Count is how many volumes a group has in each of Regions; without Regions, in each
 	// region that it has. 0 is as many as it has machines there, at least one. Fewer than
-	// there are asks for nothing: a plan takes nothing away.
+	// there are asks for nothing: a plan takes nothing away. It is at most MostVolumes.
 	Count int
 
 	// Group is the process group that is planned for. Empty is each that has a mount.
@@ -97,6 +101,7 @@ type VolumePlan struct {
 	Notes    []string         // what is to be known, and is about no one volume
 
 	needs    []need
+	sources  []string // the volumes' names that fly.toml has
 	wish     VolumeWish
 	machines machines
 	listed   []fly.Volume // what there is
@@ -151,6 +156,9 @@ func (s Settings) text() string { return fmt.Sprint(s.SizeGB, s.Retention, yes(s
 // The errors are *GroupError, *RegionError, *SecondDatabaseError and *ShrinkError, joined.
 func PlanVolumes(config *flyconf.Config, f *Fleet, wish VolumeWish) (*VolumePlan, error) {
 	p := &VolumePlan{App: f.App, wish: wish, machines: machinesOf(f), listed: f.Volumes}
+	for _, mount := range config.Mounts {
+		p.sources = append(p.sources, mount.Source)
+	}
 	var err error
 	if p.needs, err = needsOf(config, f, wish); err != nil {
 		return nil, err

@@ -108,6 +108,21 @@ func TestPlanVolumes(t *testing.T) {
 			"= data ams app\n~ data fra  snapshot_retention 5 -> 14, scheduled_snapshots false -> true"},
 		{"settings that fly.toml does not state", groupsToml, func(f *fakefly.Fake) { has(f, "ams", "web", old); has(f, "ams", "worker", old) }, VolumeWish{},
 			"= data ams web\n= data ams worker"},
+		{"settings of a spare one of groups that share a mount", groupsToml + "  snapshot_retention = 14\n", func(f *fakefly.Fake) {
+			has(f, "ams", "web")
+			has(f, "ams", "worker")
+			has(f, "fra", "", old)
+		}, VolumeWish{}, "= data ams web\n= data ams worker\n~ data fra  snapshot_retention 5 -> 14"},
+		{"settings of a spare one of groups that differ", groupsToml[:strings.Index(groupsToml, "  processes")] + "  processes = [\"web\"]\n  snapshot_retention = 14\n" +
+			"[[mounts]]\n  source = \"data\"\n  destination = \"/data\"\n  processes = [\"worker\"]\n", func(f *fakefly.Fake) {
+			has(f, "ams", "web")
+			has(f, "ams", "worker", old)
+			has(f, "fra", "", old)
+		}, VolumeWish{}, "= data ams web\n= data ams worker\n? data fra"},
+		{"a machine stuck in created counts", shopToml, func(f *fakefly.Fake) {
+			has(f, "ams", "app")
+			f.SetMachine(f.AppMachines("shop")[0].ID, func(m *fly.Machine) { m.State = fly.MachineStateCreated })
+		}, VolumeWish{}, "= data ams app"},
 		{"smaller stays", shopToml, func(f *fakefly.Fake) { has(f, "ams", "app", small) }, VolumeWish{}, "= data ams app"},
 		{"smaller, extend", shopToml, func(f *fakefly.Fake) { has(f, "ams", "app", small) }, VolumeWish{Extend: true}, "~ data ams app 1 GB -> 3 GB"},
 		{"larger, extend", shopToml, func(f *fakefly.Fake) { has(f, "ams", "app", large) }, VolumeWish{Extend: true}, "= data ams app"},
@@ -192,6 +207,8 @@ func TestPlanVolumesRefuses(t *testing.T) {
 		{"second database", shopToml, ams, VolumeWish{Regions: []string{"fra"}}, "group app would have 2 volumes (ams, fra), and nothing copies its database"},
 		{"second database beside a free volume", shopToml, func(f *fakefly.Fake) { has(f, "fra", "") }, VolumeWish{}, "group app would have 2 volumes (ams, fra)"},
 		{"second database while the first's host is down", shopToml, func(f *fakefly.Fake) { f.HostDown(has(f, "ams", "").Zone, true) }, VolumeWish{}, "group app would have 2 volumes (ams, ams)"},
+		{"second database beside one of the mount's old name", shopToml, func(f *fakefly.Fake) { has(f, "ams", "app", func(v *fly.Volume) { v.Name = "old" }) }, VolumeWish{},
+			"group app would have 2 volumes (ams, ams)"},
 		{"shrink", shopToml, ams, VolumeWish{SizeGB: 2}, "has 3 GB, and Fly makes no volume smaller than it is"},
 		{"shrink a free one", shopToml, func(f *fakefly.Fake) { has(f, "ams", "") }, VolumeWish{SizeGB: 2}, "has 3 GB, and Fly makes no volume smaller than it is"},
 	}
@@ -235,6 +252,30 @@ func TestPlanNotes(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+}
+
+// A volume that fly.toml has, for a group that is not planned for and has no machines, is
+// not said to be none of fly.toml's.
+func TestPlanOfOneGroupKnowsTheOthers(t *testing.T) {
+	fake := shop(t)
+	for _, name := range []string{"cache", "old"} {
+		has(fake, "ams", "", func(v *fly.Volume) { v.Name = name })
+	}
+	toml := "app = \"shop\"\nprimary_region = \"ams\"\n[processes]\n  web = \"shop\"\n  worker = \"shop work\"\n" +
+		"[[mounts]]\n  source = \"data\"\n  destination = \"/data\"\n  processes = [\"web\"]\n" +
+		"[[mounts]]\n  source = \"cache\"\n  destination = \"/data\"\n  processes = [\"worker\"]\n"
+	plan, err := SurveyVolumes(t.Context(), client(t, fake, "shop"), parse(t, toml), VolumeWish{Group: "web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range plan.Volumes {
+		got = append(got, v.Name+": "+strings.Join(v.Remarks, "; "))
+	}
+	want := []string{"data: ", "cache: of a group that is not planned for: left alone", "old: not in fly.toml: left alone"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

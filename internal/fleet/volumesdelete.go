@@ -16,7 +16,7 @@ import (
 // Deletion is a volume that is to be deleted, with what else has its name.
 type Deletion struct {
 	Volume fly.Volume
-	InUse  []string // ids of volumes of its name that a machine has, on hosts that are there
+	InUse  []string // ids of volumes of its name that a machine has which has run, on hosts that are there
 	Others []string // ids of the others of its name
 }
 
@@ -39,7 +39,7 @@ type LastCopyError struct {
 }
 
 func (e *LastCopyError) Error() string {
-	text := fmt.Sprintf("volume %s may be the last copy: no machine has another volume named %s", e.Volume, e.Name)
+	text := fmt.Sprintf("volume %s may be the last copy: no machine that has run has another volume named %s", e.Volume, e.Name)
 	if len(e.Others) > 0 {
 		text += " (" + strings.Join(e.Others, ", ") + " cannot be told to have the same data)"
 	}
@@ -79,7 +79,7 @@ func PlanDeletion(f *Fleet, id string, last bool) (*Deletion, error) {
 	for _, other := range f.Volumes {
 		switch {
 		case other.ID == id || other.Name != v.Name:
-		case holders[other.ID] != "" && Reachable(other.HostStatus):
+		case hasRun(f.Machine(holders[other.ID])) && Reachable(other.HostStatus):
 			d.InUse = append(d.InUse, other.ID)
 		default:
 			d.Others = append(d.Others, other.ID)
@@ -90,6 +90,10 @@ func PlanDeletion(f *Fleet, id string, last bool) (*Deletion, error) {
 	}
 	return d, nil
 }
+
+// hasRun tells whether a machine may have written to its volume: what is stuck in created
+// has not, and one that is in no list is not known to have.
+func hasRun(m *fly.Machine) bool { return m != nil && m.State != fly.MachineStateCreated }
 
 type noVolume struct{ text string }
 

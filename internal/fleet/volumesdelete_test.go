@@ -109,6 +109,12 @@ func TestDeleteRefuses(t *testing.T) {
 	if _, err := deleted(t.Context(), t, fake, free.ID, false); !errors.As(err, &last) || len(last.Others) != 1 {
 		t.Errorf("the other's host is down: %v", err)
 	}
+	fake.HostDown(used.Zone, false)
+	// The other's machine has never run: its volume is empty.
+	fake.SetMachine(fake.AppMachines("shop")[0].ID, func(m *fly.Machine) { m.State = fly.MachineStateCreated })
+	if _, err := deleted(t.Context(), t, fake, free.ID, false); !errors.As(err, &last) || len(last.Others) != 1 {
+		t.Errorf("the other's machine is stuck in created: %v", err)
+	}
 	if len(fake.Writes()) > 0 {
 		t.Errorf("a refusal wrote: %v", fake.Writes())
 	}

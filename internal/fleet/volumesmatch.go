@@ -101,7 +101,11 @@ func (p *VolumePlan) matchRest(held map[string]map[place][]*fly.Volume, free map
 		mount := p.mountOf(v.Name)
 		one := p.planned(v, "", mount, mount != nil)
 		if one.Spare = one.Machine == "" && p.named(v.Name); !one.Spare && !p.named(v.Name) {
-			one.Remarks = append(one.Remarks, "not in fly.toml: left alone")
+			remark := "not in fly.toml: left alone"
+			if slices.Contains(p.sources, v.Name) {
+				remark = "of a group that is not planned for: left alone"
+			}
+			one.Remarks = append(one.Remarks, remark)
 		}
 		rest = append(rest, one)
 	}
@@ -128,13 +132,13 @@ func (p *VolumePlan) isPlanned(group string) bool {
 }
 
 // mountOf is the mount whose settings a volume has that is of no group: nil where it is of
-// no planned mount, or of several that may differ.
+// no planned mount, or of several that differ.
 func (p *VolumePlan) mountOf(name string) *flyconf.Mount {
 	var found *need
 	for i, n := range p.needs {
 		switch {
 		case n.mount.Source != name:
-		case !n.planned || found != nil && found.group != n.group:
+		case !n.planned || found != nil && !sameVolume(&found.mount, &n.mount):
 			return nil
 		default:
 			found = &p.needs[i]
@@ -144,6 +148,12 @@ func (p *VolumePlan) mountOf(name string) *flyconf.Mount {
 		return nil
 	}
 	return &found.mount
+}
+
+// sameVolume tells whether mounts ask for the same of a volume.
+func sameVolume(a, b *flyconf.Mount) bool {
+	return a.InitialSizeGB == b.InitialSizeGB && a.SnapshotRetentionDays == b.SnapshotRetentionDays &&
+		(a.ScheduledSnapshots == nil) == (b.ScheduledSnapshots == nil) && yes(a.ScheduledSnapshots) == yes(b.ScheduledSnapshots)
 }
 
 func (p *VolumePlan) size(mount *flyconf.Mount) int {

@@ -89,7 +89,8 @@ func (p *VolumePlan) secondDatabases() []*SecondDatabaseError {
 		told[n.group] = true
 		makes, where := false, []string(nil)
 		for _, v := range p.Volumes {
-			if v.Group == n.group || v.Group == "" && v.Name == n.mount.Source {
+			// Also one of another name that a machine of the group has: the mount was renamed.
+			if v.Group == n.group || v.Group == "" && v.Name == n.mount.Source || v.Machine != "" && p.machines.group[v.Machine] == n.group {
 				where = append(where, v.Region)
 				makes = makes || !v.Exists()
 			}

@@ -137,7 +137,11 @@ func orElse(s, otherwise string) string {
 func baseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("FLY_FLAPS_BASE_URL %q is no URL: it is like %s", s, PublicURL)
+		shown := fmt.Sprintf(" %q", s)
+		if strings.Contains(s, "@") {
+			shown = "" // it may have a password
+		}
+		return nil, fmt.Errorf("FLY_FLAPS_BASE_URL%s is no URL: it is like %s", shown, PublicURL)
 	}
 	if u.Scheme == "http" && !private(u.Hostname()) {
 		return nil, fmt.Errorf("FLY_FLAPS_BASE_URL is http://%s, which would show the token to everyone on the way: use https", u.Host)

@@ -262,10 +262,16 @@ func TestBaseURL(t *testing.T) {
 		"//x":                            false,
 		"http://":                        false,
 		"https://x\n":                    false,
+		"http://u:s3cret@example.com":    false,
+		"ftp://u:s3cret@example.com":     false,
+		"https://u:s3cret@x:port":        false,
 	} {
 		_, err := flyapi.New(flyapi.Config{Token: flyapi.NewToken("x", "fm2_a"), App: "shop", BaseURL: base})
 		if (err == nil) != ok {
 			t.Errorf("%q: %v", base, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("the password is in %v", err)
 		}
 	}
 	for _, app := range []string{"", "a/b", "a?b", "..", "a b", strings.Repeat("a", 64), "\x1b[2J"} {

@@ -104,7 +104,7 @@ func (d *Database) Copy(ctx context.Context, dest string, o CopyOptions) (_ *Cop
 // checkDest refuses where a copy would do harm.
 func (d *Database) checkDest(dest string, o CopyOptions) error {
 	dir := filepath.Dir(dest)
-	if d.LiteFS != nil && (dir == d.LiteFS.Mount || strings.HasPrefix(dir, d.LiteFS.Mount+"/")) {
+	if d.inMount(dir) {
 		return fmt.Errorf("%s is in the LiteFS mount, which takes databases that are written through SQLite only: give a path on the volume, such as /data/%s", dest, filepath.Base(dest))
 	}
 	info, err := os.Stat(dir)
@@ -115,6 +115,9 @@ func (d *Database) checkDest(dest string, o CopyOptions) error {
 		return err
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", dir)
+	}
+	if err := d.checkNames(dest); err != nil {
+		return err
 	}
 	for _, suffix := range []string{"-wal", "-journal"} {
 		if info, err := os.Stat(dest + suffix); err == nil && info.Size() > 0 {
@@ -143,6 +146,47 @@ func (d *Database) checkDest(dest string, o CopyOptions) error {
 	}
 	if locks, _ := locksOf(dest); len(locks) > 0 {
 		return fmt.Errorf("%s is open (%s): stop that, or give another name", dest, locks[0])
+	}
+	return nil
+}
+
+// inMount tells whether a directory is in the LiteFS mount, also by a link.
+func (d *Database) inMount(dir string) bool {
+	if d.LiteFS == nil {
+		return false
+	}
+	for _, path := range []func(string) (string, error){filepath.Abs, filepath.EvalSymlinks} {
+		real, err := path(dir)
+		mount, mountErr := path(d.LiteFS.Mount)
+		if err == nil && mountErr == nil && (real == mount || strings.HasPrefix(real, mount+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkNames refuses a name that makes the copy something else than a copy: one whose
+// partial file is the database itself, which would be emptied, and one that SQLite takes
+// for a part of another database.
+func (d *Database) checkNames(dest string) error {
+	own, err := os.Stat(d.Path)
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(dest + partialSuffix); err == nil && os.SameFile(there, own) {
+		return fmt.Errorf("%s is what a copy to %s would be written to: give another name", d.Path, dest)
+	}
+	for _, suffix := range []string{"-wal", "-journal", "-shm", partialSuffix} {
+		base, found := strings.CutSuffix(dest, suffix)
+		if !found {
+			continue
+		}
+		if suffix == partialSuffix {
+			return fmt.Errorf("%s is named as what a copy to %s is written to: give another name", dest, base)
+		}
+		if _, err := os.Stat(base); err == nil {
+			return fmt.Errorf("%s is where SQLite keeps a part of %s: give another name", dest, base)
+		}
 	}
 	return nil
 }

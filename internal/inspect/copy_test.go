@@ -150,6 +150,64 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
+// A name that is taken for something else is refused, and no database is harmed: what a
+// killed copy has left is a database too, and its owner may want it.
+func TestCopyRefusesNames(t *testing.T) {
+	db := newDB(t, table, rows("3"))
+	dir := filepath.Dir(db.Path)
+	left := filepath.Join(dir, "home.db"+partialSuffix)
+	if _, err := db.Copy(t.Context(), filepath.Join(dir, "c.db"), CopyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "c.db"), left); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(left, filepath.Join(dir, "second.db"+partialSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ from, to, want string }{
+		{left, filepath.Join(dir, "home.db"), "would be written to"},
+		{left, filepath.Join(dir, "second.db"), "would be written to"},
+		{db.Path, db.Path + "-wal", "where SQLite keeps a part of"},
+		{db.Path, db.Path + "-journal", "where SQLite keeps a part of"},
+		{db.Path, db.Path + "-shm", "where SQLite keeps a part of"},
+		{db.Path, left, "is named as what a copy to"},
+	}
+	for _, tt := range tests {
+		before := names(t, dir)
+		_, err := find(t, tt.from).Copy(t.Context(), tt.to, CopyOptions{Replace: true})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s to %s: %v, want %q", tt.from, tt.to, err, tt.want)
+		}
+		if diff := cmp.Diff(before, names(t, dir)); diff != "" {
+			t.Errorf("%s left\n%s", tt.to, diff)
+		}
+	}
+	for _, path := range []string{db.Path, left} {
+		if n := count(t, path); n != 3 {
+			t.Errorf("%s: %d rows", path, n)
+		}
+	}
+}
+
+// A link that leads into the mount is the mount.
+func TestCopyRefusesMountByLink(t *testing.T) {
+	db := newDB(t, table)
+	mount, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(mount, link); err != nil {
+		t.Fatal(err)
+	}
+	db.LiteFS = &LiteFS{Mount: mount}
+	for _, dir := range []string{mount, link, link + "/.", mount + "/../" + filepath.Base(mount)} {
+		if _, err := db.Copy(t.Context(), dir+"/copy.db", CopyOptions{}); err == nil || !strings.Contains(err.Error(), "is in the LiteFS mount") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	if left := names(t, mount); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
 // A copy has the mode of the original, and no more rights.
 func TestCopyMode(t *testing.T) {
 	db := newDB(t, table)
