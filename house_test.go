@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"internal/pgfunc":       0,
 	"internal/move":         2,
 	"internal/move/convert": 0,
+	"internal/move/dump":    3,
 	"internal/move/pgexpr":  1,
 	"appdb":                 1,
 	"appdb/appdbtest":       2,
