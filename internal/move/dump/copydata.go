@@ -21,7 +21,7 @@ func (s *scanner) copyRows(columns int) (block, error) {
 		case !ok:
 			return b, s.fail(line, "", fmt.Sprintf("the dump ends within the rows that begin in line %d, without the line \\.", b.line), "it is cut: dump again")
 		case l.end():
-			b.end = at
+			b.end, b.crlf = at, l.length == 3
 			return b, nil
 		case l.fields(columns) != columns:
 			return b, s.fail(line, "", fmt.Sprintf("a row of %d fields where the COPY names %d columns", l.fields(columns), columns), "the dump is damaged or was edited: dump again")

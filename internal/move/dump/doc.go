@@ -4,7 +4,7 @@
 //	d, err := dump.Open("app.sql.gz", dump.Options{})
 //	defer d.Close()
 //	plan, err := move.NewPlan(d.Schema(), move.Options{})
-//	rows, err := d.CopyTo(ctx, w, table.Source.Name, columns) // as COPY's text format
+//	rows, err := d.CopyTable(ctx, w, plan.Tables[0]) // as COPY's text format
 //
 // A dump is read twice: first wholly, so that a truncated or broken one is refused before
 // anything has been made of it, and then the rows of each table, in any order and several

@@ -148,6 +148,20 @@ type block struct {
 // maxBlocks bounds what is kept of a dump whose INSERTs go from table to table.
 const maxBlocks = 1 << 20
 
+var _ move.Source = (*Dump)(nil)
+
+// CopyTable is CopyTo for a table of a plan, which must not choose rows by a condition.
+func (d *Dump) CopyTable(ctx context.Context, w io.Writer, t *move.TablePlan) (int64, error) {
+	if t.Where != "" {
+		return 0, &Error{File: d.source.name, Reason: "the rows of " + t.Source.String() + " are chosen by a condition, which only PostgreSQL can read", Hint: "leave the condition out, or load the dump into PostgreSQL and import from there"}
+	}
+	var columns []string
+	for _, c := range t.Copied() {
+		columns = append(columns, c.Source.Name)
+	}
+	return d.CopyTo(ctx, w, t.Source.Name, columns)
+}
+
 // CopyTo writes the rows of a table in COPY's text format, each as the columns that are
 // named, in that order. Of a partitioned table those of its partitions are written, too.
 // A Write holds any number of bytes.

@@ -21,7 +21,8 @@ type source struct {
 	name string
 	file *os.File
 	size int64
-	temp bool // file is ours, and has no name any more
+
+	encoding string // that it was in, where that was not UTF-8
 }
 
 // openSource opens a file, and lays it into a temporary one if it is not plain UTF-8.
@@ -78,7 +79,9 @@ func spool(name string, r io.Reader, o Options) (s *source, err error) {
 		return nil, err
 	}
 	plain = b
+	encoding := ""
 	if e := declaredOr(head, "utf8"); !asIs(e) {
+		encoding = e
 		if plain, err = decoded(name, e, b); err != nil {
 			return nil, err
 		}
@@ -94,7 +97,7 @@ func spool(name string, r io.Reader, o Options) (s *source, err error) {
 	if err != nil {
 		return nil, errors.Join(spoolError(name, f.Name(), err), f.Close())
 	}
-	return &source{name: name, file: f, size: size, temp: true}, nil
+	return &source{name: name, file: f, size: size, encoding: encoding}, nil
 }
 
 func spoolError(name, temp string, err error) error {

@@ -62,8 +62,7 @@ func (s *section) under(name, of move.Name) bool {
 // sectionReader reads a dump for the first time.
 type sectionReader struct {
 	s        *scanner
-	name     string
-	encoding string
+	encoding string // that the dump was in, where that was not UTF-8
 	current  *section
 	sections []*section
 	blocks   int
@@ -76,11 +75,8 @@ type sectionReader struct {
 }
 
 func readSections(src *source) ([]*section, error) {
-	r := &sectionReader{s: newScanner(src.name, io.NewSectionReader(src.file, 0, src.size)), name: src.name, current: newSection("")}
+	r := &sectionReader{s: newScanner(src.name, io.NewSectionReader(src.file, 0, src.size)), encoding: src.encoding, current: newSection("")}
 	r.sections = []*section{r.current}
-	if src.temp {
-		r.encoding = "decoded"
-	}
 	for {
 		it, err := r.s.next()
 		if err != nil {
@@ -151,7 +147,7 @@ func (r *sectionReader) comment(text string) {
 func (r *sectionReader) meta(it item) error {
 	word, rest, _ := strings.Cut(it.text, " ")
 	switch word {
-	case `\restrict`, `\unrestrict`, `\encoding`:
+	case `\restrict`, `\unrestrict`:
 		return nil
 	case `\connect`, `\c`:
 		r.connect(connectTo(rest))
@@ -208,7 +204,7 @@ func (r *sectionReader) statement(it item) error {
 		return r.s.fail(line, firstLine([]byte(text)), p.problem, p.hint)
 	}
 	r.s.escapes = d.escapes
-	if d.encoding != "" && r.encoding == "" && !asIs(d.encoding) {
+	if d.encoding != "" && foldEncoding(d.encoding) != foldEncoding(r.encoding) && (r.encoding != "" || !asIs(d.encoding)) {
 		return r.s.fail(it.line, it.text, "the encoding changes within the dump", "dump again with pg_dump --encoding=UTF8")
 	}
 	return nil

@@ -1,0 +1,370 @@
+package dump_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/dump"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+const (
+	head = "--\n-- PostgreSQL database dump\n--\n\n"
+	tail = "\n--\n-- PostgreSQL database dump complete\n--\n\n"
+)
+
+// read reads a dump of text from a stream.
+func read(t *testing.T, text string, o dump.Options) (*dump.Dump, error) {
+	t.Helper()
+	if o.TempDir == "" {
+		o.TempDir = t.TempDir()
+	}
+	d, err := dump.Read("app.sql", strings.NewReader(text), o)
+	if err == nil {
+		t.Cleanup(func() { d.Close() })
+	}
+	if left, err := os.ReadDir(o.TempDir); err != nil || len(left) > 0 {
+		t.Errorf("%d files are left in the temporary directory, %v", len(left), err)
+	}
+	return d, err
+}
+
+func mustRead(t *testing.T, text string) *dump.Dump {
+	t.Helper()
+	d, err := read(t, text, dump.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func rowsOf(t *testing.T, d *dump.Dump, table move.Name, columns ...string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := d.CopyTo(context.Background(), &b, table, columns); err != nil {
+		t.Fatalf("%s: %v", table, err)
+	}
+	return b.String()
+}
+
+func public(name string) move.Name { return move.Name{Schema: "public", Name: name} }
+
+// A dump of 9.6: a search_path, backslashes that escape, a view made of a table.
+func TestOldDump(t *testing.T) {
+	d, err := dump.Open("testdata/old.sql", dump.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	got, err := json.MarshalIndent(d.Schema(), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("testdata/old.json", got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/old.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got, want := rowsOf(t, d, public("items"), "name", "id"), "a;b\t1\n\\\\.\t2\n"; got != want {
+		t.Errorf("items: %q, want %q", got, want)
+	}
+	if got, want := rowsOf(t, d, move.Name{Schema: "Odd one", Name: "items"}, "id", "of"), "1\tit's \\\\ big\n2\tsmall\n"; got != want {
+		t.Errorf("odd items: %q, want %q", got, want)
+	}
+}
+
+// What stands in rows and strings, and looks like something else.
+func TestRows(t *testing.T) {
+	t.Parallel()
+	table := "CREATE TABLE public.t (\n    a integer,\n    b text,\n    c boolean\n);\n"
+	for _, c := range []struct{ name, data, want string }{
+		{"copy", "COPY public.t (a, b, c) FROM stdin;\n1\tx;--'\tt\n2\t\\N\t\\N\n\\.\n", "1\tx;--'\tt\n2\t\\N\t\\N\n"},
+		{"copy in another order", "COPY public.t (c, b, a) FROM stdin;\nt\t\\\\.\t1\n\\.\n", "1\t\\\\.\tt\n"},
+		{"copy on Windows", "COPY public.t (a, b, c) FROM stdin;\r\n1\tx\tt\r\n\\.\r\n", "1\tx\tt\n"},
+		{"copy of SQL", "COPY public.t (a, b, c) FROM stdin;\n1\tCOPY x FROM stdin;\tt\n-- PostgreSQL database dump complete\tx\tf\n\\.\n", "1\tCOPY x FROM stdin;\tt\n-- PostgreSQL database dump complete\tx\tf\n"},
+		{"copy in parts", "COPY public.t (a, b, c) FROM stdin;\n1\tx\tt\n\\.\nCOPY public.t (b, a, c) FROM stdin;\ny\t2\tf\n\\.\n", "1\tx\tt\n2\ty\tf\n"},
+		{"copy of nothing", "COPY public.t (a, b, c) FROM stdin;\n\\.\n", ""},
+		{"insert", "INSERT INTO public.t VALUES (-1.5e-3, 'it''s; \\ --\n/* $$ \"', true);\nINSERT INTO public.t VALUES (2, NULL, false);\n", "-1.5e-3\tit's; \\\\ --\\n/* $$ \"\tt\n2\t\\N\tf\n"},
+		{"insert with columns", "INSERT INTO public.t (c, a, b) VALUES\n\t(true, 1, '\t'),\n\t(NULL, 2, E'\\n\\\\\\'\\101\\u20ac')\n\tON CONFLICT DO NOTHING;\n", "1\t\\t\tt\n2\t\\n\\\\'A€\t\\N\n"},
+		{"insert with casts", "INSERT INTO public.t (a, b, c) VALUES (B'101'::\"bit\"(3), 'x'::character varying(3)[]::text, 'f'::boolean);\n", "101\tx\tf\n"},
+		{"insert over identity", "INSERT INTO public.t (a, b, c) OVERRIDING SYSTEM VALUE VALUES (1, 'VALUES', NULL);\n", "1\tVALUES\t\\N\n"},
+		{"insert of a copy", "INSERT INTO public.t VALUES (1, 'COPY t FROM stdin;\n\\.\n', true);\n", "1\tCOPY t FROM stdin;\\n\\\\.\\n\tt\n"},
+		{"backslashes escape", "SET standard_conforming_strings = off;\nINSERT INTO public.t VALUES (1, 'a\\\\b\\'); --', true);\nSET standard_conforming_strings = on;\nINSERT INTO public.t VALUES (1, 'a\\', true);", "1\ta\\\\b'); --\tt\n1\ta\\\\\tt\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := mustRead(t, head+table+c.data+tail)
+			if got := rowsOf(t, d, public("t"), "a", "b", "c"); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			if n := d.Schema().Tables[0].Rows; n != int64(strings.Count(c.want, "\n")) {
+				t.Errorf("%d rows are counted", n)
+			}
+		})
+	}
+}
+
+// Each of what people have done to dumps is refused, with the line and what to do.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	table := "CREATE TABLE public.t (a integer, b text);\n"
+	rows := "COPY public.t (a, b) FROM stdin;\n1\tx\n"
+	for _, c := range []struct{ name, text, want string }{
+		{"empty", "", "app.sql: it is empty; dump again"},
+		{"another script", "CREATE TABLE t (a int);\n", "app.sql: it is not what pg_dump writes"},
+		{"custom format", "PGDMP\x01\x0e\x00", "app.sql: it is a dump in custom format; write it as SQL: pg_restore -f dump.sql app.sql"},
+		{"tar", "toc.dat" + strings.Repeat("\x00", 250) + "ustar\x0000" + strings.Repeat("\x00", 500), "app.sql: it is a dump in tar format; write it as SQL: pg_restore"},
+		{"UTF-16", "\xff\xfe-\x00-\x00", "app.sql: it is UTF-16"},
+		{"lz4", "\x04\x22\x4d\x18xxxxxxx", "app.sql: it is compressed with lz4, and flysql reads gzip and zstd; lz4 -dc app.sql | flysql import - app.db"},
+		{"not gzip", "\x1f\x8bnot at all", "the file is damaged or cut: dump again"},
+		{"cut before its end", head + table, `app.sql:6: the dump ends without "-- PostgreSQL database dump complete"; it is cut: dump again`},
+		{"cut in rows", head + table + rows, `app.sql:8: the dump ends within the rows that begin in line 7, without the line \.; it is cut: dump again`},
+		{"cut in a row", head + table + rows + "2\ty", `app.sql:8: the dump ends within the rows`},
+		{"cut in a statement", head + table + "CREATE TABLE public.u (\n  a int", "app.sql:6: the dump ends within this statement: CREATE TABLE public.u (; it is cut"},
+		{"cut in a string", head + "COMMENT ON TABLE public.t IS 'secret\n\n", "app.sql:5: what ' begins in line 5 never ends: COMMENT ON TABLE public.t IS '...'"},
+		{"cut in a function", head + "CREATE FUNCTION public.f() RETURNS void LANGUAGE sql AS $_$\nSELECT $$", "app.sql:5: what $ begins in line 5 never ends"},
+		{"cut in a comment", head + "/* /* */", "app.sql:5: what / begins in line 5 never ends"},
+		{"cut in an INSERT", head + table + "INSERT INTO public.t VALUES (1,\n", "app.sql:6: the dump ends within this statement"},
+		{"cut in an INSERT's string", head + table + "INSERT INTO public.t VALUES (1, 'a secret", "app.sql:6: a string that begins in this line never ends; the dump is cut"},
+		{"fields", head + table + rows + "2\ty\tz\n\\.\n" + tail, "app.sql:8: a row of 3 fields where the COPY names 2 columns; the dump is damaged"},
+		{"values", head + table + "INSERT INTO public.t VALUES (1, 'a'), (2);" + tail, "app.sql:6: a row of 1 values where 2 columns are"},
+		{"column", head + table + "COPY public.t (a, c) FROM stdin;\n\\.\n" + tail, `app.sql:6: public.t has no column "c"`},
+		{"not a constant", head + table + "INSERT INTO public.t VALUES (1, now());" + tail, "app.sql:6: value 2 of a row is no constant; pg_dump writes constants only"},
+		{"a query", head + table + "INSERT INTO public.t SELECT 1, 'VALUES';" + tail, "app.sql:6: no statement of pg_dump's begins so: INSERT INTO public.t SELECT 1, '...'"},
+		{"syntax", head + "CREATE TABLE public.t (\n    a integer,\n    b intege r NOT\n);\n" + tail, "app.sql:7: this is not understood in a column: b intege r NOT; the dump is damaged or was edited: dump again"},
+		{"no statement", head + "HELO;\n" + tail, "app.sql:5: no statement of pg_dump's begins so: HELO"},
+		{"an update", head + table + "\nUPDATE public.t SET b = 'a secret';\n" + tail, "app.sql:7: pg_dump writes no such statement, and what it does to the rows is not followed: UPDATE public.t SET b = '...'"},
+		{"psql", head + "\\i other.sql\n" + tail, `app.sql:5: a command for psql that pg_dump does not write: \i other.sql`},
+		{"NUL", head + "CREATE\x00TABLE;" + tail, "app.sql:5: a NUL byte"},
+		{"encoding", head + "SET client_encoding = 'MULE_INTERNAL';\n" + tail, `app.sql: its encoding "MULE_INTERNAL" is not one that flysql reads; dump again with pg_dump --encoding=UTF8`},
+		{"broken encoding", head + "SET client_encoding = 'EUC_JP';\n" + table + rows + "2\t\xff\xff\n\\.\n" + tail, "app.sql:9: bytes that are no character in EUC_JP"},
+		{"two encodings", head + strings.Repeat("SELECT pg_catalog.set_config('search_path', '', false);\n", 2000) + "SET client_encoding = 'LATIN1';\n" + tail, "app.sql:2005: the encoding changes within the dump"},
+		{"two databases", head + "\\connect a\n" + table + tail + head + "\\connect \"b \"\"c\"\n" + table + tail, `app.sql: it holds 2 databases: "a", "b \"c"; name the one to take, or dump it alone: pg_dump a`},
+		{"twice", head + table + table + tail, "app.sql:6: it is there already: CREATE TABLE public.t (a integer, b text)"},
+		{"long", head + "COMMENT ON TABLE t IS '" + strings.Repeat("x", 17<<20) + "';" + tail, "app.sql:5: a statement is longer than 16 MB"},
+		{"a circle", head + "CREATE TABLE public.t (a int) INHERITS (public.t);" + tail, "app.sql:5: a table inherits from itself"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := read(t, c.text, dump.Options{})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%v\nwant %s", err, c.want)
+			}
+			var own *dump.Error
+			if !errors.As(err, &own) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%#v", err)
+			}
+		})
+	}
+}
+
+// A dump is cut at any byte, and never taken for a whole one.
+func TestCutAnywhere(t *testing.T) {
+	t.Parallel()
+	whole := head + "CREATE TABLE public.t (a integer, b text);\nCOPY public.t (a, b) FROM stdin;\n1\tx\n\\.\n\nINSERT INTO public.t VALUES (2, 'y');\nCREATE FUNCTION public.f() RETURNS integer LANGUAGE sql AS $$SELECT 1$$;\n" + strings.TrimSpace(tail)
+	mustRead(t, whole)
+	end := strings.LastIndex(whole, " complete") + len(" complete")
+	for n := range end {
+		if _, err := read(t, whole[:n], dump.Options{}); err == nil {
+			t.Fatalf("%d bytes of %d are taken for the dump:\n%s", n, len(whole), whole[:n])
+		}
+	}
+}
+
+// The same dump, however it is packed and wherever it comes from.
+func TestPacked(t *testing.T) {
+	t.Parallel()
+	text := head + "SET client_encoding = 'LATIN1';\nCREATE TABLE public.\"stra\xdfe\" (a text);\nCOPY public.\"stra\xdfe\" (a) FROM stdin;\n\xfc\xe4\\n\n\\.\n" + tail
+	plain, err := charmap.ISO8859_1.NewDecoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain = strings.Replace(plain, "LATIN1", "UTF8", 1)
+	var gz, zst bytes.Buffer
+	for _, w := range []interface {
+		Write([]byte) (int, error)
+		Close() error
+	}{gzip.NewWriter(&gz), newZstd(t, &zst)} {
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, data := range map[string]string{"plain": plain, "latin1": text, "gzip": gz.String(), "zstd": zst.String(), "mark": "\xef\xbb\xbf" + plain} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "dump")
+			if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			fromFile, err := dump.Open(path, dump.Options{TempDir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer fromFile.Close()
+			fromStream, err := dump.Read("-", iotest.OneByteReader(strings.NewReader(data)), dump.Options{TempDir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer fromStream.Close()
+			for _, d := range []*dump.Dump{fromFile, fromStream} {
+				if got := rowsOf(t, d, public("straße"), "a"); got != "üä\\n\n" {
+					t.Errorf("%q", got)
+				}
+			}
+			if _, err := dump.Read("-", strings.NewReader(data[:len(data)-30]), dump.Options{TempDir: t.TempDir()}); err == nil {
+				t.Error("it is taken for whole where it is cut")
+			}
+		})
+	}
+}
+
+func newZstd(t *testing.T, b *bytes.Buffer) *zstd.Encoder {
+	t.Helper()
+	w, err := zstd.NewWriter(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// A dump of pg_dumpall's: the one database that has something, or the one that is named.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	one := func(name, table string) string {
+		return head + "CREATE DATABASE " + name + " WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'de_DE.utf8';\nALTER DATABASE " + name + " SET work_mem TO '1MB';\n\\connect " + name + "\n\nSET client_encoding = 'UTF8';\n" + table + tail
+	}
+	roles := "--\n-- PostgreSQL database cluster dump\n--\n\n\\restrict abc\nCREATE ROLE app;\nALTER ROLE app WITH LOGIN PASSWORD 'md5secret';\nGRANT a TO b;\n\\unrestrict abc\n"
+	end := "--\n-- PostgreSQL database cluster dump complete\n--\n"
+	table := "CREATE TABLE public.t (a integer);\n"
+	all := roles + "\\connect template1\n" + head + tail + one("app", table) + one("other", table) + end
+	if _, err := read(t, all, dump.Options{}); err == nil || !strings.Contains(err.Error(), `"app"`) {
+		t.Error(err)
+	}
+	if _, err := read(t, all, dump.Options{Database: "nope"}); err == nil || !strings.Contains(err.Error(), `it holds no database "nope"`) {
+		t.Error(err)
+	}
+	for _, c := range []struct{ text, database string }{{all, "other"}, {roles + head + tail + one("other", table) + one("postgres", "") + end, ""}} {
+		d, err := read(t, c.text, dump.Options{Database: c.database})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		want := move.Server{Database: "other", Encoding: "UTF8", Collation: "de_DE.utf8", Ctype: "de_DE.utf8", Provider: "libc"}
+		if diff := cmp.Diff(want, d.Schema().Server); diff != "" || len(d.Schema().Tables) != 1 {
+			t.Errorf("%d tables; -want +got:\n%s", len(d.Schema().Tables), diff)
+		}
+		if diff := cmp.Diff([]move.Object{{Kind: "setting", Identity: "of the database", Detail: "work_mem"}}, d.Schema().Others); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+	if _, err := read(t, strings.TrimSuffix(all, end)[:len(all)-len(end)-40], dump.Options{Database: "app"}); err == nil {
+		t.Error("a cluster's dump that is cut is taken for whole")
+	}
+}
+
+// With --data-only there are rows and no tables.
+func TestDataOnly(t *testing.T) {
+	t.Parallel()
+	d := mustRead(t, head+"COPY public.t (a, b) FROM stdin;\n1\tx\n\\.\nINSERT INTO public.u VALUES (1, 2);\nSELECT pg_catalog.setval('public.s', 5, true);\n"+tail)
+	want := []dump.Data{{Table: public("t"), Columns: []string{"a", "b"}, Rows: 1, Bytes: 4}, {Table: public("u"), Rows: 1, Bytes: 35}}
+	if diff := cmp.Diff(want, d.Data()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := rowsOf(t, d, public("t"), "b"); got != "x\n" {
+		t.Errorf("%q", got)
+	}
+	if got := rowsOf(t, d, public("u"), "x", "y"); got != "1\t2\n" {
+		t.Errorf("%q", got)
+	}
+	if _, err := d.CopyTo(context.Background(), &bytes.Buffer{}, public("t"), []string{"c"}); err == nil || !strings.Contains(err.Error(), `the dump has no values of the column "c"`) {
+		t.Error(err)
+	}
+	if o := d.Schema().Others; len(o) != 1 || o[0].Kind != "sequence state" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// A value that a dump leaves to its default is missing, unless nobody asks for it.
+func TestDefault(t *testing.T) {
+	t.Parallel()
+	d := mustRead(t, head+"CREATE TABLE public.t (a integer, b integer GENERATED ALWAYS AS ((a + 1)) STORED);\nINSERT INTO public.t VALUES (1, DEFAULT);\n"+tail)
+	if got := rowsOf(t, d, public("t"), "a"); got != "1\n" {
+		t.Errorf("%q", got)
+	}
+	_, err := d.CopyTo(context.Background(), &bytes.Buffer{}, public("t"), []string{"b"})
+	if err == nil || !strings.Contains(err.Error(), `app.sql:6: DEFAULT stands for the value of the column "b"`) {
+		t.Error(err)
+	}
+}
+
+// A statement that is not known is named, and no statement's secrets are.
+func TestUnknownIsNamed(t *testing.T) {
+	t.Parallel()
+	d := mustRead(t, head+"CREATE PROPERTY GRAPH public.g OPTIONS (x 'secret');\nCREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (password 'secret');\nCOMMENT ON SERVER s IS 'far';\n"+tail)
+	want := []move.Object{{Kind: "comment", Identity: "SERVER s", Detail: "far"}, {Kind: "server", Identity: "s"}, {Kind: "statement", Identity: "CREATE PROPERTY GRAPH public.g OPTIONS (x '...')"}}
+	if diff := cmp.Diff(want, d.Schema().Others); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A copy ends with its context.
+func TestCopyEnds(t *testing.T) {
+	t.Parallel()
+	d := mustRead(t, head+"CREATE TABLE public.t (a integer);\nCOPY public.t (a) FROM stdin;\n1\n\\.\n"+tail)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if n, err := d.CopyTo(ctx, &bytes.Buffer{}, public("t"), []string{"a"}); !errors.Is(err, context.Canceled) || n != 0 {
+		t.Errorf("%d, %v", n, err)
+	}
+	broken := errors.New("broken")
+	if _, err := d.CopyTo(context.Background(), brokenWriter{broken}, public("t"), []string{"a"}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}
+
+type brokenWriter struct{ err error }
+
+func (b brokenWriter) Write([]byte) (int, error) { return 0, b.err }
+
+// Two thousand tables are read in a moment, and a directory is refused by name.
+func TestMany(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&b, "CREATE TABLE public.t%d (a integer);\nCOPY public.t%d (a) FROM stdin;\n%d\n\\.\nALTER TABLE ONLY public.t%d ADD CONSTRAINT t%d_pkey PRIMARY KEY (a);\n", i, i, i, i, i)
+	}
+	d := mustRead(t, head+b.String()+tail)
+	if n := len(d.Schema().Tables); n != 2000 || rowsOf(t, d, public("t77"), "a") != "77\n" {
+		t.Errorf("%d tables", n)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "toc.dat"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dump.Open(dir, dump.Options{}); err == nil || !strings.Contains(err.Error(), "directory format; write it as SQL: pg_restore -f dump.sql "+dir) {
+		t.Error(err)
+	}
+}
