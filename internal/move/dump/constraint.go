@@ -90,7 +90,7 @@ func (p *parser) constraintBody(t *move.Table, c *move.Constraint) {
 	case p.words("check"):
 		c.Kind = move.Check
 		c.Expr = p.group()
-		c.Columns = columnsIn(t, c.Expr, p.ddl.escapes)
+		c.Columns = columnsIn(t, c.Expr)
 	case p.words("foreign", "key"):
 		c.Kind = move.ForeignKey
 		c.Columns = p.keyColumns()

@@ -18,7 +18,7 @@ type ddl struct {
 	unresolved []*move.Type
 
 	path     []string // search_path without pg_catalog
-	escapes  bool     // standard_conforming_strings is off
+	escapes  bool     // standard_conforming_strings is off: statements are made standard
 	encoding string
 	created  move.Server // by CREATE DATABASE
 	settings []move.Object
@@ -122,6 +122,9 @@ func (p *parser) searchPath(schema string) {
 
 // selects reads the functions that pg_dump calls: set_config, setval, large objects.
 func (p *parser) selects() {
+	if p.op("*") {
+		p.expect("from")
+	}
 	p.words("pg_catalog")
 	p.op(".")
 	switch f := p.ident(); {
@@ -129,7 +132,7 @@ func (p *parser) selects() {
 		p.expectOp("(")
 		if name := p.str(); name == "search_path" && p.op(",") {
 			p.path = p.path[:0]
-			for _, t := range lex(p.str(), p.ddl.escapes) {
+			for _, t := range lex(p.str()) {
 				if t.kind == tokWord || t.kind == tokQuoted {
 					p.searchPath(t.text)
 				}

@@ -172,16 +172,6 @@ func TestSchemaAndRowsAreTheDatabases(t *testing.T) {
 	}
 }
 
-// copied are a table's columns that have values of their own.
-func copied(table *move.Table) (names []string) {
-	for _, c := range table.Columns {
-		if c.Generated == "" {
-			names = append(names, c.Name)
-		}
-	}
-	return names
-}
-
 func liveRows(t *testing.T, db *testkit.PostgresDB, table *move.Table) string {
 	t.Helper()
 	var quoted []string

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // tokenKind says what a token is.
@@ -27,7 +29,27 @@ type token struct {
 
 // lex cuts a statement, which the scanner has delimited, into tokens. It is for DDL: of
 // expressions only their extent is wanted, and package pgexpr reads them.
-func lex(src string, escapes bool) []token {
+func lex(src string) []token { return lexed(src, false) }
+
+// standard is a statement of a session with standard_conforming_strings off, its
+// strings as PostgreSQL writes them with that on. What it prints is never to be read
+// in two ways.
+func standard(src string) string {
+	if strings.IndexByte(src, '\\') < 0 {
+		return src
+	}
+	var b strings.Builder
+	last := 0
+	for _, t := range lexed(src, true) {
+		if t.kind == tokString && src[t.start] == '\'' {
+			b.WriteString(src[last:t.start] + pgexpr.Literal(t.text))
+			last = t.end
+		}
+	}
+	return b.String() + src[last:]
+}
+
+func lexed(src string, escapes bool) []token {
 	var out []token
 	for i := 0; i < len(src); {
 		c, rest := src[i], src[i:]

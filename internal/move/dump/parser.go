@@ -21,7 +21,7 @@ type parser struct {
 }
 
 func newParser(d *ddl, src string) *parser {
-	return &parser{ddl: d, src: src, toks: lex(src, d.escapes)}
+	return &parser{ddl: d, src: src, toks: lex(src)}
 }
 
 func (p *parser) tok() token      { return p.toks[min(p.i, len(p.toks)-1)] }
@@ -261,12 +261,12 @@ func (p *parser) options() []string {
 
 // columnsIn are the columns of a table that an expression reads, each once, as it
 // first names them.
-func columnsIn(t *move.Table, expr string, escapes bool) []string {
+func columnsIn(t *move.Table, expr string) []string {
 	var out []string
 	if len(expr) > 1<<20 {
 		return nil // package pgexpr reads none so long
 	}
-	toks := lex(expr, escapes)
+	toks := lex(expr)
 	for i, k := range toks {
 		if k.kind != tokWord && k.kind != tokQuoted || t.Column(k.text) == nil || slices.Contains(out, k.text) {
 			continue

@@ -192,7 +192,9 @@ func (r *sectionReader) connect(database string) {
 
 func (r *sectionReader) statement(it item) error {
 	d := r.current.ddl
-	d.escapes = r.s.escapes
+	if d.escapes = r.s.escapes; d.escapes {
+		it.text = standard(it.text)
+	}
 	p := newParser(d, it.text)
 	if p.words("copy") {
 		return r.copyStatement(it, p)

@@ -183,9 +183,8 @@ func (p *parser) columnOptions(t *move.Table, c *move.Column) {
 			p.fail("an identity column is made with its table, which pg_dump does not write")
 		case p.words("generated", "always", "as"):
 			c.Generated = p.group()
-			if c.Virtual = p.words("virtual"); !c.Virtual {
-				p.words("stored")
-			}
+			p.words("virtual")
+			c.Virtual = !p.words("stored") // PostgreSQL 18 says nothing of a virtual one
 		case p.is("constraint"), p.is("check"):
 			p.constraint(t, true)
 		case p.words("options"):

@@ -31,6 +31,9 @@ func (p *parser) typeName() *move.Type {
 		array = true
 	}
 	sql := p.raw(from)
+	if next := p.toks[min(from+1, len(p.toks)-1)]; t.Name.Schema != "pg_catalog" && next.text != "." && p.problem == "" {
+		sql = t.Name.String() + sql[p.toks[from].end-p.toks[from].start:]
+	}
 	if array {
 		elem := t
 		elem.SQL = ""
