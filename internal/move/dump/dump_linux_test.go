@@ -144,8 +144,9 @@ func TestSchemaAndRowsAreTheDatabases(t *testing.T) {
 				rows[table.Name] = liveRows(t, db, table)
 			}
 			unknowable(want)
-			variants := [][]string{{}, {"--inserts"}, {"--column-inserts", "--rows-per-insert=7"}, {"--create"}, {"--clean", "--if-exists"}, {"--clean"}, {"--on-conflict-do-nothing", "--inserts"},
-				{"--quote-all-identifiers"}, {"--disable-triggers", "--no-owner"}, {"--disable-dollar-quoting", "--load-via-partition-root"}}
+			ddl := planned(t, want)
+			variants := [][]string{{}, {"--inserts"}, {"--column-inserts", "--rows-per-insert=7"}, {"--create", "--clean", "--if-exists"}, {"--clean", "--on-conflict-do-nothing", "--inserts"},
+				{"--quote-all-identifiers"}, {"--disable-triggers", "--no-owner", "--disable-dollar-quoting", "--load-via-partition-root"}}
 			if name != "everything" {
 				variants = variants[:3]
 			}
@@ -163,6 +164,9 @@ func TestSchemaAndRowsAreTheDatabases(t *testing.T) {
 						return // its texts are quoted otherwise than the catalog's
 					}
 					unknowable(got)
+					if diff := cmp.Diff(ddl, planned(t, got)); diff != "" {
+						t.Errorf("plan: -catalog +dump:\n%s", diff)
+					}
 					if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 						t.Errorf("-catalog +dump:\n%s", diff)
 					}
@@ -170,6 +174,16 @@ func TestSchemaAndRowsAreTheDatabases(t *testing.T) {
 			}
 		})
 	}
+}
+
+// planned is what becomes of a schema.
+func planned(t *testing.T, s *move.Schema) []string {
+	t.Helper()
+	plan, err := move.NewPlan(s, move.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.DDL()
 }
 
 func liveRows(t *testing.T, db *testkit.PostgresDB, table *move.Table) string {

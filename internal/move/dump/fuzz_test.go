@@ -27,11 +27,11 @@ func FuzzDump(f *testing.F) {
 		"CREATE VIEW public.v AS\n SELECT 1 AS a\n  WITH LOCAL CHECK OPTION;\nCREATE RULE r AS ON DELETE TO public.v DO INSTEAD (SELECT 1; SELECT 2);\nCREATE POLICY p ON public.t USING ((a > 1)) WITH CHECK (true);\nGRANT SELECT(a) ON TABLE public.t TO x;",
 		"\\connect -reuse-previous=on \"dbname='a b'\"\nCREATE SEQUENCE public.s AS smallint INCREMENT BY -1;\nSET standard_conforming_strings = off;\nCOMMENT ON SEQUENCE public.s IS 'it''s \\' \\101';",
 	} {
-		f.Add(head + body + tail)
+		f.Add(body)
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := dump.Read("app.sql", strings.NewReader(text), dump.Options{TempDir: dir})
+		d, err := dump.Read("app.sql", strings.NewReader(head+text+tail), dump.Options{TempDir: dir})
 		if err != nil {
 			if err.Error() == "" || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q", err.Error())
@@ -90,7 +90,7 @@ func BenchmarkDump(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				n, err := d.CopyTo(b.Context(), discard{}, public("t"), []string{"a", "b", "c"})
+				n, err := d.CopyTo(b.Context(), new(counter), public("t"), []string{"a", "b", "c"})
 				if err != nil || n != 100000 {
 					b.Fatal(n, err)
 				}
@@ -99,7 +99,3 @@ func BenchmarkDump(b *testing.B) {
 		})
 	}
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -186,7 +186,7 @@ func (s *scanner) wordValue(r *row) error {
 		w = append(w, s.take())
 	}
 	quote := s.peek() == '\''
-	switch strings.ToUpper(string(w)) {
+	switch string(bytes.ToUpper(w)) {
 	case "NULL":
 		if r.want {
 			r.buf = append(r.buf, '\\', 'N')

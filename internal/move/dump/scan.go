@@ -239,10 +239,7 @@ func (s *scanner) wordEnds() bool {
 	if len(s.word) == 0 {
 		return false
 	}
-	if len(s.word) > 20 {
-		s.word = s.word[:20]
-	}
-	w := strings.ToUpper(string(s.word))
+	w := keyword(s.word)
 	s.word = s.word[:0]
 	if len(s.words) < 4 {
 		s.words = append(s.words, w)
@@ -260,6 +257,19 @@ func (s *scanner) wordEnds() bool {
 		}
 	}
 	return false
+}
+
+// keywords are the words that decide how a statement is cut.
+var keywords = [...]string{"INSERT", "VALUES", "CREATE", "OR", "REPLACE", "FUNCTION", "PROCEDURE", "BEGIN", "CASE", "END"}
+
+// keyword returns a word in upper case if it is one of them, or "".
+func keyword(word []byte) string {
+	for _, k := range keywords {
+		if len(k) == len(word) && strings.EqualFold(k, string(word)) {
+			return k
+		}
+	}
+	return ""
 }
 
 // quoted takes what a quote, a dollar or a comment begins, if it does.

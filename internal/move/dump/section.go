@@ -66,8 +66,10 @@ type sectionReader struct {
 	current  *section
 	sections []*section
 	blocks   int
-	open     *block // the INSERTs that were read last
-	openFor  move.Name
+	open     *block // the INSERTs that were read last, if nothing else came between
+	head     string // theirs
+	width    int    // of their rows; -1 where that is not known yet
+	row      row
 	begun    int // heads of dumps that have no end yet
 	whole    bool
 	version  int
@@ -261,14 +263,34 @@ func (r *sectionReader) add(table move.Name, b block) error {
 }
 
 func defaultValues(head string) bool {
-	words := strings.Fields(head)
-	return len(words) > 2 && strings.EqualFold(words[len(words)-2], "default")
+	const end = "DEFAULT VALUES"
+	return len(head) > len(end) && strings.EqualFold(head[len(head)-len(end):], end)
 }
 
 // insert reads an INSERT, and adds it to those before it if they are of one table.
 func (r *sectionReader) insert(it item) error {
-	d := r.current.ddl
-	p := newParser(d, it.text)
+	if r.open == nil || r.head != it.text {
+		if err := r.openBlock(it); err != nil {
+			return err
+		}
+	}
+	err := r.s.insertRows(it, &r.row, func() error {
+		if r.open.rows++; r.width < 0 {
+			r.width = r.row.fields
+		}
+		if r.row.fields != r.width {
+			return r.s.fail(r.row.line, "", fmt.Sprintf("a row of %d values where %d columns are", r.row.fields, r.width), insertHint)
+		}
+		return nil
+	})
+	r.open.end = r.s.offset()
+	return err
+}
+
+// openBlock reads an INSERT's head, and begins a block that those after it with the
+// same one extend.
+func (r *sectionReader) openBlock(it item) error {
+	p := newParser(r.current.ddl, it.text)
 	ok := p.words("insert", "into")
 	table := p.tableName()
 	var columns []string
@@ -282,36 +304,19 @@ func (r *sectionReader) insert(it item) error {
 	if err := r.checkColumns(it, table, columns); err != nil {
 		return err
 	}
-	want := len(columns)
-	if t := d.tables[table]; columns == nil && t != nil {
-		want = len(t.Columns)
+	t := p.tables[table]
+	switch {
+	case columns != nil:
+		r.width = len(columns)
+	case t != nil:
+		r.width = len(t.Columns)
+	default:
+		r.width = -1 // --data-only: the first row says it
 	}
-	current, rows := &row{}, int64(0)
-	err := r.s.insertRows(it, current, func() error {
-		if rows++; rows == 1 && columns == nil && d.tables[table] == nil {
-			want = current.fields
-		}
-		if current.fields != want {
-			return r.s.fail(current.line, "", fmt.Sprintf("a row of %d values where %d columns are", current.fields, want), insertHint)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return r.extend(table, block{kind: insertBlock, columns: columns, start: it.at, end: r.s.offset(), line: it.line, rows: rows, escapes: r.s.escapes})
-}
-
-// extend adds INSERTs to the block before, or makes one.
-func (r *sectionReader) extend(table move.Name, b block) error {
-	if r.open != nil && r.openFor == table && slices.Equal(r.open.columns, b.columns) {
-		r.open.end, r.open.rows = b.end, r.open.rows+b.rows
-		return nil
-	}
-	if err := r.add(table, b); err != nil {
+	if err := r.add(table, block{kind: insertBlock, columns: columns, start: it.at, end: it.at, line: it.line, escapes: r.s.escapes}); err != nil {
 		return err
 	}
 	blocks := r.current.data[table]
-	r.open, r.openFor = &blocks[len(blocks)-1], table
+	r.open, r.head = &blocks[len(blocks)-1], it.text
 	return nil
 }
