@@ -31,7 +31,7 @@ var encodings = map[string]encoding.Encoding{
 	"win866": charmap.CodePage866, "win874": charmap.Windows874, "koi8r": charmap.KOI8R, "koi8u": otherwise{charmap.KOI8U, map[rune]rune{'\u045e': '\u255d', '\u040e': '\u256c'}},
 	"eucjp": otherwise{japanese.EUCJP, map[rune]rune{'\u00a6': '\uffe4'}}, "sjis": japanese.ShiftJIS, "euckr": korean.EUCKR, "uhc": korean.EUCKR,
 	"euccn": otherwise{simplifiedchinese.GBK, map[rune]rune{'\u2014': '\u2015', '\u00b7': '\u30fb'}},
-	"gbk": simplifiedchinese.GBK, "gb18030": simplifiedchinese.GB18030,
+	"gbk":   simplifiedchinese.GBK, "gb18030": simplifiedchinese.GB18030,
 }
 
 // iso is one of ISO 8859 with the control characters that PostgreSQL lets be in it.
