@@ -50,6 +50,7 @@ type scanner struct {
 	begins int    // of BEGIN ATOMIC and CASE in a function's body
 	words  []string
 	word   []byte
+	head   string // of the last INSERT
 }
 
 const bufferSize = 256 << 10
@@ -162,10 +163,25 @@ func (s *scanner) next() (item, error) {
 			if err := s.quoted(); err != nil {
 				return item{}, err
 			}
+		case s.again():
+			return item{itemInsert, s.head, line, at}, nil
 		default:
 			return s.statement(line, at)
 		}
 	}
+}
+
+// again takes the head of an INSERT that is the same as the last one: in a dump almost
+// every one is.
+func (s *scanner) again() bool {
+	n := len(s.head)
+	if n == 0 || len(s.buf)-s.pos <= n || string(s.buf[s.pos:s.pos+n]) != s.head || isWord(s.buf[s.pos+n]) {
+		return false
+	}
+	s.start = s.line
+	s.line += strings.Count(s.head, "\n")
+	s.pos += n
+	return true
 }
 
 // lineItem is a line for itself.
@@ -192,7 +208,8 @@ func (s *scanner) statement(line int, at int64) (item, error) {
 			continue
 		}
 		if s.wordEnds() {
-			return item{itemInsert, string(s.text), line, at}, nil
+			s.head = string(s.text)
+			return item{itemInsert, s.head, line, at}, nil
 		}
 		switch c {
 		case '\'', '"', '$', '-', '/':
