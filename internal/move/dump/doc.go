@@ -1,7 +1,7 @@
 // Package dump reads what pg_dump has written in plain SQL, as a second source beside a
 // live catalog.
 //
-//	d, err := dump.Open("app.sql.gz", dump.Options{})
+//	d, err := dump.Open(ctx, "app.sql.gz", dump.Options{})
 //	defer d.Close()
 //	plan, err := move.NewPlan(d.Schema(), move.Options{})
 //	rows, err := d.CopyTable(ctx, w, plan.Tables[0]) // as COPY's text format

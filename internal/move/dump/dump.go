@@ -39,26 +39,26 @@ type Data struct {
 
 // Open reads the dump in a file, which may be compressed by gzip or zstd. What is wrong in
 // it is an *Error.
-func Open(path string, o Options) (*Dump, error) {
-	s, err := openSource(path, o)
+func Open(ctx context.Context, path string, o Options) (*Dump, error) {
+	s, err := openSource(ctx, path, o)
 	if err != nil {
 		return nil, err
 	}
-	return newDump(s, o)
+	return newDump(ctx, s, o)
 }
 
 // Read reads a dump from a stream, such as standard input; name stands in errors. The
 // stream is laid into a file in Options.TempDir, decompressed.
-func Read(name string, r io.Reader, o Options) (*Dump, error) {
-	s, err := spool(name, r, o)
+func Read(ctx context.Context, name string, r io.Reader, o Options) (*Dump, error) {
+	s, err := spool(ctx, name, r, o)
 	if err != nil {
 		return nil, err
 	}
-	return newDump(s, o)
+	return newDump(ctx, s, o)
 }
 
-func newDump(s *source, o Options) (*Dump, error) {
-	sections, err := readSections(s)
+func newDump(ctx context.Context, s *source, o Options) (*Dump, error) {
+	sections, err := readSections(ctx, s)
 	if err == nil {
 		var chosen *section
 		if chosen, err = choose(s.name, sections, o.Database); err == nil {

@@ -87,7 +87,7 @@ func pgDump(t *testing.T, db *testkit.PostgresDB, args ...string) string {
 
 func open(t *testing.T, path string, o dump.Options) *dump.Dump {
 	t.Helper()
-	d, err := dump.Open(path, o)
+	d, err := dump.Open(context.Background(), path, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func read(t *testing.T, text string, o dump.Options) (*dump.Dump, error) {
 	if o.TempDir == "" {
 		o.TempDir = t.TempDir()
 	}
-	d, err := dump.Read("app.sql", strings.NewReader(text), o)
+	d, err := dump.Read(context.Background(), "app.sql", strings.NewReader(text), o)
 	if err == nil {
 		t.Cleanup(func() { d.Close() })
 	}
@@ -80,7 +80,7 @@ func public(name string) move.Name { return move.Name{Schema: "public", Name: na
 
 // A dump of 9.6: a search_path, backslashes that escape, a view made of a table.
 func TestOldDump(t *testing.T) {
-	d, err := dump.Open("testdata/old.sql", dump.Options{})
+	d, err := dump.Open(context.Background(), "testdata/old.sql", dump.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +175,7 @@ func TestRefused(t *testing.T) {
 		{"broken encoding", head + "SET client_encoding = 'EUC_JP';\n" + table + rows + "2\t\xff\xff\n\\.\n" + tail, "app.sql:9: bytes that are no character in EUC_JP"},
 		{"two encodings", head + strings.Repeat("SELECT pg_catalog.set_config('search_path', '', false);\n", 2000) + "SET client_encoding = 'LATIN1';\n" + tail, "app.sql:2005: the encoding changes within the dump"},
 		{"two databases", head + "\\connect a\n" + table + tail + head + "\\connect \"b \"\"c\"\n" + table + tail, `app.sql: it holds 2 databases: "a", "b \"c"; name the one to take, or dump it alone: pg_dump a`},
+		{"not UTF-8", head + "CREATE TABLE public.\xe9t (a integer);" + tail, "app.sql:5: it is not UTF-8: CREATE TABLE public. t (a integer); dump again with pg_dump --encoding=UTF8"},
 		{"twice", head + table + table + tail, "app.sql:6: it is there already: CREATE TABLE public.t (a integer, b text)"},
 		{"long", head + "COMMENT ON TABLE t IS '" + strings.Repeat("x", 17<<20) + "';" + tail, "app.sql:5: a statement is longer than 16 MB"},
 		{"a circle", head + "CREATE TABLE public.t (a int) INHERITS (public.t);" + tail, "app.sql:5: a table inherits from itself"},
@@ -232,12 +233,12 @@ func TestPacked(t *testing.T) {
 			if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			fromFile, err := dump.Open(path, dump.Options{TempDir: t.TempDir()})
+			fromFile, err := dump.Open(context.Background(), path, dump.Options{TempDir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer fromFile.Close()
-			fromStream, err := dump.Read("-", iotest.OneByteReader(strings.NewReader(data)), dump.Options{TempDir: t.TempDir()})
+			fromStream, err := dump.Read(context.Background(), "-", iotest.OneByteReader(strings.NewReader(data)), dump.Options{TempDir: t.TempDir()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,7 +248,7 @@ func TestPacked(t *testing.T) {
 					t.Errorf("%q", got)
 				}
 			}
-			if _, err := dump.Read("-", strings.NewReader(data[:len(data)-30]), dump.Options{TempDir: t.TempDir()}); err == nil {
+			if _, err := dump.Read(context.Background(), "-", strings.NewReader(data[:len(data)-30]), dump.Options{TempDir: t.TempDir()}); err == nil {
 				t.Error("it is taken for whole where it is cut")
 			}
 		})
@@ -337,6 +338,10 @@ func TestDefault(t *testing.T) {
 func TestUnknownIsNamed(t *testing.T) {
 	t.Parallel()
 	d := mustRead(t, head+"CREATE PROPERTY GRAPH public.g OPTIONS (x 'secret');\nCREATE SERVER s FOREIGN DATA WRAPPER w OPTIONS (password 'secret');\nCOMMENT ON SERVER s IS 'far';\n"+tail)
+	ascii := mustRead(t, head+"SET client_encoding = 'SQL_ASCII';\nCOMMENT ON SCHEMA public IS 'caf\xe9';\n"+tail)
+	if got := ascii.Schema().Namespaces[0].Comment; got != "caf\uFFFD" {
+		t.Errorf("%q", got)
+	}
 	want := []move.Object{{Kind: "comment", Identity: "SERVER s", Detail: "far"}, {Kind: "server", Identity: "s"}, {Kind: "statement", Identity: "CREATE PROPERTY GRAPH public.g OPTIONS (x '...')"}}
 	if diff := cmp.Diff(want, d.Schema().Others); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -351,6 +356,12 @@ func TestCopyEnds(t *testing.T) {
 	cancel()
 	if n, err := d.CopyTo(ctx, &bytes.Buffer{}, public("t"), []string{"a"}); !errors.Is(err, context.Canceled) || n != 0 {
 		t.Errorf("%d, %v", n, err)
+	}
+	if _, err := dump.Read(ctx, "-", strings.NewReader(head+tail), dump.Options{TempDir: t.TempDir()}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := dump.Open(ctx, "testdata/old.sql", dump.Options{}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 	broken := errors.New("broken")
 	if _, err := d.CopyTo(context.Background(), brokenWriter{broken}, public("t"), []string{"a"}); !errors.Is(err, broken) {
@@ -438,7 +449,7 @@ func TestHugeRow(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	d, err := dump.Open(path, dump.Options{})
+	d, err := dump.Open(context.Background(), path, dump.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -484,7 +495,7 @@ func TestMany(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "toc.dat"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dump.Open(dir, dump.Options{}); err == nil || !strings.Contains(err.Error(), "directory format; write it as SQL: pg_restore -f dump.sql "+dir) {
+	if _, err := dump.Open(context.Background(), dir, dump.Options{}); err == nil || !strings.Contains(err.Error(), "directory format; write it as SQL: pg_restore -f dump.sql "+dir) {
 		t.Error(err)
 	}
 }

@@ -29,7 +29,7 @@ ALTER TABLE ONLY public.users
 -- PostgreSQL database dump complete
 --
 `
-	d, err := dump.Read("users.sql", strings.NewReader(text), dump.Options{})
+	d, err := dump.Read(context.Background(), "users.sql", strings.NewReader(text), dump.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -2,6 +2,7 @@ package dump_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/url"
 	"os"
@@ -44,7 +45,7 @@ func TestFormats(t *testing.T) {
 	for _, format := range []string{"custom", "tar", "directory"} {
 		path := filepath.Join(t.TempDir(), format)
 		run(t, db.Program("pg_dump", "--format="+format, "-f", path, "-d", db.URL))
-		_, err := dump.Open(path, dump.Options{})
+		_, err := dump.Open(context.Background(), path, dump.Options{})
 		var refused *dump.Error
 		if !errors.As(err, &refused) {
 			t.Errorf("%s: %v", format, err)
@@ -119,7 +120,7 @@ func TestDumpall(t *testing.T) {
 	if got := d.Schema().Server; got != want || got.Version < 100000 {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if _, err := dump.Open(path, dump.Options{}); err == nil || !strings.Contains(err.Error(), b.Name) {
+	if _, err := dump.Open(context.Background(), path, dump.Options{}); err == nil || !strings.Contains(err.Error(), b.Name) {
 		t.Error(err)
 	}
 }

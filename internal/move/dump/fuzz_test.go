@@ -31,7 +31,7 @@ func FuzzDump(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := dump.Read("app.sql", strings.NewReader(head+text+tail), dump.Options{TempDir: dir})
+		d, err := dump.Read(context.Background(), "app.sql", strings.NewReader(head+text+tail), dump.Options{TempDir: dir})
 		if err != nil {
 			if err.Error() == "" || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q", err.Error())
@@ -86,7 +86,7 @@ func BenchmarkDump(b *testing.B) {
 			}
 			b.SetBytes(int64(len(text)))
 			for b.Loop() {
-				d, err := dump.Open(path, dump.Options{})
+				d, err := dump.Open(b.Context(), path, dump.Options{})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ type source struct {
 }
 
 // openSource opens a file, and lays it into a temporary one if it is not plain UTF-8.
-func openSource(path string, o Options) (*source, error) {
+func openSource(ctx context.Context, path string, o Options) (*source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the dump: %w", err)
@@ -51,7 +52,7 @@ func openSource(path string, o Options) (*source, error) {
 			return &source{name: path, file: f, size: info.Size()}, nil
 		}
 	}
-	s, err := spool(path, f, o)
+	s, err := spool(ctx, path, f, o)
 	return s, errors.Join(err, f.Close())
 }
 
@@ -64,8 +65,8 @@ func declaredOr(head []byte, otherwise string) string {
 
 // spool lays a stream into a temporary file, decompressed and in UTF-8. The file has no
 // name: however the process ends, its space is free again.
-func spool(name string, r io.Reader, o Options) (s *source, err error) {
-	plain, release, err := decompressed(name, bufio.NewReaderSize(r, headSize))
+func spool(ctx context.Context, name string, r io.Reader, o Options) (s *source, err error) {
+	plain, release, err := decompressed(name, bufio.NewReaderSize(&contextReader{ctx, r}, headSize))
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func spool(name string, r io.Reader, o Options) (s *source, err error) {
 	b := bufio.NewReaderSize(plain, headSize)
 	head, err := b.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, &Error{File: name, Reason: err.Error(), Hint: "the file is damaged or cut: dump again"}
+		return nil, spoolError(name, "", err)
 	}
 	if err := refuse(name, head); err != nil {
 		return nil, err
@@ -104,6 +105,8 @@ func spoolError(name, temp string, err error) error {
 	var path *os.PathError
 	var own *Error
 	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", name, err)
 	case errors.As(err, &path):
 		return fmt.Errorf("%s: lay it open in %s: %w: give room for it there, or another directory", name, filepath.Dir(temp), err)
 	case errors.As(err, &own):

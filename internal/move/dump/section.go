@@ -1,12 +1,14 @@
 package dump
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/flysql/flysql/internal/move"
 )
@@ -76,8 +78,8 @@ type sectionReader struct {
 	tool     string
 }
 
-func readSections(src *source) ([]*section, error) {
-	r := &sectionReader{s: newScanner(src.name, io.NewSectionReader(src.file, 0, src.size)), encoding: src.encoding, current: newSection("")}
+func readSections(ctx context.Context, src *source) ([]*section, error) {
+	r := &sectionReader{s: newScanner(src.name, &contextReader{ctx, io.NewSectionReader(src.file, 0, src.size)}), encoding: src.encoding, current: newSection("")}
 	r.sections = []*section{r.current}
 	for {
 		it, err := r.s.next()
@@ -197,6 +199,12 @@ func (r *sectionReader) statement(it item) error {
 	if d.escapes = r.s.escapes; d.escapes {
 		it.text = standard(it.text)
 	}
+	if !utf8.ValidString(it.text) {
+		if !spoken(it.text) {
+			return r.s.fail(it.line, firstLine([]byte(it.text)), "it is not UTF-8", "dump again with pg_dump --encoding=UTF8")
+		}
+		it.text = strings.ToValidUTF8(it.text, "\uFFFD")
+	}
 	p := newParser(d, it.text)
 	if p.words("copy") {
 		return r.copyStatement(it, p)
@@ -212,6 +220,17 @@ func (r *sectionReader) statement(it item) error {
 		return r.s.fail(it.line, it.text, "the encoding changes within the dump", "dump again with pg_dump --encoding=UTF8")
 	}
 	return nil
+}
+
+// spoken reports whether a statement only says something to people here: in a database
+// of SQL_ASCII it may be in any encoding, and pg_dump cannot tell.
+func spoken(text string) bool {
+	for _, begin := range []string{"COMMENT ", "CREATE FUNCTION ", "CREATE PROCEDURE "} {
+		if strings.HasPrefix(text, begin) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *sectionReader) copyStatement(it item, p *parser) error {
