@@ -2,24 +2,16 @@ package dump_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
-	"golang.org/x/text/encoding/charmap"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/dump"
@@ -206,99 +198,6 @@ func TestCutAnywhere(t *testing.T) {
 	}
 }
 
-// The same dump, however it is packed and wherever it comes from.
-func TestPacked(t *testing.T) {
-	t.Parallel()
-	text := head + "SET client_encoding = 'LATIN1';\nCREATE TABLE public.\"stra\xdfe\" (a text);\nCOPY public.\"stra\xdfe\" (a) FROM stdin;\n\xfc\xe4\\n\n\\.\n" + tail
-	plain, err := charmap.ISO8859_1.NewDecoder().String(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain = strings.Replace(plain, "LATIN1", "UTF8", 1)
-	var gz, zst bytes.Buffer
-	for _, w := range []interface {
-		Write([]byte) (int, error)
-		Close() error
-	}{gzip.NewWriter(&gz), newZstd(t, &zst)} {
-		if _, err := w.Write([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, data := range map[string]string{"plain": plain, "latin1": text, "gzip": gz.String(), "zstd": zst.String(), "mark": "\xef\xbb\xbf" + plain} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "dump")
-			if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			fromFile, err := dump.Open(context.Background(), path, dump.Options{TempDir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer fromFile.Close()
-			fromStream, err := dump.Read(context.Background(), "-", iotest.OneByteReader(strings.NewReader(data)), dump.Options{TempDir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer fromStream.Close()
-			for _, d := range []*dump.Dump{fromFile, fromStream} {
-				if got := rowsOf(t, d, public("straße"), "a"); got != "üä\\n\n" {
-					t.Errorf("%q", got)
-				}
-			}
-			if _, err := dump.Read(context.Background(), "-", strings.NewReader(data[:len(data)-30]), dump.Options{TempDir: t.TempDir()}); err == nil {
-				t.Error("it is taken for whole where it is cut")
-			}
-		})
-	}
-}
-
-func newZstd(t *testing.T, b *bytes.Buffer) *zstd.Encoder {
-	t.Helper()
-	w, err := zstd.NewWriter(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-// A dump of pg_dumpall's: the one database that has something, or the one that is named.
-func TestCluster(t *testing.T) {
-	t.Parallel()
-	one := func(name, table string) string {
-		return head + "CREATE DATABASE " + name + " WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'de_DE.utf8';\nALTER DATABASE " + name + " SET work_mem TO '1MB';\n\\connect " + name + "\n\nSET client_encoding = 'UTF8';\n" + table + tail
-	}
-	roles := "--\n-- PostgreSQL database cluster dump\n--\n\n\\restrict abc\nCREATE ROLE app;\nALTER ROLE app WITH LOGIN PASSWORD 'md5secret';\nGRANT a TO b;\n\\unrestrict abc\n"
-	end := "--\n-- PostgreSQL database cluster dump complete\n--\n"
-	table := "CREATE TABLE public.t (a integer);\n"
-	all := roles + "\\connect template1\n" + head + tail + one("app", table) + one("other", table) + end
-	if _, err := read(t, all, dump.Options{}); err == nil || !strings.Contains(err.Error(), `"app"`) {
-		t.Error(err)
-	}
-	if _, err := read(t, all, dump.Options{Database: "nope"}); err == nil || !strings.Contains(err.Error(), `it holds no database "nope"`) {
-		t.Error(err)
-	}
-	for _, c := range []struct{ text, database string }{{all, "other"}, {roles + head + tail + one("other", table) + one("postgres", "") + end, ""}} {
-		d, err := read(t, c.text, dump.Options{Database: c.database})
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		want := move.Server{Database: "other", Encoding: "UTF8", Collation: "de_DE.utf8", Ctype: "de_DE.utf8", Provider: "libc"}
-		if diff := cmp.Diff(want, d.Schema().Server); diff != "" || len(d.Schema().Tables) != 1 {
-			t.Errorf("%d tables; -want +got:\n%s", len(d.Schema().Tables), diff)
-		}
-		if diff := cmp.Diff([]move.Object{{Kind: "setting", Identity: "of the database", Detail: "work_mem"}}, d.Schema().Others); diff != "" {
-			t.Errorf("-want +got:\n%s", diff)
-		}
-	}
-	if _, err := read(t, strings.TrimSuffix(all, end)[:len(all)-len(end)-40], dump.Options{Database: "app"}); err == nil {
-		t.Error("a cluster's dump that is cut is taken for whole")
-	}
-}
-
 // With --data-only there are rows and no tables.
 func TestDataOnly(t *testing.T) {
 	t.Parallel()
@@ -373,6 +272,50 @@ type brokenWriter struct{ err error }
 
 func (b brokenWriter) Write([]byte) (int, error) { return 0, b.err }
 
+// Partitions as pg_dump 10 makes them, and a table of a type.
+func TestPartitionOf(t *testing.T) {
+	t.Parallel()
+	d := mustRead(t, head+`CREATE TYPE public.pair AS (
+	a integer,
+	b text
+);
+CREATE TABLE public.root OF public.pair (
+    b WITH OPTIONS DEFAULT 'x'::text NOT NULL,
+    CONSTRAINT positive CHECK ((a > 0))
+)
+PARTITION BY LIST (a);
+CREATE TABLE public.one PARTITION OF public.root (
+    a DEFAULT 1 NOT NULL,
+    CONSTRAINT short CHECK ((length(b) < 9))
+)
+FOR VALUES IN (1, 2);
+COPY public.one (a, b) FROM stdin;
+1	x
+\.
+`+tail)
+	one, root := d.Schema().Tables[0], d.Schema().Tables[1]
+	if one.PartitionBound != "FOR VALUES IN (1, 2)" || one.PartitionOf == nil || *one.PartitionOf != root.Name || root.PartitionKey != "LIST (a)" || root.OfType != "public.pair" || root.Rows != 1 {
+		t.Errorf("%+v of %+v", one, root)
+	}
+	var got []string
+	for _, table := range d.Schema().Tables {
+		for _, c := range table.Columns {
+			got = append(got, fmt.Sprint(table.Name, ".", c.Name, " ", c.Type.SQL, " ", c.NotNull, " ", c.Default, " ", c.Inherited))
+		}
+		for _, c := range table.Constraints {
+			got = append(got, fmt.Sprint(table.Name, ": ", c.Name, " ", c.Columns, " ", c.Inherited))
+		}
+	}
+	want := []string{"public.one.a integer true 1 true", "public.one.b text true 'x'::text true", "public.one: positive [a] true", "public.one: short [b] false",
+		"public.root.a integer false  false", "public.root.b text true 'x'::text false", "public.root: positive [a] false"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if got := rowsOf(t, d, root.Name, "b", "a"); got != "x\t1\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 // What pg_dump has written since PostgreSQL 16: constraints for NOT NULL, virtual columns,
 // keys over time, statistics.
 func TestNewDump(t *testing.T) {
@@ -429,73 +372,5 @@ SELECT * FROM pg_catalog.pg_restore_relation_stats(
 	}
 	if v := d.Schema().Server.Version; v != 180001 {
 		t.Errorf("version %d", v)
-	}
-}
-
-// A row of 64 MB goes through without being held.
-func TestHugeRow(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "dump.sql")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	const size = 64 << 20
-	part := strings.Repeat("5c", 1<<20)
-	for _, s := range append(append([]string{head, "CREATE TABLE public.t (a bytea);\nCOPY public.t (a) FROM stdin;\n\\\\x"}, slices.Repeat([]string{part}, size/len(part))...), "\n\\.\n", tail) {
-		if _, err := f.WriteString(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	d, err := dump.Open(context.Background(), path, dump.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	var n counter
-	if rows, err := d.CopyTo(context.Background(), &n, public("t"), []string{"a"}); err != nil || rows != 1 || n != size+4 {
-		t.Errorf("%d rows, %d bytes, %v", rows, n, err)
-	}
-	runtime.ReadMemStats(&after)
-	if used := after.TotalAlloc - before.TotalAlloc; used > 4<<20 {
-		t.Errorf("it took %d bytes of memory", used)
-	}
-}
-
-// counter counts the bytes that are written to it.
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
-
-// Two thousand tables are read in a moment, and a directory is refused by name.
-func TestMany(t *testing.T) {
-	t.Parallel()
-	var b strings.Builder
-	for i := range 2000 {
-		fmt.Fprintf(&b, "CREATE TABLE public.t%d (a integer);\nCOPY public.t%d (a) FROM stdin;\n%d\n\\.\nALTER TABLE ONLY public.t%d ADD CONSTRAINT t%d_pkey PRIMARY KEY (a);\n", i, i, i, i, i)
-	}
-	d := mustRead(t, head+b.String()+tail)
-	if n := len(d.Schema().Tables); n != 2000 {
-		t.Errorf("%d tables", n)
-	}
-	var readers sync.WaitGroup
-	for i := range 4 {
-		readers.Go(func() {
-			for n := i; n < 2000; n += 50 {
-				if got := rowsOf(t, d, public(fmt.Sprint("t", n)), "a"); got != fmt.Sprintln(n) {
-					t.Errorf("t%d: %q", n, got)
-				}
-			}
-		})
-	}
-	readers.Wait()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "toc.dat"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := dump.Open(context.Background(), dir, dump.Options{}); err == nil || !strings.Contains(err.Error(), "directory format; write it as SQL: pg_restore -f dump.sql "+dir) {
-		t.Error(err)
 	}
 }

@@ -35,11 +35,9 @@ func (p *parser) createTable(kind move.TableKind, unlogged bool) {
 			}
 		}
 	case p.words("partition", "of"):
-		of := p.tableName()
-		if p.isOp("(") {
+		if p.inherit(t, p.tableName(), true); p.isOp("(") {
 			p.elements(t)
 		}
-		p.inherit(t, of, true)
 		t.PartitionBound = p.until(func() bool { return p.is("partition", "by") || p.is("server") || p.is("with") })
 	}
 	if p.isOp("(") {
@@ -146,9 +144,9 @@ func (p *parser) elements(t *move.Table) {
 		name := p.ident()
 		c := t.Column(name)
 		switch {
-		case p.words("with", "options"):
+		case p.words("with", "options"), t.PartitionOf != nil:
 			if c == nil {
-				p.fail("the type has no such attribute")
+				p.fail("the type or the parent has no such column")
 				return
 			}
 		case c != nil:
@@ -158,10 +156,7 @@ func (p *parser) elements(t *move.Table) {
 			p.fail("a table has more than 1600 columns")
 			return
 		default:
-			c = &move.Column{Name: name}
-			if t.PartitionOf == nil || !p.isOp(",") && !p.isOp(")") {
-				c.Type = p.typeName()
-			}
+			c = &move.Column{Name: name, Type: p.typeName()}
 			t.Columns = append(t.Columns, c)
 		}
 		p.columnOptions(t, c)
