@@ -149,27 +149,36 @@ func (f *regionsFlags) blame(err error) error {
 
 // readLiteFS takes litefs.yml of the repository: which the machines run is in their image.
 func (c *cli) readLiteFS(ctx context.Context, f *regionsFlags, dir string) error {
-	facts, err := scaffold.Detect(ctx, dir)
-	if err != nil {
-		c.say("note: no litefs.yml was looked for: %v", err)
+	var name string
+	var config *flyconf.LiteFS
+	facts, detectErr := scaffold.Detect(ctx, dir)
+	switch {
+	case detectErr != nil:
+		if name = litefsHere(dir); name == "" {
+			c.say("note: no litefs.yml was looked for: %v", detectErr)
+			return nil
+		}
+	case facts.LiteFS == nil:
 		return nil
-	}
-	if facts.LiteFS == nil {
-		return nil
-	}
-	if facts.LiteFS.Config == nil {
+	case facts.LiteFS.Config == nil:
 		return facts.LiteFS.Err
+	default:
+		name, config = filepath.Join(dir, facts.LiteFS.Path), facts.LiteFS.Config
 	}
-	name := filepath.Join(dir, facts.LiteFS.Path)
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, pathless(err))
+	}
+	if config == nil {
+		if config, err = flyconf.ParseLiteFS(name, data, nil); err != nil {
+			return err
+		}
 	}
 	document, err := flyconf.ParseLiteFSDocument(name, data)
 	if err != nil {
 		return err
 	}
-	f.wish.LiteFS = facts.LiteFS.Config
+	f.wish.LiteFS = config
 	var written bool
 	if f.wish.Candidate, written = document.Get("lease.candidate"); !written {
 		f.wish.Candidate = "true" // LiteFS's own default

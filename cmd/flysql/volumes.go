@@ -157,12 +157,18 @@ func replicated(ctx context.Context, dir string) bool {
 	if facts, err := scaffold.Detect(ctx, dir); err == nil {
 		return facts.LiteFS != nil && facts.LiteFS.Config != nil || facts.Docker != nil && facts.Docker.LiteFS
 	}
+	return litefsHere(dir) != ""
+}
+
+// litefsHere is the litefs.yml of a directory, by its usual names; "" where there is none.
+func litefsHere(dir string) string {
 	for _, name := range []string{"litefs.yml", "etc/litefs.yml", "config/litefs.yml", "docker/litefs.yml"} {
-		if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil && info.Mode().IsRegular() {
-			return true
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
 		}
 	}
-	return false
+	return ""
 }
 
 // survey plans, with errors that the flags caused told apart.
