@@ -12,28 +12,35 @@ const module = "github.com/flysql/flysql"
 // floors is the house of docs/ARCHITECTURE.md: a package imports only packages
 // on lower floors. A package that is missing here has no place in the house yet.
 var floors = map[string]int{
-	"":                       0, // the module's own source, embedded
-	"flyconf":                0,
-	"engine":                 0,
-	"litefs":                 1,
-	"replay":                 2,
-	"internal/migrate":       1,
-	"internal/lease":         1,
-	"internal/testkit":       2,
-	"internal/pgfunc":        0,
-	"internal/move":          2,
-	"internal/move/convert":  0,
-	"internal/move/pgexpr":   1,
-	"internal/move/lite":     1,
-	"internal/move/transfer": 3,
-	"appdb":                  1,
-	"appdb/appdbtest":        2,
-	"entrypoint":             2,
-	"internal/scaffold":      2,
-	"internal/doctor":        3,
-	"cmd/flysql":             4,
-	"cmd/flysql-entrypoint":  4,
-	"examples/guestbook":     4,
+	"":                        0, // the module's own source, embedded
+	"flyconf":                 0,
+	"engine":                  0,
+	"litefs":                  1,
+	"replay":                  2,
+	"internal/migrate":        1,
+	"internal/lease":          1,
+	"internal/flyapi":         1,
+	"internal/fleet":          2,
+	"internal/nodestatus":     0,
+	"internal/testkit":        2,
+	"internal/flyapi/fakefly": 2,
+	"appdb":                   1,
+	"appdb/appdbtest":         2,
+	"entrypoint":              2,
+	"internal/scaffold":       2,
+	"internal/doctor":         3,
+	"cmd/flysql":              4,
+	"cmd/flysql-entrypoint":   4,
+	"examples/guestbook":      4,
+	"internal/sqlitefile":     0,
+	"internal/inspect":        3,
+	"internal/pgfunc":         0,
+	"internal/move":           2,
+	"internal/move/convert":   0,
+	"internal/move/pgexpr":    1,
+	"internal/move/dump":      3,
+	"internal/move/lite":      1,
+	"internal/move/transfer":  3,
 }
 
 // forbidden says what a package must not draw in, however far down.
@@ -43,14 +50,14 @@ var forbidden = map[string][]string{
 	// Whoever takes an engine need not draw in how one is spoken to.
 	"engine": {"net", "net/http", "database/sql", "log/slog"},
 	// An app that follows its LiteFS node must not inherit a CLI's dependencies.
-	"litefs": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3"},
+	"litefs": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3", "github.com/superfly/fly-go"},
 	// The container's binary stays small. What it asks LiteFS and the lease server, it
 	// asks by hand; crypto/tls is for a lease server's https.
-	"cmd/flysql-entrypoint": {"net/http", "github.com/spf13/cobra"},
-	"entrypoint":            {"net/http"},
-	"appdb":                 {"net/http", "crypto/tls"},
+	"cmd/flysql-entrypoint": {"net/http", "github.com/spf13/cobra", "github.com/superfly/fly-go"},
+	"entrypoint":            {"net/http", "github.com/superfly/fly-go"},
+	"appdb":                 {"net/http", "crypto/tls", "github.com/superfly/fly-go"},
 	// Whoever wraps a handler gets no database driver and no CLI by it.
-	"replay": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3", "modernc.org/sqlite"},
+	"replay": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3", "modernc.org/sqlite", "github.com/superfly/fly-go"},
 }
 
 func TestImportsRunDownward(t *testing.T) {
@@ -78,6 +85,19 @@ func TestForbiddenImports(t *testing.T) {
 		deps := goList(t, "-deps", "./"+name)
 		for _, dep := range no {
 			if slices.ContainsFunc(deps, func(d string) bool { return d == dep || strings.HasPrefix(d, dep+"/") && strings.Contains(dep, ".") }) {
+				t.Errorf("%s draws in %s", name, dep)
+			}
+		}
+	}
+}
+
+// What an app draws in by its middleware: nothing but the standard library, what is
+// written here, and Fly's own package for the HALT lock.
+func TestFewDependencies(t *testing.T) {
+	allowed := []string{module + "/engine", module + "/litefs", module + "/replay", "github.com/superfly/litefs-go"}
+	for _, name := range []string{"engine", "litefs", "replay"} {
+		for _, dep := range goList(t, "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./"+name) {
+			if dep != "" && !slices.Contains(allowed, dep) {
 				t.Errorf("%s draws in %s", name, dep)
 			}
 		}

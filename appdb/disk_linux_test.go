@@ -1,8 +1,11 @@
 package appdb_test
 
 import (
+	"bytes"
+	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +103,42 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	}
 	if c := code(err); c != 13 && c&0xff != 10 || !strings.Contains(err.Error(), "the disk is full") {
 		t.Errorf("Open = %v, want an error that says the disk is full", err)
+	}
+}
+
+// A local database for which there is no room says so, is filled once there is, and is
+// not taken for a damaged one.
+func TestLocalOnAFullDisk(t *testing.T) {
+	dir := tmpfs(t, "1m")
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 800<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := appdb.Local{Dir: dir, Fill: func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "CREATE TABLE t (v); INSERT INTO t VALUES (zeroblob(200000))")
+		return err
+	}}
+	for range 2 {
+		db, err := l.Open(t.Context(), "cache.db")
+		if err == nil {
+			err = errors.Join(errors.New("Open succeeded"), db.Close())
+		}
+		if c := code(err); c != 13 && c&0xff != 10 || !strings.Contains(err.Error(), "the disk is full") {
+			t.Errorf("Open = %v, want an error that says the disk is full", err)
+		}
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	var told bytes.Buffer
+	l.Logger = slog.New(slog.NewTextHandler(&told, nil))
+	db, err := l.Open(t.Context(), "cache.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if n := value[int](t, db.Reader(), "SELECT length(v) FROM t"); n != 200000 || told.Len() > 0 {
+		t.Errorf("%d bytes, and told %q", n, told.String())
 	}
 }
 

@@ -51,6 +51,9 @@
 // LiteFS loses more in WAL mode; docs/database.md has the figures. The journal mode
 // of one that is there is never changed.
 //
+// A [Local] is a database of one machine alone beside it: a cache, which every
+// machine writes.
+//
 // # What it does not protect from
 //
 // A transaction committed just before a power failure may be gone after it, as

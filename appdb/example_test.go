@@ -187,3 +187,53 @@ func (r replicaOf) State() engine.State {
 }
 
 func (r replicaOf) WaitPosition(context.Context, string, engine.Pos) error { return nil }
+
+// A cache that every machine has for itself: it is written on replicas too, and
+// filled again where it was lost.
+func ExampleLocal_Open() {
+	dir, err := os.MkdirTemp("", "appdb-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+
+	cache := appdb.Local{
+		Dir: dir, // on Fly.io leave it out: flysql-entrypoint says where
+		Fill: func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "CREATE TABLE pages (path TEXT PRIMARY KEY, html TEXT NOT NULL)")
+			return err
+		},
+	}
+	db, err := cache.Open(ctx, "cache.db")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+
+	if _, err := db.Writer().ExecContext(ctx, "INSERT INTO pages VALUES ('/', '<h1>Hello</h1>')"); err != nil {
+		log.Fatal(err)
+	}
+	var html string
+	err = db.Reader().QueryRowContext(ctx, "SELECT html FROM pages WHERE path = '/'").Scan(&html)
+	fmt.Println(html, err)
+	// Output: <h1>Hello</h1> <nil>
+}
+
+func ExampleOpenLocal() {
+	dir, err := os.MkdirTemp("", "appdb-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv(appdb.LocalDirVariable, dir) // flysql-entrypoint does it
+	defer os.Unsetenv(appdb.LocalDirVariable)
+
+	db, err := appdb.OpenLocal(context.Background(), "cache.db")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	fmt.Println(filepath.Base(db.Path()))
+	// Output: cache.db
+}

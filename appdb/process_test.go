@@ -46,6 +46,7 @@ var helpers = map[string]func(ctx context.Context, path string) error{
 	"follow":   helperFollow,
 	"hold":     helperHold,
 	"insert":   helperInsert,
+	"local":    helperLocal,
 	"nobody":   helperNobody,
 	"promoted": helperPromoted,
 }

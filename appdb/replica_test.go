@@ -145,6 +145,26 @@ func TestReplicaWrites(t *testing.T) {
 	refused("c")
 }
 
+// Who takes a connection after a role has changed gets one that works, also where
+// the last user has left a transaction open on the one that there was.
+func TestConnAfterDemotion(t *testing.T) {
+	db, e := openRole(t, appdb.Config{}, engine.RolePrimary, "a")
+	for range 50 {
+		e.set(engine.RolePrimary, "a")
+		exec(t, db.Writer(), "BEGIN IMMEDIATE")
+		e.set(engine.RoleReplica, "b")
+		conn, err := db.Writer().Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+		isReplica(t, "BEGIN", err, "b")
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // read returns the file and its log.
 func read(t testing.TB, path string) string {
 	t.Helper()

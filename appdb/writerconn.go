@@ -52,5 +52,8 @@ func (c writerConn) ResetSession(ctx context.Context) error {
 	// SQLite has no statement that asks. That this fails, for want of a
 	// transaction, is the usual case.
 	_, _ = c.sqliteConn.ExecContext(context.Background(), "ROLLBACK", nil)
+	if !c.IsValid() {
+		return driver.ErrBadConn // what it undid was to be written where this machine is not the primary any more
+	}
 	return nil
 }

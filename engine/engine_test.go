@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 )
@@ -119,5 +120,37 @@ func TestRoleString(t *testing.T) {
 	}
 	if (State{}).Role != RoleUnknown {
 		t.Error("the zero State has a role")
+	}
+}
+
+type deaf struct{}
+
+func (deaf) Refused(error) {}
+func (deaf) Committed()    {}
+
+// A witness is found under its context and all that are made of it, and is in the way
+// of nothing else that a context does.
+func TestWitnessOf(t *testing.T) {
+	type key struct{}
+	if w := WitnessOf(t.Context()); w != nil {
+		t.Errorf("%v without one", w)
+	}
+	if w := WitnessOf(WithWitness(t.Context(), nil)); w != nil {
+		t.Errorf("%v of none", w)
+	}
+	outer, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, 1))
+	ctx := WithWitness(outer, deaf{})
+	if s := fmt.Sprint(ctx); s != "engine.WitnessContext" {
+		t.Errorf("printed as %s", s)
+	}
+	inner, end := context.WithCancel(ctx)
+	defer end()
+	inner = context.WithValue(inner, key{}, 2)
+	if WitnessOf(ctx) != (deaf{}) || WitnessOf(inner) != (deaf{}) || ctx.Value(key{}) != 1 || inner.Value(key{}) != 2 {
+		t.Error("a value is not found")
+	}
+	cancel(ErrClosed)
+	if <-inner.Done(); context.Cause(inner) != ErrClosed {
+		t.Error(context.Cause(inner))
 	}
 }

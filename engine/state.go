@@ -44,9 +44,14 @@ type State struct {
 	// millisecond until LiteFS was asked for it.
 	Primary string
 
+	// Region is where the primary is, from an engine that knows no more of it than
+	// that: one whose primary is whatever machine runs in a region. It counts where
+	// Primary is "". litefs.Node leaves it empty.
+	Region string
+
 	// Ready says that the node is the primary, or a replica that has heard from a
-	// primary since the engine began; Lag says how long ago. It is not said of a remote
-	// replica.
+	// primary since the engine began, though none may be known now; Lag says how long
+	// ago. It is not said of a remote replica.
 	Ready bool
 
 	// Lag is how far a replica that is Ready was behind at the time of At: the age
@@ -73,6 +78,10 @@ type State struct {
 	// Epoch grows with each change of the role or of the primary, so that who looks
 	// rarely can tell that the primary has been another in between.
 	Epoch uint64
+
+	// Since is when the role or the primary became what it is, by this machine's
+	// clock: with Epoch. Zero where an engine does not tell.
+	Since time.Time
 
 	// At is when this was learned.
 	At time.Time

@@ -21,8 +21,26 @@ type witnessKey struct{}
 
 // WithWitness returns a context under which w hears of writes.
 func WithWitness(ctx context.Context, w Witness) context.Context {
-	return context.WithValue(ctx, witnessKey{}, w)
+	return &WitnessContext{ctx, w}
 }
+
+// A WitnessContext is what [WithWitness] returns. Who makes one for each request may
+// have a place for it already.
+type WitnessContext struct {
+	context.Context
+	Witness Witness
+}
+
+// Value is the witness for [WitnessOf], and the context's own values.
+func (c *WitnessContext) Value(key any) any {
+	if key == (witnessKey{}) {
+		return c.Witness
+	}
+	return c.Context.Value(key)
+}
+
+// String keeps fmt from looking into what others are writing to.
+func (c *WitnessContext) String() string { return "engine.WitnessContext" }
 
 // WitnessOf is the witness of ctx, nil where it has none.
 func WitnessOf(ctx context.Context) Witness {

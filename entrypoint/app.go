@@ -13,6 +13,13 @@ import (
 // app starts the app: as a function, under supervision, or, with nothing left to
 // supervise, in place of this process.
 func (b *boot) app(ctx context.Context) error {
+	if b.path != "" { // the steps have run
+		untell, err := b.tellApp()
+		defer untell()
+		if err != nil {
+			return b.fail(ctx, "app", 0, err)
+		}
+	}
 	if b.App != nil {
 		return b.call(ctx)
 	}

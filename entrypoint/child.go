@@ -16,6 +16,9 @@ import (
 	"golang.org/x/term"
 )
 
+// firstExtra is the number of the first of child.files.
+const firstExtra = 3
+
 // child is a command that this process waits for.
 type child struct {
 	path   string
@@ -24,7 +27,7 @@ type child struct {
 	stdin  io.Reader // nil is /dev/null
 	stdout io.Writer
 	stderr io.Writer  // nil is the boot's own
-	files  []*os.File // descriptors from 3 on
+	files  []*os.File // descriptors from firstExtra on
 	as     *account   // nil is this process's own
 	dies   bool       // when this process does, however that ends
 }

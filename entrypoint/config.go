@@ -159,6 +159,10 @@ type Config struct {
 	// could replace by another node's; 0 means DefaultSalvage, negative that LiteFS
 	// is started without putting anything aside.
 	Salvage int64
+	// NeverPrimary makes the LiteFS node one that does not become the primary, whatever
+	// litefs.yml says: for a node that has yet to copy what the others have. It cannot
+	// be had with a static lease.
+	NeverPrimary bool
 	// LiteFSHang is how long LiteFS may give no answer before it is killed, and the
 	// app ended; 0 means DefaultLiteFSHang.
 	LiteFSHang time.Duration

@@ -49,6 +49,18 @@ func ExampleRun() {
 	// exit code 0
 }
 
+// A look at a machine, beside the app that runs there.
+func ExampleLook() {
+	dir, err := os.MkdirTemp("", "flysql")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	s, err := entrypoint.Look(context.Background(), entrypoint.Config{DB: filepath.Join(dir, "app.db"), LiteFS: "off"})
+	fmt.Println(s.Mode, s.Ready, strings.ReplaceAll(s.Why, dir, "/data"), err)
+	// Output: volume false there is no database yet at /data/app.db <nil>
+}
+
 // Flags go before variables, and the first word that is no flag begins the
 // command.
 func ExampleFromEnv() {

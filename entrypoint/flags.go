@@ -39,6 +39,10 @@ Each flag can be given as an environment variable; the flag wins.
                                              primary's migrations (default 5m)
   --litefs-peers LIST  FLYSQL_LITEFS_PEERS   host:port of the other nodes' LiteFS, by commas
                                              (default: the app's machines on Fly)
+  --litefs-candidate off
+                       FLYSQL_LITEFS_CANDIDATE
+                                             never the primary, whatever litefs.yml says
+                                             (default on: as litefs.yml says)
   --litefs-import FILE FLYSQL_LITEFS_IMPORT  becomes the database of a cluster without one;
                                              off: an empty one is meant
   --handoff D          FLYSQL_HANDOFF        a primary that goes: wait for another node to
@@ -56,6 +60,7 @@ Each flag can be given as an environment variable; the flag wins.
   --skip               FLYSQL_SKIP=1         exec COMMAND untouched
   --log FORMAT         FLYSQL_LOG            text, logfmt or json
   --dry-run            say what a boot would do, start nothing
+  --status [--json]    say how this machine is, beside the app that runs in it
   --version, --help
 
 Exit code: the app's own; 128+n when signal n ended it; 126 or 127 when it cannot
@@ -68,6 +73,8 @@ type Invocation struct {
 	LogFormat string // "", text, logfmt or json
 	Help      bool
 	Version   bool
+	Status    bool // Look, not Run
+	JSON      bool // what it says, as JSON
 }
 
 // FromEnv reads flysql-entrypoint's flags and environment. args does not include
@@ -95,6 +102,8 @@ func FromEnv(args, environ []string) (Invocation, error) {
 	}
 	set.BoolVar(&c.DryRun, "dry-run", false, "")
 	set.BoolVar(&inv.Version, "version", false, "")
+	set.BoolVar(&inv.Status, "status", false, "")
+	set.BoolVar(&inv.JSON, "json", false, "")
 
 	switch err := set.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -113,6 +122,12 @@ func FromEnv(args, environ []string) (Invocation, error) {
 		}
 	}
 	c.Command = set.Args()
+	switch {
+	case inv.JSON && !inv.Status:
+		errs = append(errs, errors.New("--json is of --status: a boot's log has FLYSQL_LOG=json"))
+	case inv.Status && len(c.Command) > 0:
+		errs = append(errs, errors.New("--status takes no command: it starts nothing"))
+	}
 	if c.DB == "" {
 		c.DB = lookup(environ, "DATABASE_URL")
 	}
@@ -184,6 +199,7 @@ func (inv *Invocation) settings(raw *rawSettings) []setting {
 		{"litefs", "FLYSQL_LITEFS", text(&c.LiteFS)},
 		{"litefs-wait", "FLYSQL_LITEFS_WAIT", duration(&c.LiteFSWait)},
 		{"litefs-peers", "FLYSQL_LITEFS_PEERS", func(s string) error { c.Peers = strings.Split(s, ","); return nil }},
+		{"litefs-candidate", "FLYSQL_LITEFS_CANDIDATE", onOff(&c.NeverPrimary)},
 		{"litefs-import", "FLYSQL_LITEFS_IMPORT", text(&c.Import)},
 		{"handoff", "FLYSQL_HANDOFF", func(s string) error {
 			if s == "0" || s == "0s" { // the field's zero value means the default
@@ -205,13 +221,7 @@ func (inv *Invocation) settings(raw *rawSettings) []setting {
 			return nil
 		}},
 		{"litefs-hang", "FLYSQL_LITEFS_HANG", duration(&c.LiteFSHang)},
-		{"fence", "FLYSQL_FENCE", func(s string) error {
-			if s != "on" && s != "off" {
-				return errors.New("is not on or off")
-			}
-			c.NoFence = s == "off"
-			return nil
-		}},
+		{"fence", "FLYSQL_FENCE", onOff(&c.NoFence)},
 		{"log", "FLYSQL_LOG", func(s string) error {
 			switch s {
 			case "text", "logfmt", "json":
@@ -239,6 +249,17 @@ func Variables() []string {
 
 func text(p *string) func(string) error {
 	return func(s string) error { *p = s; return nil }
+}
+
+// onOff reads what is on unless it is said to be off.
+func onOff(off *bool) func(string) error {
+	return func(s string) error {
+		if s != "on" && s != "off" {
+			return errors.New("is not on or off")
+		}
+		*off = s == "off"
+		return nil
+	}
 }
 
 func duration(p *time.Duration) func(string) error {

@@ -40,6 +40,9 @@ func TestFromEnv(t *testing.T) {
 		{"a hand-over", nil, []string{"FLYSQL_HANDOFF=3s", "FLYSQL_MIGRATE_FROM=any", "FLYSQL_STRICT_MIGRATIONS=1"}, func(i Invocation) bool {
 			return i.Handoff == 3*time.Second && i.MigrateFrom == FromAny && i.StrictMigrations
 		}},
+		{"no candidate", nil, []string{"FLYSQL_LITEFS_CANDIDATE=off"}, func(i Invocation) bool { return i.NeverPrimary }},
+		{"as litefs.yml says", []string{"--litefs-candidate=on"}, []string{"FLYSQL_LITEFS_CANDIDATE=off"}, func(i Invocation) bool { return !i.NeverPrimary }},
+		{"status", []string{"--status", "--json"}, nil, func(i Invocation) bool { return i.Status && i.JSON && len(i.Command) == 0 }},
 		{"the last of a variable", nil, []string{"FLYSQL_DB=a", "FLYSQL_DB=b"}, func(i Invocation) bool { return i.DB == "b" }},
 	}
 	for _, tt := range tests {
@@ -52,15 +55,23 @@ func TestFromEnv(t *testing.T) {
 	}
 }
 
+func TestFromEnvStatus(t *testing.T) {
+	for _, args := range [][]string{{"--json", "app"}, {"--status", "app"}} {
+		if _, err := FromEnv(args, nil); err == nil {
+			t.Errorf("%q: no error", args)
+		}
+	}
+}
+
 // Everything that is wrong is told at once, and names the variable.
 func TestFromEnvErrors(t *testing.T) {
 	_, err := FromEnv([]string{"--no-such-flag"}, []string{
-		"FLYSQL_SNAPSHOTS=many", "FLYSQL_MIN_FREE=-1", "FLYSQL_GRACE=5", "FLYSQL_LOG=xml", "FLYSQL_SKIP=maybe", "FLYSQL_MIGRATE='open",
+		"FLYSQL_SNAPSHOTS=many", "FLYSQL_MIN_FREE=-1", "FLYSQL_GRACE=5", "FLYSQL_LOG=xml", "FLYSQL_SKIP=maybe", "FLYSQL_MIGRATE='open", "FLYSQL_LITEFS_CANDIDATE=maybe",
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	contains(t, err.Error(), `FLYSQL_SNAPSHOTS="many"`, `FLYSQL_MIN_FREE="-1"`, `FLYSQL_GRACE="5"`, `FLYSQL_LOG="xml"`, `FLYSQL_SKIP="maybe"`, "FLYSQL_MIGRATE: Unterminated", "no-such-flag")
+	contains(t, err.Error(), `FLYSQL_SNAPSHOTS="many"`, `FLYSQL_MIN_FREE="-1"`, `FLYSQL_GRACE="5"`, `FLYSQL_LOG="xml"`, `FLYSQL_SKIP="maybe"`, `FLYSQL_LITEFS_CANDIDATE="maybe"`, "FLYSQL_MIGRATE: Unterminated", "no-such-flag")
 }
 
 // Usage names every variable that is read, and every one it names is read.

@@ -25,6 +25,7 @@ type node struct {
 	mount  string // fuse.dir, links resolved
 	data   string // data.dir, links resolved
 	api    string // host:port at which this machine reaches http.addr
+	edited []byte // what LiteFS is given instead of file; nil for file itself
 
 	cmd    *exec.Cmd     // nil until it is started, and after it was stopped
 	ended  chan struct{} // closed when it has ended
@@ -96,6 +97,13 @@ func (b *boot) parseLiteFS(file string) (*node, error) {
 	if err != nil {
 		return nil, refused("let FLYSQL_LITEFS name LiteFS's configuration, or set it to off", "read %s: %w", file, err)
 	}
+	var edited []byte
+	if b.NeverPrimary {
+		if edited, err = neverPrimary(file, data); err != nil {
+			return nil, refused("set lease.candidate and lease.promote in it to false, and unset FLYSQL_LITEFS_CANDIDATE", "%w", oneLine(err))
+		}
+		data = edited
+	}
 	conf, err := flyconf.ParseLiteFS(file, data, func(name string) (string, bool) {
 		v := b.getenv(name)
 		if v == "" && name == "HOSTNAME" { // LiteFS sets it
@@ -116,7 +124,11 @@ func (b *boot) parseLiteFS(file string) (*node, error) {
 	if who, err := findAccount(b.User); b.User != "" && !conf.FUSE.AllowOther && (err != nil || who.uid != 0) {
 		return nil, refused("set fuse.allow-other: true", "%s: fuse.allow-other is off, so %s could not see the databases", file, b.User)
 	}
-	return &node{file: file, conf: conf, api: loopback(conf.HTTP.Addr)}, nil
+	n := &node{file: file, conf: conf, api: loopback(conf.HTTP.Addr), edited: edited}
+	if b.NeverPrimary {
+		return n, n.checkNewcomer()
+	}
+	return n, nil
 }
 
 // oneLine joins the problems of a file in one line of the log.

@@ -60,6 +60,13 @@ func newFleetOf(t *testing.T, candidates int, mode string, env ...string) *fleet
 		f.nodes = append(f.nodes, testkit.NewNode(t, name, testkit.NodeOptions{Lease: l, Replica: i >= candidates}))
 		f.apps = append(f.apps, fmt.Sprintf("127.0.0.1:%d", testkit.FreePort(t)))
 	}
+	t.Cleanup(func() { // what a machine has said tells why another waited for it
+		for i, p := range f.procs {
+			if p != nil && t.Failed() {
+				t.Logf("%s said:\n%s", f.nodes[i].Name, p.errs.text())
+			}
+		}
+	})
 	return f
 }
 

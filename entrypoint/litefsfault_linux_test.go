@@ -34,18 +34,24 @@ func killAll(t *testing.T, pids ...int) {
 	}
 }
 
+// app is the process of a machine's app, and its group.
+func (f *fleet) app(i int) (pid int) {
+	f.t.Helper()
+	text := f.procs[i].errs.text()
+	_, after, _ := strings.Cut(text, `"msg":"app","outcome":"started"`)
+	_, after, _ = strings.Cut(after, `"pid":`)
+	if _, err := fmt.Sscanf(after, "%d", &pid); err != nil {
+		f.t.Fatalf("no pid of the app: %v\n%s", err, text)
+	}
+	return pid
+}
+
 // cutOff ends a machine at once, in one of the ways, and returns when nothing of it
 // runs any more.
 func (f *fleet) cutOff(i, way int) result {
 	f.t.Helper()
 	p := f.procs[i]
-	var app int
-	_, after, _ := strings.Cut(p.errs.text(), `"msg":"app","outcome":"started"`)
-	_, after, _ = strings.Cut(after, `"pid":`)
-	if _, err := fmt.Sscanf(after, "%d", &app); err != nil {
-		f.t.Fatalf("no pid of the app: %v\n%s", err, p.errs.text())
-	}
-	ends[way].kill(f.t, p.cmd.Process.Pid, litefsOf(f.t, f.nodes[i]), app)
+	ends[way].kill(f.t, p.cmd.Process.Pid, litefsOf(f.t, f.nodes[i]), f.app(i))
 	if ends[way].name != "LiteFS" && !waitUntil(3*time.Second, func() bool {
 		select {
 		case <-p.exited:

@@ -46,6 +46,9 @@ func TestLiteFSRefused(t *testing.T) {
 		{name: "a variable that is not set", edit: func(s string) string {
 			return strings.Replace(s, "type: static", "type: consul\n  consul:\n    url: ${FLY_CONSUL_URL}\n    key: k", 1)
 		}, want: []string{"litefs.yml:9:5: lease.consul.url: is missing", "fly consul attach"}},
+		{name: "never the primary, with a static lease", env: []string{"FLYSQL_LITEFS_CANDIDATE=off"}, want: []string{"litefs.yml: with a static lease", "unset FLYSQL_LITEFS_CANDIDATE"}},
+		{name: "never the primary, where that cannot be edited", env: []string{"FLYSQL_LITEFS_CANDIDATE=off"},
+			edit: func(s string) string { return strings.Replace(s, "lease:", "lease: &l", 1) + "<<: *l\n" }, want: []string{"litefs.yml"}},
 		{name: "not to be seen by the user", edit: func(s string) string { return strings.Replace(s, "true", "false", 1) },
 			env: []string{"FLYSQL_USER=65534:65534"}, want: []string{"set fuse.allow-other: true"}},
 		{name: "data in the mount", edit: func(s string) string { return strings.Replace(s, "DATA/", "MNT/", 1) }, want: []string{"data.dir"}},

@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -70,10 +71,16 @@ type history struct {
 
 func newHistory(t *testing.T, mode string) *history {
 	t.Helper()
-	f := newFleet(t, mode)
-	var names, peers, own []string
+	f := newReplayFleet(t, mode)
+	return &history{t: t, f: f, b: newBrowsers(6, f.names(), f.apps)}
+}
+
+// newReplayFleet is three machines that serve replayMain.
+func newReplayFleet(t *testing.T, mode string, env ...string) *fleet {
+	t.Helper()
+	f := newFleet(t, mode, env...)
+	var peers, own []string
 	for i, n := range f.nodes {
-		names = append(names, n.Name)
 		peers = append(peers, n.Name+"=http://"+f.apps[i])
 		own = append(own, fmt.Sprintf("%s=%s=http://127.0.0.1:%d", n.Name, f.apps[i], n.API))
 	}
@@ -82,7 +89,14 @@ func newHistory(t *testing.T, mode string) *history {
 	for i := range f.nodes {
 		f.start(i, 1)
 	}
-	return &history{t: t, f: f, b: newBrowsers(6, names, f.apps)}
+	return f
+}
+
+func (f *fleet) names() (names []string) {
+	for _, n := range f.nodes {
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // fault is what happens to a cluster.
@@ -92,15 +106,20 @@ type fault struct {
 }
 
 func (h *history) faults() []fault {
-	return []fault{
+	all := []fault{
 		{"a replica is slow", func(string) { h.hold() }},
 		{"a replica stands still", func(string) { h.pause(2, time.Second) }},
+		{"the primary stands still", func(string) { h.pauseAt(h.primary(), time.Second) }},
 		{"the primary is stopped", func(string) { h.handOff() }},
 		{"the lease server is gone", func(string) { h.leaseGone() }},
 		{"the primary is killed", func(string) { h.kill(h.primary(), 0) }},
 		{"the primary's LiteFS is killed", func(string) { h.kill(h.primary(), 1) }},
 		{"a replica is killed", func(string) { h.kill(2, 0) }},
 	}
+	if h.f.mode == "DELETE" || os.Getenv(replayVariable) != "" { // it takes long
+		all = append(all, fault{"the primary is suspended while another takes over", func(string) { h.suspend() }})
+	}
+	return all
 }
 
 func (h *history) primary() (at int) {
@@ -135,6 +154,11 @@ func (h *history) pause(at int, d time.Duration) {
 	if at == h.primary() {
 		at = (at + 1) % len(h.f.nodes)
 	}
+	h.pauseAt(at, d)
+}
+
+func (h *history) pauseAt(at int, d time.Duration) {
+	h.t.Helper()
 	pid := litefsOf(h.t, h.f.nodes[at])
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		h.t.Fatal(err)
@@ -143,6 +167,53 @@ func (h *history) pause(at int, d time.Duration) {
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+// suspend stops all of the primary's machine, as its host may do, until another is the
+// primary, and lets it go on. What clients have asked it meanwhile it answers before it
+// has heard of that.
+func (h *history) suspend() {
+	h.t.Helper()
+	from := h.f.followed(1)
+	at := h.primary()
+	pids := []int{h.f.procs[at].cmd.Process.Pid, litefsOf(h.t, h.f.nodes[at]), -h.f.app(at)}
+	resume := func() (errs []error) {
+		for _, pid := range pids {
+			errs = append(errs, syscall.Kill(pid, syscall.SIGCONT))
+		}
+		return errs
+	}
+	defer resume() // where the test ends here
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	if _, err := h.f.lease.Expire(testkit.Key); err != nil {
+		h.t.Fatal(err)
+	}
+	other := (at + 1) % 2 // the candidates are 0 and 1
+	h.f.cutOff(other, 0)  // connected to the primary, it would wait for that, not for the lease
+	h.f.start(other, 1)
+	testkit.Poll(h.t, "another primary", func() bool { info, _ := h.f.nodes[other].Info(); return info.IsPrimary })
+	// Until clients have rows of it, or all wait for the machine that stands still.
+	waitUntil(3*time.Second, func() bool { return h.b.since(from) >= 20 })
+	h.lost = append(h.lost, safe{from, time.Now()})
+	gone := h.f.procs[at].exited
+	if err := errors.Join(resume()...); err != nil {
+		h.t.Fatal(err)
+	}
+	// Its boot ends it, and until it is back the other has nobody to hand over to.
+	testkit.Poll(h.t, "the end of what was suspended", func() bool {
+		select {
+		case <-gone:
+			return true
+		default:
+			return false
+		}
+	})
+	h.f.keepUp(1)
+	h.f.followed(1)
 }
 
 func (h *history) handOff() {

@@ -127,7 +127,10 @@ func TestLiteFSTakeoverFails(t *testing.T) {
 	for _, node := range []int{1, 2} {
 		for boot := range 2 {
 			e := amongPeers(t, f.nodes[node], f.nodes, append(f.release(1), broken)...)
-			e.env = append(e.env, "FLYSQL_MIGRATE_FROM=any", "FLYSQL_LITEFS_WAIT=4s")
+			// The first one has time to take over on a machine under load; the other one
+			// must not, and waits in vain.
+			wait := []string{"45s", "4s"}[boot]
+			e.env = append(e.env, "FLYSQL_MIGRATE_FROM=any", "FLYSQL_LITEFS_WAIT="+wait)
 			r := e.run(t).expect(t, 1)
 			took := strings.Contains(r.stderr, `"msg":"takeover"`)
 			if took != (boot == 0) {

@@ -143,6 +143,9 @@ func entrypointMain() int {
 		return ExitConfig
 	}
 	inv.mountinfo = os.Getenv(mountsFrom)
+	if inv.Status {
+		return statusMain(inv)
+	}
 	at, what, _ := strings.Cut(os.Getenv(faultAt), "=")
 	inv.fault = func(op string) error {
 		if op != at {

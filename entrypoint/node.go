@@ -48,12 +48,18 @@ func (b *boot) startNode(ctx context.Context) (report, error) {
 	}
 	out := newRedactor(b.Stderr, n.secrets())
 	// Named by the file that was checked: LiteFS looks for others by itself.
-	file, err := filepath.Abs(n.file)
+	file, open, err := n.configFile(firstExtra + 1)
+	if err == nil {
+		file, err = filepath.Abs(file)
+	}
 	if err != nil {
-		return report{}, err
+		return report{}, failed("", "give LiteFS its configuration: %w", err)
 	}
 	n.cmd, err = b.start(child{path: n.binary, argv: []string{"litefs", "mount", "-config", file}, env: b.Env,
-		stdout: out, stderr: out, files: []*os.File{lock.file}, dies: true})
+		stdout: out, stderr: out, files: append([]*os.File{lock.file}, open...), dies: true})
+	for _, f := range open {
+		f.Close() // LiteFS has its own
+	}
 	if err != nil {
 		n.cmd = nil
 		return report{}, err

@@ -40,16 +40,22 @@ func (n *node) info(ctx context.Context) (nodeInfo, error) { return infoOf(ctx, 
 // caughtUp tells whether a replica has all that the primary had when it connected:
 // its lag is known only from then on.
 func (n *node) caughtUp(ctx context.Context) bool {
+	_, known := n.lag(ctx)
+	return known
+}
+
+// lag is how far the node is behind, in milliseconds by the clocks of two machines.
+func (n *node) lag(ctx context.Context) (ms int64, known bool) {
 	var lag []byte
 	came, err := within(ctx, time.Second, func() (err error) {
 		lag, err = os.ReadFile(filepath.Join(n.mount, ".lag"))
 		return err
 	})
 	if !came || err != nil {
-		return false
+		return 0, false
 	}
-	ms, err := strconv.ParseInt(strings.TrimSpace(string(lag)), 10, 64)
-	return err == nil && ms < math.MaxInt32
+	ms, err = strconv.ParseInt(strings.TrimSpace(string(lag)), 10, 64)
+	return ms, err == nil && ms < math.MaxInt32
 }
 
 // position is where a database stands: how many transactions, and the checksum of

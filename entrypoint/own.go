@@ -77,7 +77,10 @@ func (b *boot) ownLiteFS() (report, error) {
 		if err := os.MkdirAll(b.state.dir, 0o700); err != nil {
 			return report{}, b.noRoomOr(err, "make the directory for locks and snapshots")
 		}
-		for _, dir := range []string{filepath.Dir(b.state.dir), b.state.dir} {
+		if err := os.Mkdir(b.localDir(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return report{}, b.noRoomOr(err, "make the directory for the app's local files")
+		}
+		for _, dir := range []string{filepath.Dir(b.state.dir), b.state.dir, b.localDir()} {
 			if info, err := os.Lstat(dir); err != nil || !info.IsDir() { // the app could have made it a link
 				return report{}, refused("remove it", "%s is not a directory", dir)
 			}

@@ -51,6 +51,15 @@ func followParent(pid int) error {
 	return nil
 }
 
+// memoryFile is an empty file that is on no disk and ends with its last descriptor.
+func memoryFile(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
 // detach takes a mount away although files on it are open, or nobody answers it, and
 // ends what waits for an answer. A LiteFS that was killed while it told the kernel of
 // another node's pages waits for itself, and with it every process that has a file of

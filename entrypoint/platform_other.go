@@ -25,6 +25,8 @@ func followParent(int) error { return errors.ErrUnsupported }
 
 func detach(string) error { return errors.ErrUnsupported }
 
+func memoryFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
 func cloneFile(_, _ *os.File) error { return errors.ErrUnsupported }
 
 func litefsPlatform() error {

@@ -1,6 +1,7 @@
 package entrypoint
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -20,6 +21,9 @@ import (
 	"github.com/flysql/flysql/replay"
 )
 
+// readWait is the router's Config.ReadWait, where it is not the default.
+const readWait = "FLYSQL_TEST_READ_WAIT"
+
 // perClient is how many ids each client has: its n-th is client*perClient+n.
 const perClient = 1_000_000
 
@@ -29,6 +33,8 @@ const perClient = 1_000_000
 //	GET  /visit/ID   writes it, too
 //	GET  /rows/ID    answers the last rows of the client that the ID belongs to
 //	POST /hold       reads for a second: until then the machine falls behind
+//
+// and what [replayApp.cases] adds.
 func replayMain(args string) int {
 	var addr, path, version string
 	if _, err := fmt.Sscan(args, &addr, &path, &version); err != nil {
@@ -55,7 +61,11 @@ func serveReplay(addr, path string) error {
 		}
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	r, err := replay.New(replay.Config{DB: filepath.Base(path), Logger: log})
+	wait, err := time.ParseDuration(cmp.Or(os.Getenv(readWait), "0s"))
+	if err != nil {
+		return err
+	}
+	r, err := replay.New(replay.Config{DB: filepath.Base(path), ReadWait: wait, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -68,19 +78,23 @@ func serveReplay(addr, path string) error {
 		return err
 	}
 	defer db.Close()
-	app := &replayApp{db}
+	app := &replayApp{db: db, events: make(chan string)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /rows/{id}", app.write)
 	mux.HandleFunc("GET /visit/{id}", app.write)
 	mux.HandleFunc("GET /rows/{id}", app.read)
 	mux.Handle("POST /hold", replay.Never(http.HandlerFunc(app.hold)))
+	app.cases(mux)
+	mux.Handle("GET /health", replay.Never(r.HealthHandler()))
 	mux.Handle("GET /metrics", replay.Never(r.MetricsHandler()))
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
 	fmt.Println("serving")
-	server := &http.Server{Handler: r.Handler(mux)}
+	server := &http.Server{Handler: r.Handler(mux), Protocols: new(http.Protocols)}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	ended := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
@@ -98,14 +112,21 @@ func serveReplay(addr, path string) error {
 	return nil
 }
 
-type replayApp struct{ db *appdb.DB }
+type replayApp struct {
+	db     *appdb.DB
+	events chan string // each goes to one of those who follow
+}
 
-func (a *replayApp) write(w http.ResponseWriter, r *http.Request) {
-	err := a.db.Update(r.Context(), func(tx *sql.Tx) error {
-		_, err := tx.Exec("INSERT INTO rows(id) VALUES (?)", r.PathValue("id"))
+// insert is one transaction.
+func (a *replayApp) insert(ctx context.Context, id string) error {
+	return a.db.Update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec("INSERT INTO rows(id) VALUES (?)", id)
 		return err
 	})
-	if err != nil {
+}
+
+func (a *replayApp) write(w http.ResponseWriter, r *http.Request) {
+	if err := a.insert(r.Context(), r.PathValue("id")); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -36,7 +36,7 @@ const (
 	done    = "ok"
 	notDone = "refused"
 	unknown = "unknown"
-	stale   = "stale" // a read that says so itself
+	stale   = "stale" // an answer that says so itself, and why
 )
 
 // browsers are clients that write and read with their cookies, each request by way of
@@ -166,7 +166,7 @@ func (c *browser) ask(method, path string, id int64) event {
 	case res.StatusCode != http.StatusOK:
 		e.Outcome = unknown
 	case res.Header.Get("Flysql-Stale") != "":
-		e.Outcome = stale
+		e.Outcome = stale + ": " + res.Header.Get("Flysql-Stale")
 	default:
 		e.Outcome = done
 	}

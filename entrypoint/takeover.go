@@ -166,7 +166,7 @@ func (b *boot) becomePrimary(ctx context.Context) (from peer, err error) {
 // mayTakeOver tells whether this replica, where it is behind, is to become the
 // primary.
 func (b *boot) mayTakeOver(info nodeInfo) bool {
-	if b.node.conf.Lease.Type == "static" || len(b.MigrateCommand) > 0 {
+	if b.node.conf.Lease.Type == "static" || b.NeverPrimary || len(b.MigrateCommand) > 0 {
 		return false
 	}
 	return b.MigrateFrom == FromAny || b.MigrateFrom == FromCandidate && info.Candidate

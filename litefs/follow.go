@@ -149,8 +149,8 @@ func (n *Node) setRole(st *State, e event) {
 		st.Role, st.Primary, st.Ready = RoleReplica, e.hostname, false
 	default:
 		// After handing over LiteFS takes itself for the primary to follow until the
-		// lease names the new one.
-		st.Role, st.Primary, st.Ready = RoleUnknown, "", false
+		// lease names the new one. What has come here is no less for that.
+		st.Role, st.Primary = RoleUnknown, ""
 	}
 }
 
@@ -267,7 +267,8 @@ func (s *session) look(ctx context.Context, st *State) error {
 		s.placed, st.Err, st.Ready, st.Lag = false, err, st.Role == RolePrimary, 0
 		return nil
 	}
-	if st.Ready = st.Role == RolePrimary || st.Role == RoleReplica && heard; !st.Ready || st.Role == RolePrimary {
+	st.Ready = st.Role == RolePrimary || heard || st.Role == RoleUnknown && st.Ready
+	if !heard || st.Role == RolePrimary {
 		lag = 0
 	}
 	st.Lag = lag

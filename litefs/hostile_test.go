@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -180,6 +181,24 @@ func TestLag(t *testing.T) {
 		write(t, m.dir, ".lag", tt.text)
 		if got, ready, err := m.lag(t.Context()); got != tt.want || ready != tt.ready || err != nil {
 			t.Errorf("%q: %v, %v, %v, want %v, %v", tt.text, got, ready, err, tt.want, tt.ready)
+		}
+	}
+}
+
+// A small file is read as far as its line goes, and no file without end.
+func TestReadSmall(t *testing.T) {
+	dir := t.TempDir()
+	long := strings.Repeat("0123456789", 20)
+	for text, want := range map[string]string{"": "", "a": "a", "a\n": "a\n", "0000000000000001/8000000000000002\n": "0000000000000001/8000000000000002\n", long: long[:100]} {
+		write(t, dir, "file", text)
+		if got, err := readSmall(filepath.Join(dir, "file")); got != want || err != nil {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	for _, none := range []string{dir, filepath.Join(dir, "none")} {
+		var path *fs.PathError
+		if got, err := readSmall(none); got != "" || !errors.As(err, &path) {
+			t.Errorf("%s: %q, %v", none, got, err)
 		}
 	}
 }

@@ -189,15 +189,31 @@ func readPos(dir, db string) (Pos, error) {
 	return pos, nil
 }
 
-// readSmall reads a file of at most a hundred bytes.
+// readSmall reads the one line of a file, at most a hundred bytes. An os.File asks for
+// more, each time, that LiteFS has to answer.
 func readSmall(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
+	const flags = syscall.O_RDONLY | syscall.O_CLOEXEC
+	fd, err := syscall.Open(path, flags, 0)
+	for err == syscall.EINTR {
+		fd, err = syscall.Open(path, flags, 0)
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, 100))
-	return string(data), err
+	if err != nil {
+		return "", &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer syscall.Close(fd) // of what was only read
+	var buf [100]byte
+	for size := 0; ; {
+		n, err := syscall.Read(fd, buf[size:])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return "", &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		if size += n; n == 0 || size == len(buf) || buf[size-1] == '\n' {
+			return string(buf[:size]), nil
+		}
+	}
 }
 
 // explain says what an error of the operating system means for a LiteFS mount.

@@ -119,10 +119,11 @@ func (n *Node) ReadPosition(ctx context.Context, db string) (Pos, error) {
 func (n *Node) publish(next State, db string) {
 	prev := n.state.Load()
 	next.At = time.Now()
-	next.Epoch, next.Changed = prev.Epoch, prev.Changed
+	next.Epoch, next.Since, next.Changed = prev.Epoch, prev.Since, prev.Changed
 	moved := moves(prev, &next)
 	if moved {
 		next.Epoch++
+		next.Since = next.At
 	}
 	passed := n.changed
 	if alters(prev, &next) {

@@ -101,7 +101,7 @@ func TestFailover(t *testing.T) {
 		t.Fatalf("expire: %v, %v", held, err)
 	}
 	st = await(t, nb, "b primary", isPrimary)
-	if st.Primary != "b" || st.Epoch < before.Epoch+2 {
+	if st.Primary != "b" || st.Epoch < before.Epoch+2 || !st.Since.After(before.Since) {
 		t.Errorf("b: %+v, before %+v", st, before)
 	}
 	exec(t, b, "INSERT INTO t VALUES (1)")

@@ -59,8 +59,8 @@ func TestFollowsItself(t *testing.T) {
 		{event{isPrimary: true}, State{Role: RolePrimary, Ready: true}},
 		{event{isPrimary: true, hostname: "a"}, State{Role: RolePrimary, Ready: true}},
 		{event{hostname: "b"}, State{Role: RoleReplica, Primary: "b"}},
-		{event{hostname: "a"}, State{}},
-		{event{}, State{}},
+		{event{hostname: "a"}, State{Ready: true}}, // as it was
+		{event{}, State{Ready: true}},
 	} {
 		st := State{Ready: true, Primary: "before", Role: RoleReplica}
 		n.setRole(&st, tt.e)

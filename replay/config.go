@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -46,8 +46,8 @@ type Config struct {
 	// none, every request is this machine's.
 	Engine engine.Engine
 
-	// DB is the database that tokens are about, by its file name or path. "" means
-	// all that the engine has, up to eight.
+	// DB is the database that tokens are about, by its file name or path, not by a URL.
+	// "" means all that the engine has, up to eight.
 	DB string
 
 	// Always and Never are patterns as http.ServeMux takes them ("POST /jobs/{id}",
@@ -76,9 +76,10 @@ type Config struct {
 	Key []byte
 
 	// Peer is where the app listens on the machine of a primary, by the hostname that
-	// the engine has for it: "http://host:port". nil means on Fly.io
-	// http://<hostname>.vm.<app>.internal:<Port>, elsewhere what FLYSQL_REPLAY_PEERS
-	// says: "a=http://10.0.0.1:8080,b=http://10.0.0.2:8080".
+	// the engine has for it, or by the region where it has but that: "http://host:port".
+	// nil means on Fly.io http://<hostname>.vm.<app>.internal:<Port>, or
+	// http://<region>.<app>.internal:<Port>, elsewhere what FLYSQL_REPLAY_PEERS says:
+	// "a=http://10.0.0.1:8080,b=http://10.0.0.2:8080".
 	Peer func(primary string) (string, error)
 	// Port is where the app listens on every machine, for Peer's default. "" means
 	// the variable PORT, then 8080.
@@ -91,7 +92,9 @@ type Config struct {
 	// nil means slog.Default().
 	Logger *slog.Logger
 
-	getenv func(string) string // os.Getenv, but in tests
+	getenv func(string) string                          // os.Getenv, but in tests
+	now    func() time.Time                             // time.Now, but in tests
+	peerIn func(region string) (addr string, err error) // Peer, of a region
 }
 
 // Validate returns all that is wrong with c, joined.
@@ -112,7 +115,9 @@ func (c Config) Validate() error {
 	if c.Key != nil && len(c.Key) < minKey {
 		bad("Config.Key has %d bytes: use %d random ones or more", len(c.Key), minKey)
 	}
-	if strings.ContainsAny(c.DB, "\x00;,|") {
+	if name := fileName(c.DB); strings.Contains(name, "?") || strings.HasPrefix(c.DB, "file:") || strings.Contains(c.DB, "://") {
+		bad("Config.DB is a URL: give the name of the file, such as app.db; appdb.Path has it")
+	} else if c.DB != "" && !plainName(name) {
 		bad("Config.DB %.100q is no name of a file that a token can have", c.DB)
 	}
 	_, err := newMarks(c.Always, c.Never)
@@ -122,10 +127,19 @@ func (c Config) Validate() error {
 
 const minKey = 16
 
+// fileName is the last part of a path, "" where there is none.
+func fileName(p string) string {
+	p = strings.ReplaceAll(p, `\`, "/")
+	return p[strings.LastIndexByte(p, '/')+1:]
+}
+
 // withDefaults fills in what is not set, also from the environment.
 func (c Config) withDefaults() (Config, error) {
 	if c.getenv == nil {
 		c.getenv = os.Getenv
+	}
+	if c.now == nil {
+		c.now = time.Now
 	}
 	set := func(d *time.Duration, to time.Duration) {
 		if *d == 0 {
@@ -139,9 +153,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.HoldBytes == 0 {
 		c.HoldBytes = DefaultHoldBytes
 	}
-	if c.DB != "" {
-		c.DB = path.Base(strings.ReplaceAll(c.DB, `\`, "/"))
-	}
+	c.DB = fileName(c.DB)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -157,15 +169,15 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Port == "" {
 		c.Port = "8080"
 	}
-	if n, err := strconv.ParseUint(c.Port, 10, 16); err != nil || n == 0 {
-		return c, fmt.Errorf("replay: port %.20q is not between 1 and 65535", c.Port)
+	if _, err := strconv.ParseUint(c.Port, 10, 16); err != nil {
+		return c, fmt.Errorf("replay: port %.20q is not between 0 and 65535", c.Port)
 	}
-	if c.Peer == nil {
+	if c.peerIn = c.Peer; c.Peer == nil {
 		peers, err := parsePeers(c.getenv("FLYSQL_REPLAY_PEERS"))
 		if err != nil {
 			return c, err
 		}
-		c.Peer = c.defaultPeer(peers)
+		c.Peer, c.peerIn = c.defaultPeer(peers, ".vm."), c.defaultPeer(peers, ".")
 	}
 	return c, nil
 }
@@ -173,30 +185,53 @@ func (c Config) withDefaults() (Config, error) {
 // onFly tells whether Fly's proxy is in front: only a machine of an app has an ID.
 func (c Config) onFly() bool { return c.getenv("FLY_MACHINE_ID") != "" }
 
+// parsePeers does not quote an address in its errors: there may be a password in it.
 func parsePeers(list string) (map[string]string, error) {
 	peers := map[string]string{}
+	n := 0
 	for item := range strings.SplitSeq(list, ",") {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
+		n++
 		name, addr, ok := strings.Cut(item, "=")
-		u, err := url.Parse(addr)
-		if !ok || name == "" || err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" {
-			return nil, fmt.Errorf("replay: FLYSQL_REPLAY_PEERS has %.100q: write hostname=http://host:port, by commas", item)
+		if !ok || name == "" || strings.ContainsAny(name, "/@") {
+			return nil, fmt.Errorf("replay: entry %d of FLYSQL_REPLAY_PEERS has no hostname: write hostname=http://host:port, by commas", n)
 		}
-		peers[name] = strings.TrimSuffix(addr, "/")
+		if !isOrigin(addr) {
+			return nil, fmt.Errorf("replay: entry %d of FLYSQL_REPLAY_PEERS has no address for %.100q that it can use: write hostname=http://host:port, by commas", n, name)
+		}
+		if addr = strings.TrimSuffix(addr, "/"); peers[name] != "" && peers[name] != addr {
+			return nil, fmt.Errorf("replay: FLYSQL_REPLAY_PEERS has two addresses for %.100q: keep one of them", name)
+		}
+		peers[name] = addr
 	}
 	return peers, nil
 }
 
-func (c Config) defaultPeer(peers map[string]string) func(string) (string, error) {
+// isOrigin tells whether a URL is that of a server, and no more.
+func isOrigin(addr string) bool {
+	u, err := url.Parse(addr)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || strings.ContainsAny(addr, "?#") {
+		return false
+	}
+	if strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "80"), 10, 16)
+	return err == nil && port > 0
+}
+
+// defaultPeer finds the app of a machine, or of a region, on Fly.io by its name in DNS:
+// https://fly.io/docs/networking/private-networking/
+func (c Config) defaultPeer(peers map[string]string, in string) func(string) (string, error) {
 	app, port := c.getenv("FLY_APP_NAME"), c.Port
 	return func(primary string) (string, error) {
 		if addr, ok := peers[primary]; ok {
 			return addr, nil
 		}
-		if app != "" && isHostname(primary) {
-			return "http://" + net.JoinHostPort(primary+".vm."+app+".internal", port), nil
+		if app != "" && port != "0" && isHostname(primary) { // 0 is any free one, as in a test
+			return "http://" + net.JoinHostPort(primary+in+app+".internal", port), nil
 		}
 		return "", fmt.Errorf("it is not known where the app of %q listens: FLYSQL_REPLAY_PEERS=%s=http://host:port says so", primary, primary)
 	}

@@ -42,7 +42,7 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 	from := rt.sourceOf(r)
 	limit := time.NewTimer(rt.cfg.WriteWait)
 	defer limit.Stop()
-	tried := "" // the primary that could not be reached
+	var tried place // the primary that could not be reached
 	var settled, again <-chan time.Time
 	if from.hops > 0 {
 		pause := time.NewTimer(settling << from.hops)
@@ -63,11 +63,11 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 		case st.Role == engine.RolePrimary:
 			rt.refuse(w, r, "this machine became the primary while it dealt with this request, whose body it has read")
 			return
-		case st.Role == engine.RoleReplica && st.Primary != "" && st.Primary != tried && settled == nil && from.hops < maxHops:
-			if rt.sendTo(st.Primary, w, r, x, from, why) {
+		case st.Role == engine.RoleReplica && placeOf(&st) != place{} && placeOf(&st) != tried && settled == nil && from.hops < maxHops:
+			if rt.sendTo(placeOf(&st), w, r, x, from, why) {
 				return
 			}
-			tried = st.Primary // it was not there; perhaps it or another is soon
+			tried = placeOf(&st) // it was not there; perhaps it or another is soon
 			again = time.After(retryEvery)
 			continue
 		}
@@ -77,15 +77,18 @@ func (h *handler) elsewhere(w http.ResponseWriter, r *http.Request, why reason, 
 		}
 		select {
 		case <-st.Changed:
-			tried = ""
+			tried = place{}
 		case <-again:
-			tried = "" // its app may have been started again
+			tried = place{} // its app may have been started again
 		case <-settled:
 			settled = nil
 		case <-r.Context().Done():
 			rt.gone(w, http.StatusServiceUnavailable)
 			return
 		case <-limit.C:
+			if st.Err != nil { // which is not for the client
+				rt.log(r, "no primary is known: "+st.Err.Error())
+			}
 			rt.refuse(w, r, fmt.Sprintf("no primary could be reached within %v", rt.cfg.WriteWait))
 			return
 		}
@@ -117,11 +120,11 @@ func (r readCloser) Close() error               { return nil }
 
 // sendTo replays a request to a machine, or forwards it. It is false where the machine
 // was not there: the request has not been there either then.
-func (rt *Router) sendTo(primary string, w http.ResponseWriter, r *http.Request, x *exchange, from source, why reason) (sent bool) {
-	if rt.canReplay(r, from) && isHostname(primary) {
+func (rt *Router) sendTo(primary place, w http.ResponseWriter, r *http.Request, x *exchange, from source, why reason) (sent bool) {
+	if rt.canReplay(r, from) && isHostname(primary.name) {
 		rt.metrics.replayed.Add(1)
 		h := w.Header()
-		h.Set("Fly-Replay", "instance="+primary+";timeout=5s;fallback=force_self;state="+rt.state(from.hops+1))
+		h.Set("Fly-Replay", primary.field()+"="+primary.name+";timeout=5s;fallback=force_self;state="+rt.state(from.hops+1))
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusConflict)
@@ -256,9 +259,9 @@ func (rt *Router) log(r *http.Request, why string) {
 	rt.cfg.Logger.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "replay", slog.String("why", why), slog.String("method", r.Method), slog.String("path", r.URL.Path))
 }
 
-func (rt *Router) debug(r *http.Request, outcome, primary string, why reason) {
+func (rt *Router) debug(r *http.Request, outcome string, primary place, why reason) {
 	if !rt.cfg.Logger.Enabled(r.Context(), slog.LevelDebug) {
 		return
 	}
-	rt.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "replay", slog.String("outcome", outcome), slog.String("to", primary), slog.String("why", why.String()), slog.String("method", r.Method), slog.String("path", r.URL.Path))
+	rt.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "replay", slog.String("outcome", outcome), slog.String("to", primary.String()), slog.String("why", why.String()), slog.String("method", r.Method), slog.String("path", r.URL.Path))
 }

@@ -29,6 +29,7 @@ type exchange struct {
 
 	given   http.Header       // what the response had before the handler; nil for nothing
 	before  []engine.Database // where they stood; never modified
+	cluster string            // in which
 	commits uint64            // of this process until then
 	due     due               // what is to become of the client's token
 	nonce   uint64            // of the open token that the response has gone out with; 0 for none
@@ -37,16 +38,15 @@ type exchange struct {
 	buf       []byte
 	committed bool // the response has gone out, or its head has
 	hijacked  bool
+	untouched bool // the handler has returned without a word
 	head      bool // a HEAD request: there is no body
 
 	body     *bytes.Reader // the request's, where it is kept to be sent again
 	bodySize int64
 
-	// What the handler gets has just the methods that the server's writer has.
-	plain   plainWriter
-	flusher flushWriter
-	http1   http1Writer
-	http2   http2Writer
+	held    *handle       // the handler's
+	handles []plainWriter // for requests to come
+	free    bool          // nobody uses it any more
 }
 
 // due says what is to be done about a token.
@@ -56,6 +56,7 @@ const (
 	dueIfWritten due = iota
 	dueFresh         // the client's is to be replaced
 	dueDrop          // the client's is worth nothing
+	dueKeep          // the client's is of a later primary than this
 )
 
 var exchanges = sync.Pool{New: func() any { return &exchange{} }}
@@ -65,24 +66,23 @@ const maxKept = 256 << 10
 
 func newExchange(rt *Router, w http.ResponseWriter, r *http.Request, st *engine.State) *exchange {
 	x := exchanges.Get().(*exchange)
-	buf := x.buf[:0]
-	*x = exchange{rt: rt, w: w, r: r, buf: buf, before: st.Databases, epoch: st.Epoch, head: r.Method == http.MethodHead}
+	*x = exchange{rt: rt, w: w, r: r, buf: x.buf, handles: x.handles, before: st.Databases, cluster: st.ClusterID, epoch: st.Epoch, head: r.Method == http.MethodHead}
 	if rt.commits != nil {
 		x.commits, _ = rt.commits.Load()
 	}
 	return x
 }
 
+// recycle lets another request have the exchange, unless a goroutine that the handler
+// has left behind is in the middle of a call to it, or somebody may answer for the handler.
 func (x *exchange) recycle() {
-	if x.hijacked {
-		return // whoever has the connection may have the writer, too
+	if !x.free {
+		return
 	}
 	if cap(x.buf) > maxKept {
 		x.buf = nil
 	}
-	// A goroutine that its handler has left behind must not bring the program down.
-	*x = exchange{rt: x.rt, w: nobody{}, committed: true, buf: x.buf[:0]}
-	x.plain.exchange, x.flusher.exchange, x.http1.exchange, x.http2.exchange = x, x, x, x
+	*x = exchange{buf: x.buf[:0], handles: x.handles}
 	exchanges.Put(x)
 }
 
@@ -99,6 +99,7 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 		// A handler may well panic over a refused write. Nothing has gone out, and
 		// nothing was written, so the request can still be answered.
 		if p != nil && p != http.ErrAbortHandler && x.witness.again() && !x.committed && !x.hijacked {
+			x.free = x.held.end()
 			again = true
 			return
 		}
@@ -107,12 +108,25 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 		}
 	}()
 	next.ServeHTTP(x.writer(), r)
+	x.free = x.held.end()
 	returned = true
 	switch {
 	case x.hijacked:
 		return false
+	case x.failedDemoted():
+		return true
 	case !x.witness.again():
+		// A router around this one may answer an error that the handler has returned to
+		// it, by the handler's writer. From now on that is the server's.
+		x.untouched = !x.committed && x.status == 0 && len(x.buf) == 0
+		if x.witness != nil {
+			x.witness.over.Store(true)
+		}
 		x.commit(true)
+		if x.untouched {
+			x.free = false
+			x.held.resume()
+		}
 		return false
 	case x.committed:
 		// Half a page must not look like a whole one.
@@ -123,11 +137,8 @@ func (x *exchange) run(next http.Handler, r *http.Request) (again bool) {
 	return true
 }
 
-// Header is that of the response.
-func (x *exchange) Header() http.Header { return x.w.Header() }
-
-// WriteHeader sets the status.
-func (x *exchange) WriteHeader(status int) {
+// setStatus is WriteHeader.
+func (x *exchange) setStatus(status int) {
 	if status < 100 || status > 999 {
 		panic(fmt.Sprintf("invalid WriteHeader code %v", status)) // as the server does, and here
 	}
@@ -147,8 +158,8 @@ func (x *exchange) WriteHeader(status int) {
 	}
 }
 
-// Write holds what it gets, as long as that is little.
-func (x *exchange) Write(p []byte) (int, error) {
+// write is Write.
+func (x *exchange) write(p []byte) (int, error) {
 	if !x.committed && !x.hijacked && !x.fits(len(p)) {
 		x.commit(false)
 	}
@@ -165,10 +176,9 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// WriteString is Write.
-func (x *exchange) WriteString(s string) (int, error) {
+func (x *exchange) writeString(s string) (int, error) {
 	if x.committed || x.hijacked || !x.fits(len(s)) {
-		return x.Write([]byte(s))
+		return x.write([]byte(s))
 	}
 	if x.status == 0 {
 		x.status = http.StatusOK
@@ -201,8 +211,8 @@ func bodyAllowed(status int) bool {
 	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// FlushError sends what there is.
-func (x *exchange) FlushError() error {
+// flush sends what there is.
+func (x *exchange) flush() error {
 	if x.hijacked {
 		return http.ErrHijacked
 	}
@@ -334,18 +344,28 @@ func (x *exchange) keepBody(r *http.Request) bool {
 // maxBody is how much of the body of a read is kept. Hardly any has one.
 const maxBody = 64 << 10
 
-// exchangeOf finds the exchange under whatever a middleware has put around it.
-func exchangeOf(w http.ResponseWriter) *exchange {
+// exchangeOf finds the exchange under whatever a middleware has put around what the
+// handler got, for use until leave; nil where there is none, or where it has ended.
+func exchangeOf(w http.ResponseWriter) (x *exchange, leave func()) {
+	if h := handleOf(w); h != nil {
+		if x = h.enter(); x != nil {
+			return x, h.leave
+		}
+	}
+	return nil, func() {}
+}
+
+func handleOf(w http.ResponseWriter) *handle {
 	for range maxUnwrap {
 		switch v := w.(type) {
 		case *plainWriter:
-			return v.exchange
+			return &v.handle
 		case *flushWriter:
-			return v.exchange
+			return &v.handle
 		case *http1Writer:
-			return v.exchange
+			return &v.handle
 		case *http2Writer:
-			return v.exchange
+			return &v.handle
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()
 		default:
@@ -353,6 +373,17 @@ func exchangeOf(w http.ResponseWriter) *exchange {
 		}
 	}
 	return nil
+}
+
+// failedDemoted tells whether a read has failed on a machine that was the primary when
+// it began, and is not any more: perhaps since a write was refused, of which a read there
+// has no witness. Where nothing was written meanwhile it does no harm to try it again.
+func (x *exchange) failedDemoted() bool {
+	if !x.primary || x.witness != nil || x.committed || x.status < http.StatusInternalServerError || x.r.ContentLength != 0 || !x.demoted() {
+		return false
+	}
+	wrote, known := x.wrote()
+	return known && !wrote
 }
 
 // demoted tells whether this machine is not the primary any more.

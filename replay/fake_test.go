@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/engine"
 )
@@ -17,6 +18,9 @@ const (
 	clusterA = "LFSCAAAAAAAAAAAAAAAA"
 	clusterB = "LFSCBBBBBBBBBBBBBBBB"
 )
+
+// since is from when on a fake has its role.
+var since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // fake is an engine whose state the test sets: a second one beside LiteFS's.
 type fake struct {
@@ -42,7 +46,7 @@ func (f *fake) set(role engine.Role, primary string, dbs ...engine.Database) {
 	if dbs == nil {
 		dbs = f.st.Databases
 	}
-	f.st = engine.State{Role: role, Primary: primary, Ready: role != engine.RoleUnknown, ClusterID: clusterA, Databases: dbs, Epoch: epoch + 1, Changed: f.ch}
+	f.st = engine.State{Role: role, Primary: primary, Ready: role != engine.RoleUnknown, ClusterID: clusterA, Databases: dbs, Epoch: epoch + 1, Since: since, Changed: f.ch}
 	if was != nil {
 		close(was)
 	}
@@ -124,6 +128,9 @@ func newRouter(t testing.TB, c Config) *Router {
 	t.Helper()
 	if c.getenv == nil {
 		c.getenv = onFlyAs("m2")
+	}
+	if c.now == nil {
+		c.now = func() time.Time { return since.Add(-time.Minute) } // tokens are alike
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

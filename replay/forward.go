@@ -73,6 +73,7 @@ func newForwarder(rt *Router) forwarder {
 			pr.SetURL(p.to)
 			pr.Out.Host = pr.In.Host
 			pr.Out.URL.RawQuery = pr.In.URL.RawQuery // also what this proxy does not understand
+			pr.Out.Trailer = pr.In.Trailer           // whose values are there when the body has been read
 			// Fly's proxy has set these, or nobody has.
 			forwarded := false
 			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
@@ -118,15 +119,19 @@ func (b *countedBody) Close() error { return nil } // the server does
 
 // forward sends a request to the primary and its answer to the client. It is false
 // where the primary was not there.
-func (rt *Router) forward(primary string, w http.ResponseWriter, r *http.Request, from source, why reason) (sent bool) {
-	addr, err := rt.cfg.Peer(primary)
+func (rt *Router) forward(primary place, w http.ResponseWriter, r *http.Request, from source, why reason) (sent bool) {
+	peer := rt.cfg.Peer
+	if primary.region {
+		peer = rt.cfg.peerIn
+	}
+	addr, err := peer(primary.name)
 	if err != nil {
 		rt.refuse(w, r, err.Error())
 		return true
 	}
 	to, err := url.Parse(addr)
 	if err != nil || to.Host == "" {
-		rt.refuse(w, r, "Config.Peer has no URL for "+primary)
+		rt.refuse(w, r, "Config.Peer has no URL for "+primary.String())
 		return true
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -139,6 +144,9 @@ func (rt *Router) forward(primary string, w http.ResponseWriter, r *http.Request
 	if r.Body != nil && r.Body != http.NoBody {
 		p.body = &countedBody{ReadCloser: r.Body}
 		out.Body = p.body
+		// What the primary answers to half a body goes out before the rest has come. A
+		// server that cannot do that waits.
+		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
 	rt.metrics.forwarded.Add(1)
 	rt.debug(r, "forwarded", primary, why)
@@ -155,7 +163,7 @@ func (rt *Router) forward(primary string, w http.ResponseWriter, r *http.Request
 		p.err = context.Cause(ctx)
 	}
 	// Also of a read: here it was sent on, and there it may write.
-	rt.unknown(w, r, "the primary "+primary+" did not answer: "+p.err.Error())
+	rt.unknown(w, r, "the primary "+primary.String()+" did not answer: "+p.err.Error())
 	return true
 }
 
@@ -164,11 +172,11 @@ var errReplaced = errors.New("it has not been the primary for some time")
 
 // watch gives up on a machine that has not answered, when it has not been the primary
 // for as long as one may be missing: a machine that has vanished closes no connection.
-func (rt *Router) watch(primary string, answered <-chan struct{}, cancel context.CancelCauseFunc) {
+func (rt *Router) watch(primary place, answered <-chan struct{}, cancel context.CancelCauseFunc) {
 	var late <-chan time.Time
 	for {
 		st := rt.engine.State()
-		switch is := st.Role == engine.RoleReplica && st.Primary == primary; {
+		switch is := st.Role == engine.RoleReplica && placeOf(&st) == primary; {
 		case is:
 			late = nil
 		case late == nil:

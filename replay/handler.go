@@ -69,13 +69,13 @@ func (h *handler) onPrimary(w http.ResponseWriter, r *http.Request, st *engine.S
 	rt.metrics.here.Add(1)
 	x := newExchange(rt, w, r, st)
 	x.primary = true
-	if t, found := rt.tokenOf(r); found {
-		x.settle(t, st)
-	}
 	if !safe(r.Method) {
 		x.keepHeader()
-		x.witness = &witness{primary: true}
-		r = r.WithContext(engine.WithWitness(r.Context(), x.witness))
+		r = x.watched(r)
+		x.witness.primary = true
+	}
+	if t, found := rt.tokenOf(r); found {
+		x.settle(t, st)
 	}
 	if again := x.run(h.next, r); again {
 		h.demoted(x, r)
@@ -133,8 +133,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request, st *engine.State)
 		h.elsewhere(w, r, reasonWrite, nil) // too large to be sent on later
 		return
 	}
-	x.witness = new(witness)
-	r = r.WithContext(engine.WithWitness(r.Context(), x.witness))
+	r = x.watched(r)
 	if again := x.run(h.next, r); again {
 		h.elsewhere(w, r, reasonRefused, x)
 	}
@@ -148,10 +147,25 @@ type witness struct {
 	refused   atomic.Bool
 	committed atomic.Bool
 	asked     atomic.Bool // the handler has asked for the primary
+	over      atomic.Bool // the request was answered here
 }
 
 func (w *witness) Refused(error) { w.refused.Store(true) }
 func (w *witness) Committed()    { w.committed.Store(true) }
+
+// watched is a request in whose context there is the exchange's witness: all that in one
+// allocation, which is never used again. The handler may keep the request.
+func (x *exchange) watched(r *http.Request) *http.Request {
+	g := &struct {
+		request http.Request
+		ctx     engine.WitnessContext
+		witness witness
+	}{}
+	g.ctx = engine.WitnessContext{Context: r.Context(), Witness: &g.witness}
+	g.request = *r.WithContext(&g.ctx)
+	x.witness = &g.witness
+	return &g.request
+}
 
 // again tells whether the request belongs elsewhere.
 func (w *witness) again() bool { return w != nil && (w.refused.Load() || w.asked.Load()) }
@@ -168,9 +182,10 @@ func witnessOf(ctx context.Context) *witness {
 // goes to the primary as soon as the handler has returned, which it must do at once;
 // what it has written to w until then is dropped. It is for a GET that writes.
 //
-// It is true where no Router is in front, or where one has found no engine. When the
-// response has been flushed already, or is larger than Config.HoldBytes, nothing can
-// be sent on any more: the connection is broken off instead.
+// It is true where no Router is in front, where one has found no engine, and in a
+// route of [Never], which the router leaves alone. When the response has been flushed
+// already, or is larger than Config.HoldBytes, nothing can be sent on any more: the
+// connection is broken off instead.
 func EnsurePrimary(w http.ResponseWriter, r *http.Request) bool {
 	wit := witnessOf(r.Context())
 	if wit == nil {

@@ -15,7 +15,8 @@ type health struct {
 	Why       string                `json:"why,omitempty"` // it is not
 	Role      string                `json:"role"`          // primary, replica, unknown, or alone where there is no engine
 	Primary   string                `json:"primary,omitempty"`
-	LagMS     int64                 `json:"lag_ms"` // of a replica; on the primary 0
+	Region    string                `json:"primary_region,omitempty"` // where no more is known of it
+	LagMS     int64                 `json:"lag_ms"`                   // of a replica; on the primary 0
 	Candidate bool                  `json:"candidate"`
 	Positions map[string]engine.Pos `json:"positions,omitempty"`
 }
@@ -45,7 +46,7 @@ func (rt *Router) health() health {
 		return health{Healthy: true, Role: "alone"}
 	}
 	st := rt.engine.State()
-	h := health{Role: st.Role.String(), Primary: st.Primary, LagMS: st.Lag.Milliseconds(), Candidate: st.Candidate, Positions: map[string]engine.Pos{}}
+	h := health{Role: st.Role.String(), Primary: st.Primary, Region: st.Region, LagMS: st.Lag.Milliseconds(), Candidate: st.Candidate, Positions: map[string]engine.Pos{}}
 	for _, db := range st.Databases {
 		h.Positions[db.Name] = db.Pos
 	}
@@ -56,7 +57,7 @@ func (rt *Router) health() health {
 		h.Why = st.Err.Error()
 	case !st.Ready:
 		h.Why = "it has not caught up with a primary yet"
-	case st.Lag > rt.cfg.MaxLag:
+	case st.Role == engine.RoleReplica && st.Lag > rt.cfg.MaxLag:
 		h.Why = fmt.Sprintf("it is %v behind, more than %v", st.Lag.Round(time.Millisecond), rt.cfg.MaxLag)
 	default:
 		h.Healthy = true

@@ -22,6 +22,7 @@ type metrics struct {
 	gone      atomic.Uint64
 	stale     atomic.Uint64
 	broken    atomic.Uint64
+	waiting   atomic.Int64     // reads that wait at this moment
 	waits     [2]atomic.Uint64 // in vain, and not
 	waitNanos atomic.Uint64
 }
@@ -65,8 +66,10 @@ func (rt *Router) writeMetrics(b *strings.Builder) {
 	counter("refused_total", "Requests answered with 503: nothing was done.", m.refused.Load())
 	counter("unknown_total", "Requests answered with 502: they may have been done.", m.unknown.Load())
 	counter("gone_total", "Requests whose client went while they waited.", m.gone.Load())
-	counter("stale_total", "Reads answered while no primary was known.", m.stale.Load())
+	counter("stale_total", "Answers that may lack the client's own writes, and say so: no primary was known, or another is.", m.stale.Load())
 	counter("broken_total", "Responses broken off: a write was refused after they had begun.", m.broken.Load())
+	head("waiting", "gauge", "Reads that wait for a client's own writes now.")
+	fmt.Fprintf(b, "flysql_replay_waiting %d\n", m.waiting.Load())
 	head("waits_total", "counter", "Reads that waited for a client's own writes, by outcome.")
 	for i, outcome := range []string{"late", "reached"} {
 		fmt.Fprintf(b, "flysql_replay_waits_total{outcome=%q} %d\n", outcome, m.waits[i].Load())

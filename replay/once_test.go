@@ -228,6 +228,37 @@ func (deaf) ReadPosition(context.Context, string) (engine.Pos, error) {
 	return engine.Pos{}, errors.New("the mount is gone")
 }
 
+// stuck is an engine whose mount does not answer.
+type stuck struct {
+	*fake
+	asked chan bool
+}
+
+func (s stuck) ReadPosition(ctx context.Context, _ string) (engine.Pos, error) {
+	s.asked <- true
+	<-ctx.Done()
+	return engine.Pos{}, context.Cause(ctx)
+}
+
+// A request whose client has gone waits for no mount.
+func TestPositionStuck(t *testing.T) {
+	f := newFake(engine.RolePrimary, "m1", appAt(6, 6))
+	e := stuck{f, make(chan bool)}
+	rt := newRouter(t, Config{Engine: e})
+	ctx, cancel := context.WithCancel(t.Context())
+	r := httptest.NewRequestWithContext(ctx, "POST", "/", nil)
+	r.Header.Set(HeaderName, rt.newToken(clusterA, 0, []engine.Database{appAt(8, 8)}))
+	done := make(chan bool)
+	go func() {
+		rt.Handler(hello).ServeHTTP(httptest.NewRecorder(), r)
+		close(done)
+	}()
+	<-e.asked // for the token
+	cancel()
+	<-e.asked // for the answer
+	<-done
+}
+
 // A write after which the position cannot be read gives a token that sends the client's
 // next read to the primary.
 func TestPositionUnknown(t *testing.T) {

@@ -183,7 +183,7 @@ func TestResponseController(t *testing.T) {
 	// A middleware may be around the server's writer, or around ours.
 	s, _ := site(t, engine.RoleReplica, false, func(w http.ResponseWriter, r *http.Request) {
 		w = wrapped{w}
-		if exchangeOf(w) == nil {
+		if handleOf(w) == nil {
 			t.Error("not found under a middleware")
 		}
 		conn, _, err := http.NewResponseController(w).Hijack()

@@ -12,8 +12,9 @@ import (
 	"github.com/flysql/flysql/engine"
 )
 
-// StaleHeader is in a response to a read that may lack the client's own last write,
-// because no primary is known: "no-primary" is its value.
+// StaleHeader is in a response that may lack the client's own last write. Its value is
+// "no-primary" where none is known, and "superseded" where this machine is the primary
+// for all that it has heard, and the client's token is of a later one.
 const StaleHeader = "Flysql-Stale"
 
 // reached tells whether a replica has all that a client has seen, and waits for it.
@@ -74,6 +75,8 @@ func (rt *Router) wait(r *http.Request, db string, pos engine.Pos) (why reason, 
 		}
 		defer rt.waiting.leave(client)
 	}
+	rt.metrics.waiting.Add(1)
+	defer rt.metrics.waiting.Add(-1)
 	start := time.Now()
 	ctx, cancel := context.WithTimeoutCause(r.Context(), rt.cfg.ReadWait, fmt.Errorf("not within %v", rt.cfg.ReadWait))
 	defer cancel()

@@ -33,11 +33,15 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 	if wit.again() {
 		return true
 	}
+	if wit.over.Load() {
+		return false // whoever asks is outside of the router
+	}
 	switch refusalOf(err) {
 	case certain:
 	case possible:
 		if wit.primary {
-			x := exchangeOf(w)
+			x, leave := exchangeOf(w)
+			defer leave()
 			if x == nil || !x.demoted() {
 				return false // the disk is at fault
 			}
@@ -52,8 +56,9 @@ func Redirected(w http.ResponseWriter, r *http.Request, err error) bool {
 // latecomer is the witness of a read on a machine that was the primary when it began,
 // which has one only from now on.
 func latecomer(w http.ResponseWriter) *witness {
-	x := exchangeOf(w)
-	if x == nil || !x.primary || !x.demoted() {
+	x, leave := exchangeOf(w)
+	defer leave()
+	if x == nil || x.untouched || !x.primary || !x.demoted() {
 		return nil
 	}
 	if x.witness == nil {
@@ -72,8 +77,9 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil || Redirected(w, r, err) {
 		return
 	}
-	if x := exchangeOf(w); x != nil {
+	if x, leave := exchangeOf(w); x != nil {
 		x.rt.log(r, "500: "+err.Error())
+		leave()
 	}
 	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 }
@@ -138,6 +144,9 @@ func sqliteCode(err error) (code int64, ok bool) {
 	}
 	if !strings.Contains(t.PkgPath(), "sqlite") {
 		return 0, false
+	}
+	if code, ok := integer(v); ok {
+		return code, true // the code itself is an error, as of mattn and ncruces
 	}
 	for _, name := range []string{"ExtendedCode", "Code"} {
 		if m := reflect.ValueOf(err).MethodByName(name); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {

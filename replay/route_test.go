@@ -198,3 +198,23 @@ func TestDemoted(t *testing.T) {
 		}
 	}
 }
+
+// An app whose PORT is 0 takes any free one, as in a test. That is no reason to refuse
+// it where nothing is forwarded.
+func TestAnyPort(t *testing.T) {
+	t.Parallel()
+	rt, err := New(Config{Port: "0", Engine: newFake(engine.RolePrimary, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rt.Close(); err != nil {
+		t.Error(err)
+	}
+	c, err := Config{Port: "0", getenv: func(name string) string { return map[string]string{"FLY_APP_NAME": "shop"}[name] }}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if addr, err := c.Peer("a"); err == nil {
+		t.Errorf("the app of another machine is taken to be at %s", addr)
+	}
+}

@@ -70,6 +70,8 @@ func TestHealth(t *testing.T) {
 		{func(st *engine.State) { st.Ready = false }, 503, "it has not caught up with a primary yet"},
 		{func(st *engine.State) { st.Ready, st.Err = false, errors.New("LiteFS does not answer") }, 503, "LiteFS does not answer"},
 		{func(st *engine.State) { st.Role, st.Primary = engine.RoleUnknown, "" }, 200, ""},
+		{func(st *engine.State) { st.Role, st.Primary, st.Lag = engine.RoleUnknown, "", time.Hour }, 200, ""},
+		{func(st *engine.State) { st.Role, st.Primary, st.Ready = engine.RoleUnknown, "", false }, 503, "it has not caught up with a primary yet"},
 		{func(st *engine.State) { st.Role = engine.RolePrimary; st.Lag = time.Hour }, 200, ""},
 	} {
 		f.set(engine.RoleReplica, "m1")
@@ -95,6 +97,7 @@ func TestMetrics(t *testing.T) {
 		"flysql_replay_here_total 1\n",
 		`flysql_replay_elsewhere_total{reason="write"} 1` + "\n",
 		"flysql_replay_replayed_total 1\n",
+		"flysql_replay_waiting 0\n",
 		`flysql_replay_role{role="replica"} 1` + "\n",
 		`flysql_replay_txid{db="app.db"} 7` + "\n",
 		"# TYPE flysql_replay_lag_seconds gauge\n",
@@ -112,18 +115,27 @@ func TestMetrics(t *testing.T) {
 
 func TestConfigRefused(t *testing.T) {
 	for want, c := range map[string]Config{
-		"Config.ReadWait is -1s":          {ReadWait: -time.Second},
-		"Config.HoldBytes is -1":          {HoldBytes: -1},
-		"Config.Key has 3 bytes":          {Key: []byte("key")},
-		`pattern "GET x"`:                 {Always: []string{"GET x"}},
-		`pattern "/{a"`:                   {Never: []string{"/{a"}},
-		"FLYSQL_REPLAY_KEY has 3 bytes":   {getenv: env("FLYSQL_REPLAY_KEY", "key")},
-		`FLYSQL_REPLAY_PEERS has "a"`:     {getenv: env("FLYSQL_REPLAY_PEERS", "a")},
-		`FLYSQL_REPLAY_PEERS has "a=b:1"`: {getenv: env("FLYSQL_REPLAY_PEERS", "a=b:1")},
-		`port "http"`:                     {getenv: env("PORT", "http")},
+		"Config.ReadWait is -1s":                             {ReadWait: -time.Second},
+		"Config.HoldBytes is -1":                             {HoldBytes: -1},
+		"Config.Key has 3 bytes":                             {Key: []byte("key")},
+		`pattern "GET x"`:                                    {Always: []string{"GET x"}},
+		`pattern "/{a"`:                                      {Never: []string{"/{a"}},
+		"FLYSQL_REPLAY_KEY has 3 bytes":                      {getenv: env("FLYSQL_REPLAY_KEY", "key")},
+		"entry 1 of FLYSQL_REPLAY_PEERS has no hostname":     {getenv: env("FLYSQL_REPLAY_PEERS", "a")},
+		`entry 1 of FLYSQL_REPLAY_PEERS has no address`:      {getenv: env("FLYSQL_REPLAY_PEERS", "a=b:1")},
+		`entry 2 of FLYSQL_REPLAY_PEERS has no address`:      {getenv: env("FLYSQL_REPLAY_PEERS", "a=http://b:1, b=http://b:70000")},
+		`has no address for "user"`:                          {getenv: env("FLYSQL_REPLAY_PEERS", "user=http://u:secret@b:1")},
+		`has no address for "query"`:                         {getenv: env("FLYSQL_REPLAY_PEERS", "query=http://b:1?secret")},
+		`entry 1 of FLYSQL_REPLAY_PEERS has no hostname: wr`: {getenv: env("FLYSQL_REPLAY_PEERS", "http://u:secret@b:1/?a=b")},
+		`two addresses for "a"`:                              {getenv: env("FLYSQL_REPLAY_PEERS", "a=http://b:1,a=http://c:1")},
+		"Config.DB is a URL":                                 {DB: "file:/litefs/app.db?mode=rw&_secret=x"},
+		"Config.DB is a URL: give":                           {DB: "sqlite:///litefs/app.db"},
+		`Config.DB "/litefs/"`:                               {DB: "/litefs/"},
+		`Config.DB "a;b"`:                                    {DB: "a;b"},
+		`port "http"`:                                        {getenv: env("PORT", "http")},
 	} {
 		c.Engine = newFake(engine.RolePrimary, "m1")
-		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), "?secret") {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

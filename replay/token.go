@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/flysql/flysql/engine"
 )
@@ -33,14 +32,15 @@ const (
 
 // A token is how far the databases had come when a client's request was done:
 //
-//	1|<cluster>|<nonce>|<txid>-<checksum>=<database>!...|<mac>
+//	1|<cluster>|<time>|<nonce>|<txid>-<checksum>=<database>!...|<mac>
 //
-// with the numbers in hexadecimal digits. A nonce means that the request was still
-// running when the token was given, so that it may write more. The mac is there where
-// there is a key.
+// with the numbers in hexadecimal digits. The time is when the primary gave it, in
+// milliseconds since 1970. A nonce means that the request was still running then, so
+// that it may write more. The mac is there where there is a key.
 type token struct {
 	text    string // all of it
 	cluster string
+	given   string // the time, as in the text
 	nonce   uint64
 	at      string // the positions, as in the text
 }
@@ -54,27 +54,37 @@ func (rt *Router) tokenOf(r *http.Request) (t token, found bool) {
 		}
 	}
 	for _, line := range r.Header["Cookie"] {
-		if text, ok := cookie(line); ok {
-			return rt.parseToken(text)
+		// One that is made up, for a domain above perhaps, must not hide the client's own.
+		for range maxCookies {
+			var text string
+			if text, line, found = cookie(line); !found {
+				break
+			}
+			if t, found = rt.parseToken(text); found {
+				return t, true
+			}
 		}
 	}
 	return token{}, false
 }
 
-// cookie finds the token in a Cookie header.
-func cookie(line string) (text string, found bool) {
+// maxCookies is how many of one header are looked at.
+const maxCookies = 4
+
+// cookie finds the token in a Cookie header, and what comes after it.
+func cookie(line string) (text, rest string, found bool) {
 	for {
 		i := strings.Index(line, CookieName+"=")
 		if i < 0 {
-			return "", false
+			return "", "", false
 		}
 		first := i == 0 || line[i-1] == ' ' || line[i-1] == ';'
 		line = line[i+len(CookieName)+1:]
 		if !first {
 			continue
 		}
-		text, _, _ = strings.Cut(line, ";")
-		return strings.Trim(text, ` "`), true
+		text, rest, _ = strings.Cut(line, ";")
+		return strings.Trim(text, ` "`), rest, true
 	}
 }
 
@@ -90,6 +100,9 @@ func (rt *Router) parseToken(text string) (t token, ok bool) {
 	}
 	var nonce string
 	if t.cluster, rest, ok = strings.Cut(rest, "|"); !ok {
+		return token{}, false
+	}
+	if t.given, rest, ok = strings.Cut(rest, "|"); !ok {
 		return token{}, false
 	}
 	if nonce, rest, ok = strings.Cut(rest, "|"); !ok {
@@ -136,16 +149,33 @@ func nextPosition(s string) (db string, pos engine.Pos, rest string, ok bool) {
 	return item[posLen+1:], pos, rest, true
 }
 
-func hex(s string) (uint64, bool) {
-	n, err := strconv.ParseUint(s, 16, 64)
-	return n, err == nil
+// hex reads up to 16 digits.
+func hex(s string) (n uint64, ok bool) {
+	for i := range len(s) {
+		d := hexDigits[s[i]]
+		if d == 0 {
+			return 0, false
+		}
+		n = n<<4 | uint64(d-1)
+	}
+	return n, true
 }
+
+// hexDigits has each digit's value and one; 0 for what is none.
+var hexDigits = func() (d [256]byte) {
+	for i, c := range "0123456789abcdef" {
+		d[c] = byte(i + 1)
+	}
+	copy(d['A':'G'], d['a':'g'])
+	return d
+}()
 
 // newToken says that the databases stand there. What a cookie cannot hold of a name is
 // left out with its position: of such a database nobody waits.
 func (rt *Router) newToken(cluster string, nonce uint64, dbs []engine.Database) string {
 	b := make([]byte, 0, 256)
 	b = append(append(append(b, "1|"...), cluster...), '|')
+	b = append(strconv.AppendInt(b, rt.cfg.now().UnixMilli(), 16), '|')
 	if nonce != 0 {
 		b = strconv.AppendUint(b, nonce, 16)
 	}
@@ -202,9 +232,6 @@ func (x *exchange) settle(t token, st *engine.State) {
 	case t.cluster != st.ClusterID:
 		x.due = dueDrop
 		return
-	case t.nonce != 0 && !x.rt.open.running(t.nonce):
-		x.due = dueFresh // the request has ended, so all that it wrote is here
-		return
 	}
 	for rest := t.at; rest != ""; {
 		db, pos, more, _ := nextPosition(rest)
@@ -213,13 +240,39 @@ func (x *exchange) settle(t token, st *engine.State) {
 		if !ok || pos.TXID > at.TXID || pos.TXID == at.TXID && !same(pos, at) {
 			// A tail that was lost, or nonsense; unless the primary is just about to
 			// hear of its own transaction.
-			if now, err := x.rt.position(context.Background(), db); err == nil && now.TXID >= pos.TXID && (now.TXID > pos.TXID || same(now, pos)) {
+			if now, err := x.rt.position(x.r.Context(), db); err == nil && now.TXID >= pos.TXID && (now.TXID > pos.TXID || same(now, pos)) {
 				continue
+			}
+			if ok && t.givenSince(st) {
+				x.supersede()
+				return
 			}
 			x.due = dueFresh
 			return
 		}
 	}
+	if t.nonce != 0 && !x.rt.open.running(t.nonce) {
+		x.due = dueFresh // the request has ended, so all that it wrote is here
+	}
+}
+
+// givenSince tells whether a token was given after this machine has become the primary.
+// If it tells of what this machine lacks then, another one is the primary meanwhile, and
+// this one, which stood still perhaps, has yet to hear of it. Otherwise a tail was lost.
+// That compares the clocks of two machines; where they differ by more than a failover
+// takes, a lost tail is taken for the other.
+func (t *token) givenSince(st *engine.State) bool {
+	ms, err := strconv.ParseInt(t.given, 16, 64)
+	return err == nil && !st.Since.IsZero() && ms > st.Since.UnixMilli()
+}
+
+// supersede is for a machine that takes itself for the primary, where the client has a
+// token of another one. What it says is old, and the client must not forget what it has
+// seen.
+func (x *exchange) supersede() {
+	x.due = dueKeep
+	x.w.Header().Set(StaleHeader, "superseded")
+	x.rt.metrics.stale.Add(1)
 }
 
 func same(p, q engine.Pos) bool {
@@ -258,6 +311,12 @@ func (x *exchange) wrote() (wrote, known bool) {
 // come further.
 func (x *exchange) standing() (dbs []engine.Database, moved, sure bool) {
 	st := x.rt.engine.State()
+	if st.ClusterID == "" && x.cluster != "" { // it has lost its connection, and all that it knew
+		if x.rt.exact == nil {
+			return x.before, true, false
+		}
+		st.Databases = x.before
+	}
 	if x.rt.exact == nil {
 		return st.Databases, !samePositions(st.Databases, x.before), true
 	}
@@ -268,7 +327,7 @@ func (x *exchange) standing() (dbs []engine.Database, moved, sure bool) {
 	}
 	dbs, sure = make([]engine.Database, 0, len(all)), true
 	for _, db := range all {
-		at, err := x.rt.exact.ReadPosition(context.Background(), db.Name)
+		at, err := x.rt.exact.ReadPosition(x.r.Context(), db.Name)
 		if err == nil {
 			db.Pos = at
 		}
@@ -300,51 +359,6 @@ func find(dbs []engine.Database, name string) engine.Pos {
 		}
 	}
 	return engine.Pos{}
-}
-
-// giveToken gives the client of a response that is about to go out what it needs to
-// see its writes. Where the handler goes on, it may write yet.
-func (x *exchange) giveToken(whole bool) {
-	late := !whole && !x.shared()
-	wrote, known := x.wrote()
-	if x.due == dueIfWritten && !late && known && !wrote {
-		return
-	}
-	dbs, moved, sure := x.standing()
-	if x.due == dueIfWritten && !late && !known && !moved {
-		return
-	}
-	cluster := x.rt.engine.State().ClusterID
-	if cluster == "" || len(dbs) == 0 {
-		if x.due == dueDrop {
-			x.rt.setToken(x.w, x.r, "")
-		}
-		return
-	}
-	if late || !sure {
-		x.nonce = x.rt.open.begin() // the primary tells at the next read
-	}
-	x.rt.setToken(x.w, x.r, x.rt.newToken(cluster, x.nonce, dbs))
-}
-
-// shared tells whether others may get this response from a cache: no token goes out
-// with it before the handler has written anything.
-func (x *exchange) shared() bool {
-	cc := x.w.Header()["Cache-Control"]
-	return len(cc) == 1 && (strings.Contains(cc[0], "public") || strings.Contains(cc[0], "immutable"))
-}
-
-// setToken sets a token, or with "" takes the client's away.
-func (rt *Router) setToken(w http.ResponseWriter, r *http.Request, text string) {
-	c := http.Cookie{Name: CookieName, Value: text, Path: "/", MaxAge: int(rt.cfg.TokenAge / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		// A laptop's browser would throw it away.
-		Secure: rt.onFly || r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"}
-	if text == "" {
-		c.MaxAge = -1
-	} else {
-		w.Header().Set(HeaderName, text)
-	}
-	w.Header().Add("Set-Cookie", c.String())
 }
 
 // openRequests are those whose response has gone out, and whose handler has not

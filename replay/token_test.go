@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -136,7 +137,7 @@ func TestTokenOnReplica(t *testing.T) {
 		{"LiteFS's own", "0000000000000009", true, false},
 		{"10 KB", strings.Repeat("1", 10<<10), true, false},
 		{"empty", "", true, false},
-		{"no positions", "1|" + clusterA + "|||", true, false},
+		{"no positions", "1|" + clusterA + "||||", true, false},
 		{"half", token(clusterA, 9, 9, "app.db")[:40], true, false},
 		{"not hexadecimal", strings.Replace(token(clusterA, 9, 9, "app.db"), "0000000000000009-", "00000000000000+9-", 1), true, false},
 	} {
@@ -183,6 +184,44 @@ func TestTokenOnPrimary(t *testing.T) {
 	}
 	if f.waiting() != 0 {
 		t.Error("somebody waits")
+	}
+}
+
+// A primary that has stood still while another took over gets tokens of that one. It
+// says that it is behind, and leaves the client what it knows; a tail that was lost
+// before this machine became the primary is another matter.
+func TestSuperseded(t *testing.T) {
+	f := newFake(engine.RolePrimary, "m2", appAt(7, 7))
+	f.commits.Count()
+	rt := newRouter(t, Config{Engine: f})
+	token := func(given time.Time, nonce, txid, sum uint64) string {
+		return newRouter(t, Config{Engine: f, now: func() time.Time { return given }}).newToken(clusterA, nonce, []engine.Database{appAt(txid, sum)})
+	}
+	later, before := since.Add(time.Millisecond), since.Add(-time.Millisecond)
+	for _, tt := range []struct {
+		name, token string
+		next        http.Handler
+		superseded  bool
+		set         bool // a token
+	}{
+		{"ahead", token(later, 0, 8, 8), hello, true, false},
+		{"another history", token(later, 0, 7, 8), hello, true, false},
+		{"ahead, of a request that goes on", token(later, 5, 8, 8), hello, true, false},
+		{"ahead, and writing", token(later, 0, 20, 20), writes(f), true, false},
+		{"ahead, from before", token(before, 0, 20, 20), hello, false, true},
+		{"behind", token(later, 0, 6, 6), hello, false, false},
+		{"no time", strings.Replace(token(later, 0, 20, 20), "|"+strconv.FormatInt(later.UnixMilli(), 16)+"|", "|x|", 1), hello, false, true},
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			res := ask(rt.Handler(tt.next), method, "/", "", HeaderName, tt.token)
+			text, dropped := cookieOf(t, res)
+			if superseded := res.Header.Get(StaleHeader) == "superseded"; superseded != tt.superseded || (text != "") != tt.set || dropped {
+				t.Errorf("%s %s: superseded %v, token %q, dropped %v", method, tt.name, superseded, text, dropped)
+			}
+		}
+	}
+	if n := rt.metrics.stale.Load(); n != 8 {
+		t.Errorf("%d counted", n)
 	}
 }
 
@@ -288,7 +327,7 @@ func TestStale(t *testing.T) {
 func FuzzToken(f *testing.F) {
 	rt := newRouter(f, Config{Engine: newFake(engine.RoleReplica, "m1", appAt(7, 7)), ReadWait: time.Nanosecond})
 	f.Add("flysql="+rt.newToken(clusterA, 5, []engine.Database{appAt(8, 8)}), "instance=a;state=1.m2", "instance=b;reason=timeout")
-	f.Add("flysql=1|a||0000000000000008-0000000000000008=!|", "state=;;=", "")
+	f.Add("flysql=1|a|18c|0|0000000000000008-0000000000000008=!|", "state=;;=", "")
 	f.Fuzz(func(t *testing.T, cookie, src, failed string) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["Cookie"] = []string{cookie}

@@ -29,6 +29,9 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		}
 		return entrypoint.ExitConfig
 	}
+	if inv.Status {
+		return status(ctx, inv, stdout, stderr)
+	}
 	inv.Stdin, inv.Stdout, inv.Stderr, inv.Logger = stdin, stdout, stderr, logger
 	return entrypoint.ExitCode(entrypoint.Run(ctx, inv.Config))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/flysql/flysql/entrypoint"
+	"github.com/flysql/flysql/internal/nodestatus"
 )
 
 func TestHelpAndVersion(t *testing.T) {
@@ -30,6 +31,59 @@ func TestRefusedSettings(t *testing.T) {
 	code := run(t.Context(), []string{"app"}, []string{"FLYSQL_SNAPSHOTS=x", "FLYSQL_GRACE=y"}, nil, &out, &errs)
 	if lines := strings.Count(errs.String(), "\n"); code != 78 || lines != 2 || out.Len() > 0 {
 		t.Errorf("code %d, stderr:\n%s", code, errs.String())
+	}
+}
+
+// A look at a machine, as lines and as JSON; one that cannot be had is exit 1.
+func TestStatus(t *testing.T) {
+	dir := t.TempDir()
+	look := func(want int, args ...string) (string, string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), append(args, "--status", "--litefs=off"), []string{"PATH=/usr/bin:/bin"}, nil, &out, &errs); code != want {
+			t.Errorf("%q: code %d, stderr %q", args, code, errs.String())
+		}
+		return out.String(), errs.String()
+	}
+	text, _ := look(0, "--db", filepath.Join(dir, "app.db"))
+	for _, want := range []string{"mode       volume\n", "ready      no: there is no database yet at ", "migrations none\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	line, _ := look(0, "--json", "--db", filepath.Join(dir, "app.db"))
+	var got map[string]any
+	if err := json.Unmarshal([]byte(line), &got); err != nil || got["mode"] != "volume" || got["litefs"] != nil || got["version"] == "" {
+		t.Errorf("%v in %q", err, line)
+	}
+	if out, errs := look(1); out != "" || !strings.Contains(errs, "no database") {
+		t.Errorf("stdout %q, stderr %q", out, errs)
+	}
+}
+
+func TestStatusText(t *testing.T) {
+	size, wal, lag := int64(24<<20), int64(0), int64(12)
+	got := statusText(entrypoint.Status{Version: "v1", Mode: "litefs", Ready: true,
+		LiteFS:     &nodestatus.Node{Answers: true, Role: "replica", Hostname: "b", Primary: "a", Candidate: true, ClusterID: "LFSC1", LagMS: &lag, Lease: nodestatus.Lease{Type: "consul", Holder: "a"}, Watchdog: "ok"},
+		Databases:  []nodestatus.Database{{Name: "app.db", Position: "1/2", Size: &size, WAL: &wal}, {Name: "b.db"}},
+		Volume:     nodestatus.Disk{Path: "/data", Size: 1 << 30, Free: 1 << 29},
+		Migrations: nodestatus.Migrations{Tool: "goose", Applied: 1, Pending: []string{"2.sql"}, Dirty: true}})
+	want := `version    v1
+mode       litefs
+ready      yes
+role       replica, a candidate
+primary    a
+lease      a
+lag        12ms
+cluster    LFSC1
+watchdog   ok
+database   app.db  24.0MB  wal 0.0MB  at 1/2
+database   b.db  ?  wal ?
+volume     /data  512.0MB free of 1024.0MB
+migrations goose  1 applied, 1 pending, dirty: 2.sql
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -16,6 +16,8 @@ type doctorFlags struct {
 	severity                      string
 	strict, rules                 bool
 	fix, yes, dryRun, json, sarif bool
+	remote                        bool
+	fly                           flyFlags // with remote
 	least                         doctor.Severity
 	written                       bool
 	changed                       []doctorFileJSON
@@ -37,13 +39,17 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Long: `Reads fly.toml, Dockerfile, litefs.yml, litestream.yml, .dockerignore and the code
 together, and reports what would lose data, stop a deploy or surprise somebody. Each
 finding has a rule, told with examples in docs/rules.md. Nothing is run, and nothing
-is asked of the network.
+is asked of the network, but with --remote.
+
+--remote looks at what runs on Fly too: volumes, machines, snapshots, the names of
+secrets, and LiteFS at the machines' private addresses, where those can be reached. It
+reads only.
 
 A comment keeps a finding quiet, on its line or above it, and must say why:
   # flysql:ignore FLY210 the cache can be lost
 
 --fix mends what has one right answer: it shows the diff, and asks.`,
-		Example: "  flysql doctor\n  flysql doctor --fix\n  flysql doctor --strict --json\n  flysql doctor --sarif > flysql.sarif",
+		Example: "  flysql doctor\n  flysql doctor --fix\n  flysql doctor --remote\n  flysql doctor --strict --json\n  flysql doctor --sarif > flysql.sarif",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(cmd.Flags().Changed); err != nil {
@@ -64,6 +70,9 @@ A comment keeps a finding quiet, on its line or above it, and must say why:
 	flags.BoolVar(&f.json, "json", false, "print the findings as JSON")
 	flags.BoolVar(&f.sarif, "sarif", false, "print the findings as SARIF 2.1.0, for code scanning")
 	flags.BoolVar(&f.rules, "rules", false, "list the rules")
+	flags.BoolVar(&f.remote, "remote", false, "look at what runs on Fly too; reads only")
+	flags.StringVarP(&f.fly.app, "app", "a", "", "with --remote: the app's name on Fly (default: fly.toml's)")
+	flags.StringVarP(&f.fly.token, "access-token", "t", "", "with --remote: token for Fly's API (default: FLY_ACCESS_TOKEN, FLY_API_TOKEN, else flyctl's own)")
 	must(cmd.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions([]cobra.Completion{"error", "warning", "note"}, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
 }
@@ -87,6 +96,12 @@ func (f *doctorFlags) check(given func(string) bool) error {
 		return usagef("--sarif and --fix cannot be given together: mend first, then report")
 	case f.rules && f.sarif:
 		return usagef("--rules prints text or, with --json, JSON")
+	case !f.remote && (given("app") || given("access-token")):
+		return usagef("--app and --access-token belong to --remote: without it, Fly is not asked")
+	case f.remote && f.fix:
+		return usagef("--remote and --fix cannot be given together: --fix mends files, and nothing on Fly")
+	case f.remote && f.rules:
+		return usagef("--rules lists the rules, those of --remote too: give one of them")
 	case f.strict && given("severity") && f.least == doctor.Error:
 		return usagef("--strict fails for warnings, and --severity error hides them: leave one out")
 	}
@@ -94,11 +109,11 @@ func (f *doctorFlags) check(given func(string) bool) error {
 }
 
 func (c *cli) doctor(ctx context.Context, f *doctorFlags) (err error) {
-	report, err := doctor.Check(ctx, ".")
+	report, err := c.examine(ctx, f)
 	if err != nil {
 		return err
 	}
-	if len(report.Files()) == 0 && len(report.Findings) == 0 {
+	if !f.remote && len(report.Files()) == 0 && len(report.Findings) == 0 {
 		return errors.New("there is no fly.toml, Dockerfile or litefs.yml here to look at: flysql init writes them; run doctor in the app's repository")
 	}
 	if f.fix {
@@ -121,6 +136,28 @@ func (c *cli) doctor(ctx context.Context, f *doctorFlags) (err error) {
 		return err
 	}
 	return f.verdict(report)
+}
+
+// examine looks at the files, and at what runs where that was asked for.
+func (c *cli) examine(ctx context.Context, f *doctorFlags) (*doctor.Report, error) {
+	if !f.remote {
+		return doctor.Check(ctx, ".")
+	}
+	target, err := c.target(&f.fly)
+	if err != nil {
+		return nil, err
+	}
+	remote, err := doctor.Ask(ctx, target.client)
+	if err != nil {
+		return nil, err
+	}
+	report, err := doctor.CheckRemote(ctx, ".", remote)
+	if err == nil && report.UsesLiteFS() {
+		if reached, running := remote.Reached(); reached < running {
+			c.say("LiteFS said what it is on %d of %s that run: private addresses are reached inside Fly and over WireGuard (fly wireguard create); flysql status asks by exec too", reached, counted(running, "machine"))
+		}
+	}
+	return report, err
 }
 
 // verdict is what the exit code says.
@@ -186,5 +223,5 @@ func (c *cli) confirmMend(ctx context.Context) (err error) {
 		return usagef("to write these files without a terminal to ask on, give --yes; %s", nothingWritten)
 	}
 	defer func() { err = errors.Join(err, ask.close()) }()
-	return ask.confirm(ctx)
+	return ask.confirm(ctx, writeThese, "yes")
 }

@@ -40,6 +40,8 @@ type placeJSON struct {
 	Line int    `json:"line"` // 0: the file as a whole
 	Col  int    `json:"col"`
 	Key  string `json:"key"`
+
+	Object string `json:"object,omitempty"` // on Fly, where there is no file
 }
 
 type relatedJSON struct {
@@ -59,6 +61,7 @@ type ruleJSON struct {
 	Title    string `json:"title"`
 	Why      string `json:"why"`
 	URL      string `json:"url"`
+	Remote   bool   `json:"remote"` // of --remote only
 }
 
 func writeDoctorJSON(w io.Writer, r *doctor.Report, f *doctorFlags) error {
@@ -90,12 +93,12 @@ func newFindingJSON(f *doctor.Finding) findingJSON {
 	return out
 }
 
-func newPlaceJSON(p doctor.Place) placeJSON { return placeJSON{p.File, p.Line, p.Col, p.Key} }
+func newPlaceJSON(p doctor.Place) placeJSON { return placeJSON{p.File, p.Line, p.Col, p.Key, p.Object} }
 
 func writeRulesJSON(w io.Writer) error {
 	out := []ruleJSON{}
 	for _, r := range doctor.Rules() {
-		out = append(out, ruleJSON{r.ID, r.Severity.String(), r.Title, r.Why, r.DocURL()})
+		out = append(out, ruleJSON{r.ID, r.Severity.String(), r.Title, r.Why, r.DocURL(), r.Remote})
 	}
 	return encodeJSON(w, out)
 }

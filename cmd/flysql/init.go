@@ -14,7 +14,10 @@ import (
 	"github.com/flysql/flysql/internal/scaffold"
 )
 
-const nothingWritten = "nothing was written"
+const (
+	nothingWritten = "nothing was written"
+	writeThese     = "Write these files?"
+)
 
 // initFlags are the flags of flysql init.
 type initFlags struct {
@@ -53,13 +56,16 @@ func (f *initFlags) exclusive() error {
 }
 
 // driftError says that a --check found something.
-type driftError struct{ files int }
+type driftError struct{ text string }
 
-func (e *driftError) Error() string {
-	if e.files == 1 {
-		return "1 file is not as flysql init would have it: flysql init --diff shows how"
+func (e *driftError) Error() string { return e.text }
+
+// filesDiffer is a driftError about so many files.
+func filesDiffer(files int) error {
+	if files == 1 {
+		return &driftError{"1 file is not as flysql init would have it: flysql init --diff shows how"}
 	}
-	return fmt.Sprintf("%d files are not as flysql init would have them: flysql init --diff shows how", e.files)
+	return &driftError{fmt.Sprintf("%d files are not as flysql init would have them: flysql init --diff shows how", files)}
 }
 
 func (c *cli) initCommand() *cobra.Command {
@@ -199,7 +205,7 @@ func (c *cli) carryOut(ctx context.Context, f *initFlags, plan *scaffold.Plan, c
 	case !changes.Pending():
 		return false, changes.Apply(ctx) // removes what a killed run left
 	case ask != nil:
-		if err := ask.confirm(ctx); err != nil {
+		if err := ask.confirm(ctx, writeThese, "yes"); err != nil {
 			return false, err
 		}
 	case !f.yes:

@@ -90,7 +90,7 @@ func (c *cli) check(changes *scaffold.Changes, f *initFlags) error {
 		}
 	}
 	if differ > 0 {
-		return &driftError{differ}
+		return filesDiffer(differ)
 	}
 	return nil
 }

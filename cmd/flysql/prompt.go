@@ -23,6 +23,8 @@ type prompter struct {
 	input cancelreader.CancelReader
 	lines *bufio.Reader // of input; one for all questions, for what was typed ahead
 	out   io.Writer
+
+	undone string // what it means that a question was not answered
 }
 
 // newPrompter returns nil where there is no terminal to ask on. Questions go to
@@ -36,13 +38,11 @@ func (c *cli) newPrompter() (*prompter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the terminal: %w", err)
 	}
-	return &prompter{input: input, lines: bufio.NewReader(input), out: out}, nil
+	return &prompter{input: input, lines: bufio.NewReader(input), out: out, undone: nothingWritten}, nil
 }
 
 // close gives up the terminal, which stays open.
 func (p *prompter) close() error { return p.input.Close() }
-
-var errDeclined = errors.New("not confirmed; " + nothingWritten)
 
 // choose asks for one of the values of a flag, by its number or as it stands.
 func (p *prompter) choose(ctx context.Context, choice *scaffold.ChoiceError) (string, error) {
@@ -140,16 +140,16 @@ func checkSize(s string) error {
 	return scaffold.CheckSizeGB(n)
 }
 
-// confirm asks whether to write.
-func (p *prompter) confirm(ctx context.Context) error {
-	answer, err := p.ask(ctx, "Write these files?", "yes", func(s string) error {
+// confirm asks whether to go on; an empty line is the answer that is usual.
+func (p *prompter) confirm(ctx context.Context, question, usual string) error {
+	answer, err := p.ask(ctx, question, usual, func(s string) error {
 		if !slices.Contains([]string{"y", "yes", "n", "no"}, strings.ToLower(s)) {
 			return fmt.Errorf("%q is neither yes nor no", s)
 		}
 		return nil
 	})
 	if err == nil && strings.HasPrefix(strings.ToLower(answer), "n") {
-		return errDeclined
+		return errors.New("not confirmed; " + p.undone)
 	}
 	return err
 }
@@ -166,12 +166,12 @@ func (p *prompter) ask(ctx context.Context, question, fallback string, check fun
 		switch {
 		case ctx.Err() != nil:
 			p.say("\n")
-			return "", fmt.Errorf("%w; %s", context.Cause(ctx), nothingWritten)
+			return "", fmt.Errorf("%w; %s", context.Cause(ctx), p.undone)
 		case errors.Is(err, io.EOF):
 			p.say("\n")
-			return "", errors.New("the input ended before the last question was answered; " + nothingWritten)
+			return "", errors.New("the input ended before the last question was answered; " + p.undone)
 		case err != nil:
-			return "", fmt.Errorf("ask on the terminal: %w; %s", err, nothingWritten)
+			return "", fmt.Errorf("ask on the terminal: %w; %s", err, p.undone)
 		}
 		answer := strings.TrimSpace(line)
 		if answer == "" {

@@ -255,8 +255,7 @@ func TestInteractiveModes(t *testing.T) {
 	s.press("syd, ams", enter)
 	s.expect("Write these files?")
 	s.press(enter)
-	s.expect("fly scale count 1 --region syd")
-	s.expect("fly scale count 1 --region ams")
+	s.expect("flysql regions add syd ams")
 	s.exits(0)
 	s = start(t, dir, nil, nil, "init")
 	s.expect("App name") // the files say the mode

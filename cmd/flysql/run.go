@@ -35,6 +35,12 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// exitError is the exit code of a program that was run in flysql's place, and has said
+// what there was to say.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
 func usagef(format string, a ...any) error { return &usageError{fmt.Errorf(format, a...)} }
 
 // run is the whole program. It returns its exit code.
@@ -53,14 +59,19 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	if errors.As(err, &found) {
 		return exitFailed // the findings say why
 	}
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return exit.code
+	}
 	fmt.Fprintf(stderr, "flysql: %v\n", err)
 	var sig *signalError
 	var usage *usageError
 	var drift *driftError
+	var pending *pendingError
 	switch {
 	case errors.As(err, &sig):
 		return 128 + int(sig.signal)
-	case errors.As(err, &usage), errors.As(err, &drift):
+	case errors.As(err, &usage), errors.As(err, &drift), errors.As(err, &pending):
 		return exitUsage
 	}
 	return exitFailed
@@ -76,22 +87,25 @@ func (c *cli) rootCommand() *cobra.Command {
 		// Below it, cobra suggests nothing.
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
-			}
-			return usagef("unknown command %q: flysql --help lists them", args[0])
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:                       subcommandOnly,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w: %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(c.initCommand(), c.doctorCommand(), c.versionCommand())
+	root.AddCommand(c.initCommand(), c.doctorCommand(), c.volumesCommand(), c.regionsCommand(), c.statusCommand(), c.dbCommand(), c.migrateCommand(), c.versionCommand())
 	return root
+}
+
+// subcommandOnly refuses what is no subcommand, of a command that does nothing itself.
+func subcommandOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return usagef("unknown command %q: %s --help lists them", args[0], cmd.CommandPath())
 }
 
 // noArgs refuses arguments of a verb that takes only flags.

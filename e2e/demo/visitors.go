@@ -15,11 +15,12 @@ import (
 )
 
 // visitor is one person who asks from a region. Visitors who share a jar are one
-// person who travels: LiteFS's proxy sees by its cookie what they have written, and
-// answers when the machine has it.
+// person who travels: the app sees by its cookie what they have written, and answers
+// when the machine has it. As on Fly the cookie is for https alone, which ends at Fly's
+// proxy; there is none here, so that it is only said.
 func (c *cluster) visitor(region string, jar http.CookieJar) *guestbook.Client {
 	transport := from{region, &http.Transport{DisableKeepAlives: true}}
-	return guestbook.At("http://127.0.0.1:"+strconv.Itoa(c.port), &http.Client{Transport: transport, Jar: jar, Timeout: 20 * time.Second})
+	return guestbook.At("https://127.0.0.1:"+strconv.Itoa(c.port), &http.Client{Transport: transport, Jar: jar, Timeout: 20 * time.Second})
 }
 
 // from says to the proxy where a request comes from.
@@ -31,6 +32,7 @@ type from struct {
 func (f from) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("fly-prefer-region", f.region)
+	r.URL.Scheme = "http"
 	return f.RoundTripper.RoundTrip(r)
 }
 

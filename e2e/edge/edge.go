@@ -7,8 +7,8 @@
 // by the first label of its host (http://syd.localhost:8080), or as on Fly by the
 // header fly-prefer-region. Otherwise it comes from the first machine's region.
 //
-// Of fly-replay it knows instance, region and state. It is a stand-in for tests and
-// the demo, with no cache and no TLS.
+// Of fly-replay it knows instance, region, state, timeout and fallback=force_self. It is
+// a stand-in for tests and the demo, with no cache and no TLS.
 package edge
 
 import (
@@ -21,6 +21,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"net/netip"
 	"slices"
@@ -111,8 +112,19 @@ func (e *Edge) RoundTrip(req *http.Request) (*http.Response, error) {
 	from := region(req, all)
 	req.Header.Set("Fly-Region", from)
 	candidates := e.nearest(all, from)
+	var to target  // of the replay that is under way
+	var by Machine // who asked for it
+	failed := false
 	for range maxReplays {
-		res, by, err := e.first(req, body, candidates)
+		res, m, err := e.first(req, body, candidates, to.timeout)
+		var gone *unreachable
+		if errors.As(err, &gone) && to.fallback {
+			// Whoever gave the request on gets it back, and must answer it.
+			req.Header.Del("fly-replay-src")
+			req.Header.Set("fly-replay-failed", "instance="+to.instance+";region="+to.region+";replay_source="+by.ID+";reason="+gone.reason)
+			to, candidates, failed = target{}, []Machine{by}, true
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -121,14 +133,18 @@ func (e *Edge) RoundTrip(req *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 		res.Body.Close()
-		if !whole {
+		switch {
+		case failed:
+			return nil, &refusal{http.StatusBadGateway, "a replay that failed is answered by fly-replay: " + replay}
+		case !whole:
 			return nil, &refusal{http.StatusRequestEntityTooLarge, "a request over 1 MB cannot be replayed"}
 		}
-		to, err := parse(replay)
-		if err != nil {
+		if to, err = parse(replay); err != nil {
 			return nil, err
 		}
-		if candidates = to.among(e.machines()); len(candidates) == 0 {
+		by = m
+		candidates = to.among(e.machines())
+		if len(candidates) == 0 && !to.fallback {
 			return nil, &refusal{http.StatusServiceUnavailable, "no machine takes requests for fly-replay: " + replay}
 		}
 		req.Header.Set("fly-replay-src", src(by, to.state))
@@ -152,12 +168,31 @@ func begin(req *http.Request) (body func() io.ReadCloser, whole bool, err error)
 	return func() io.ReadCloser { return io.NopCloser(io.MultiReader(bytes.NewReader(read), rest)) }, false, nil
 }
 
-// first sends the request to the first of machines that can be reached. Once one
-// has it, it is never sent to another unasked: that could do it twice.
-func (e *Edge) first(req *http.Request, body func() io.ReadCloser, machines []Machine) (*http.Response, Machine, error) {
+// unreachable is when no machine got a request.
+type unreachable struct {
+	reason string // as in fly-replay-failed
+	err    error
+}
+
+func (u *unreachable) Error() string {
+	if u.err == nil {
+		return "no machine takes requests"
+	}
+	return u.err.Error()
+}
+
+// first sends the request to the first of machines that can be reached, within limit
+// where there is one. Once one has it, it is never sent to another unasked: that could
+// do it twice.
+func (e *Edge) first(req *http.Request, body func() io.ReadCloser, machines []Machine, limit time.Duration) (*http.Response, Machine, error) {
+	reason := "retries_exhausted"
+	if len(machines) == 0 {
+		reason = "no_candidate"
+	}
+	ctx, connected := until(req.Context(), limit)
 	var errs []error
 	for _, m := range machines {
-		out := req.Clone(req.Context())
+		out := req.Clone(ctx)
 		out.URL.Host = m.Addr.String()
 		out.Body = body()
 		res, err := e.carry.RoundTrip(out)
@@ -165,12 +200,32 @@ func (e *Edge) first(req *http.Request, body func() io.ReadCloser, machines []Ma
 			return res, m, nil
 		}
 		errs = append(errs, fmt.Errorf("machine %s: %w", m.ID, err))
-		var op *net.OpError
-		if !errors.As(err, &op) || op.Op != "dial" {
+		if connected() {
+			return nil, Machine{}, errors.Join(errs...)
+		}
+		if errors.Is(context.Cause(ctx), errLate) {
+			reason = "timeout"
 			break
 		}
 	}
-	return nil, Machine{}, errors.Join(errs...)
+	return nil, Machine{}, &unreachable{reason, errors.Join(errs...)}
+}
+
+var errLate = errors.New("no machine could be reached in time")
+
+// until is a context that ends when there is no connection after the limit; 0 is none.
+func until(parent context.Context, limit time.Duration) (ctx context.Context, connected func() bool) {
+	ctx, cancel := context.WithCancelCause(parent)
+	var done atomic.Bool
+	late := func() {
+		if !done.Load() {
+			cancel(errLate)
+		}
+	}
+	if limit > 0 {
+		time.AfterFunc(limit, late)
+	}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { done.Store(true) }}), done.Load
 }
 
 // region is where a request comes from.
@@ -202,7 +257,11 @@ func (e *Edge) nearest(all []Machine, region string) []Machine {
 }
 
 // target is what a fly-replay header asks for.
-type target struct{ instance, region, state string }
+type target struct {
+	instance, region, state string
+	timeout                 time.Duration // to reach a machine; 0 is any
+	fallback                bool          // otherwise the request goes back
+}
 
 func parse(header string) (t target, err error) {
 	for field := range strings.SplitSeq(header, ";") {
@@ -216,6 +275,14 @@ func parse(header string) (t target, err error) {
 			t.region = value
 		case "state":
 			t.state = value
+		case "timeout":
+			if t.timeout, err = time.ParseDuration(value); err != nil || t.timeout <= 0 {
+				return t, &refusal{http.StatusBadGateway, fmt.Sprintf("fly-replay: %s: no timeout", header)}
+			}
+		case "fallback":
+			if t.fallback = value == "force_self"; !t.fallback {
+				return t, &refusal{http.StatusBadGateway, fmt.Sprintf("fly-replay: %s: this edge knows no fallback but force_self", header)}
+			}
 		default:
 			return t, &refusal{http.StatusBadGateway, fmt.Sprintf("fly-replay: %s: this edge knows no %q", header, key)}
 		}

@@ -24,7 +24,7 @@ func machine(t *testing.T, id, region string, do http.HandlerFunc) edge.Machine 
 		}
 		body, _ := io.ReadAll(r.Body) // what is missing is seen
 		src, _, _ := strings.Cut(r.Header.Get("fly-replay-src"), ";t=")
-		fmt.Fprintf(w, "%s %s %s %.20s [%s]", id, r.Method, r.URL.RequestURI(), body, src)
+		fmt.Fprintf(w, "%s %s %s %.20s [%s]%s", id, r.Method, r.URL.RequestURI(), body, src, r.Header.Get("fly-replay-failed"))
 	}))
 	t.Cleanup(s.Close)
 	return edge.Machine{ID: id, Region: region, Addr: netip.MustParseAddrPort(s.Listener.Addr().String())}
@@ -33,7 +33,7 @@ func machine(t *testing.T, id, region string, do http.HandlerFunc) edge.Machine 
 // replay gives POSTs on.
 func replay(header string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
+		if r.Method == http.MethodPost && (r.Header.Get("fly-replay-failed") == "" || strings.HasSuffix(header, "again")) {
 			_, _ = io.Copy(io.Discard, r.Body) // a machine may have read it
 			w.Header().Set("fly-replay", header)
 			fmt.Fprint(w, "not for the client")
@@ -66,7 +66,11 @@ func TestEdge(t *testing.T) {
 	syd := machine(t, "s1", "syd", replay("region=ams"))
 	all := []edge.Machine{primary, ord, syd}
 	loop := machine(t, "l1", "lhr", replay("instance=l1"))
-	odd := machine(t, "d1", "dfw", replay("instance=a1;timeout=5s"))
+	odd := machine(t, "d1", "dfw", replay("instance=a1;cheese=5s"))
+	patient := machine(t, "p1", "cdg", replay("instance=a1;timeout=5s;fallback=force_self;state=x"))
+	back := machine(t, "b1", "gig", replay("instance=g1;timeout=5s;fallback=force_self"))
+	stubborn := machine(t, "t1", "nrt", replay("instance=g1;fallback=force_self;state=again"))
+	off := gone(t, "g1", "ams")
 	lost := machine(t, "f1", "fra", replay("instance=nobody"))
 	nothing := machine(t, "n1", "nrt", replay("state=x"))
 	large := strings.Repeat("x", 1<<20+1)
@@ -87,7 +91,11 @@ func TestEdge(t *testing.T) {
 		{"a client's own word is overwritten", "200 a1 POST /m  [instance=o1;region=ord]", all, "POST", "http://ord.localhost/m", "", []string{"fly-replay-src", "instance=forged"}},
 		{"a machine that is gone", "200 a1 POST /m body []", []edge.Machine{gone(t, "g1", "ams"), primary}, "POST", "http://ams.localhost/m", "body", nil},
 		{"an instance that is gone", "503 edge: no machine takes requests for fly-replay: instance=nobody", []edge.Machine{lost, primary}, "POST", "http://localhost/", "", nil},
-		{"a field it does not know", `502 edge: fly-replay: instance=a1;timeout=5s: this edge knows no "timeout"`, []edge.Machine{odd, primary}, "POST", "http://localhost/", "", nil},
+		{"with a fallback that is not needed", "200 a1 POST /m body [instance=p1;region=cdg]", []edge.Machine{patient, primary}, "POST", "http://localhost/m", "body", nil},
+		{"back from one that is gone", "200 b1 POST /m body []instance=g1;region=;replay_source=b1;reason=retries_exhausted", []edge.Machine{back, off}, "POST", "http://localhost/m", "body", nil},
+		{"back for want of it", "200 b1 POST /m body []instance=g1;region=;replay_source=b1;reason=no_candidate", []edge.Machine{back}, "POST", "http://localhost/m", "body", nil},
+		{"back, and on again", "502 edge: a replay that failed is answered by fly-replay: instance=g1;fallback=force_self;state=again", []edge.Machine{stubborn}, "POST", "http://localhost/m", "body", nil},
+		{"a field it does not know", `502 edge: fly-replay: instance=a1;cheese=5s: this edge knows no "cheese"`, []edge.Machine{odd, primary}, "POST", "http://localhost/", "", nil},
 		{"to nobody", "502 edge: fly-replay: state=x: neither instance nor region", []edge.Machine{nothing}, "POST", "http://localhost/", "", nil},
 		{"in a circle", "508 edge: replayed 5 times", []edge.Machine{loop}, "POST", "http://localhost/", "", nil},
 		{"too large to be replayed", "413 edge: a request over 1 MB cannot be replayed", all, "POST", "http://ord.localhost/", large, nil},

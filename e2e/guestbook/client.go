@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -88,6 +89,17 @@ func (c *Client) do(ctx context.Context, method, path string, form url.Values, w
 // Get returns the body of a page that must answer 200.
 func (c *Client) Get(ctx context.Context, path string) (string, error) {
 	return c.do(ctx, http.MethodGet, path, nil, http.StatusOK)
+}
+
+var counter = regexp.MustCompile(`<data value="([0-9]{1,18})">`)
+
+// Reads is how often a page says that it has been read; 0 where it does not say.
+func Reads(page string) int {
+	if found := counter.FindStringSubmatch(page); found != nil {
+		n, _ := strconv.Atoi(found[1]) // digits, by the pattern
+		return n
+	}
+	return 0
 }
 
 // Sign leaves a message and returns its id. Once it has returned without an

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/flysql/flysql/appdb"
 	"github.com/flysql/flysql/appdb/appdbtest"
+	"github.com/flysql/flysql/replay"
 )
 
 // migrations is the directory that flysql-entrypoint is given.
@@ -29,8 +31,31 @@ func newTestApp(t testing.TB) *testApp { return newTestAppAt(t, site{}) }
 
 func newTestAppAt(t testing.TB, here site) *testApp {
 	t.Helper()
+	return newTestAppOn(t, appdbtest.New(t, migrations), here, replay.Config{})
+}
+
+func newTestAppOn(t testing.TB, db *appdb.DB, here site, c replay.Config) *testApp {
+	t.Helper()
 	var log bytes.Buffer
-	a, err := newApp(&store{db: appdbtest.New(t, migrations)}, here, slog.New(slog.NewTextHandler(&log, nil)))
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	c.Logger = logger
+	rt, err := replay.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := rt.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	ca := openCache(t.Context(), t.TempDir(), logger)
+	t.Cleanup(func() {
+		if err := ca.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	log.Reset() // what New says when there is nothing to follow
+	a, err := newApp(&store{db: db}, ca, rt, here, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,11 @@
 //
 //	DATABASE_URL  the SQLite file, as appdb.Open takes it; required
 //	PORT          the port to listen on; 8080 when unset, 0 for any free one
+//	FLYSQL_LOCAL_DIR  where its cache is; flysql-entrypoint sets it
 //	FLY_REGION, FLY_MACHINE_ID  shown in the footer when set
 //
-// In LiteFS's directory the file is on several machines, and one of them writes.
+// Beside LiteFS the file is on several machines, and one of them writes: requests that
+// write are sent there, by package replay.
 //
 // It does not migrate its database. That is flysql-entrypoint's work, done
 // before the app starts; see README.md.
@@ -24,13 +26,12 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/flysql/flysql/appdb"
-	"github.com/flysql/flysql/litefs"
+	"github.com/flysql/flysql/replay"
 )
 
 func main() {
@@ -86,6 +87,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 // config is what the environment says.
 type config struct {
 	database string        // what DATABASE_URL holds; never printed, for it may be a DSN with a password
+	local    string        // the cache's directory; "" leaves it to appdb
 	port     uint16        // 0 is any free port
 	drain    time.Duration // how long a stop waits for requests in flight
 	site     site
@@ -94,6 +96,7 @@ type config struct {
 func configure(getenv func(string) string) (config, error) {
 	cfg := config{
 		database: getenv("DATABASE_URL"),
+		local:    getenv(appdb.LocalDirVariable),
 		port:     8080,
 		// No request takes longer to read than readTimeout, so this lets
 		// even a slow upload end well.
@@ -114,29 +117,22 @@ func configure(getenv func(string) string) (config, error) {
 	return cfg, errors.Join(problems...)
 }
 
-// open opens the database. One in LiteFS's directory is on several machines: then
-// the node beside this app tells who the primary is, which alone writes.
-func open(ctx context.Context, database string, log *slog.Logger) (db *appdb.DB, closeAll func() error, err error) {
-	path, err := appdb.Path(database)
+// open opens the database. Beside LiteFS the file is on several machines: then the
+// router knows who the primary is, which alone writes.
+func open(ctx context.Context, cfg config, log *slog.Logger) (rt *replay.Router, db *appdb.DB, err error) {
+	path, err := appdb.Path(cfg.database)
 	if err != nil {
 		return nil, nil, err
 	}
-	if filepath.Dir(path) != litefs.DefaultFUSEDir {
-		db, err = appdb.Open(ctx, database)
-		if err != nil {
-			return nil, nil, err
-		}
-		return db, db.Close, nil
-	}
-	node, err := litefs.Open(litefs.Config{Logger: log})
+	rt, err = replay.New(replay.Config{DB: path, Port: strconv.Itoa(int(cfg.port)), Logger: log})
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err = appdb.Config{Engine: node, Confirm: confirm}.Open(ctx, database)
+	db, err = appdb.Config{Engine: rt.Engine(), Confirm: confirm}.Open(ctx, cfg.database)
 	if err != nil {
-		return nil, nil, errors.Join(err, node.Close())
+		return nil, nil, errors.Join(err, rt.Close())
 	}
-	return db, func() error { return errors.Join(db.Close(), node.Close()) }, nil
+	return rt, db, nil
 }
 
 // confirm is how long a write is watched on LiteFS for a change of the primary that
@@ -150,16 +146,18 @@ const confirm = 20 * time.Millisecond
 func serve(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) (err error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	db, closeDB, err := open(ctx, cfg.database, log)
+	rt, db, err := open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeDB()) }()
+	defer func() { err = errors.Join(err, db.Close(), rt.Close()) }()
 	st := &store{db: db}
 	if err := st.checkTables(ctx); err != nil {
 		return err
 	}
-	app, err := newApp(st, cfg.site, log)
+	ca := openCache(ctx, cfg.local, log)
+	defer func() { err = errors.Join(err, ca.Close()) }()
+	app, err := newApp(st, ca, rt, cfg.site, log)
 	if err != nil {
 		return err
 	}
@@ -172,7 +170,7 @@ func serve(ctx context.Context, cfg config, stdout io.Writer, log *slog.Logger) 
 		Handler:           app.handler(),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       readTimeout,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      replay.DefaultWriteWait + 30*time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

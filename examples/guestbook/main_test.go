@@ -31,7 +31,16 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "guestbook-test-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		os.Setenv(appdb.LocalDirVariable, dir) // not the user's own cache
+		return m.Run()
+	}())
 }
 
 // patience bounds every wait of these tests; when all is well, none comes near it.
@@ -155,7 +164,7 @@ func start(t *testing.T, database string) *process {
 		t.Fatal(err)
 	}
 	p := &process{cmd: exec.CommandContext(ctx, exe), log: make(chan string, 1000)}
-	p.cmd.Env = []string{asApp + "=1", "DATABASE_URL=" + database, "PORT=0"}
+	p.cmd.Env = []string{asApp + "=1", "DATABASE_URL=" + database, "PORT=0", appdb.LocalDirVariable + "=" + t.TempDir()}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

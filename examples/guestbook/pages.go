@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/appdb"
+	"github.com/flysql/flysql/replay"
 )
 
 const (
@@ -43,8 +44,9 @@ func (a *app) guest(w http.ResponseWriter, r *http.Request) {
 }
 
 // messagesPage serves the page at path: what v holds, its messages, and its
-// count of reads, which a GET raises and a HEAD does not. On a replica nothing is
-// counted: that it answers without asking the primary is what it is there for.
+// count of reads, which a GET raises and a HEAD does not. On a replica the router sends
+// a request to the primary as soon as it writes. While nobody knows a primary nothing
+// is counted: a page is better than a wait for one.
 func (a *app) messagesPage(w http.ResponseWriter, r *http.Request, page, path string, v view) {
 	sp, ok := parseSpan(r.URL.Query())
 	if !ok {
@@ -54,11 +56,9 @@ func (a *app) messagesPage(w http.ResponseWriter, r *http.Request, page, path st
 	sp.Guest = v.Guest.ID
 	v.Paged = sp.Before != 0 || sp.After != 0
 	var err error
-	counts := r.Method == http.MethodGet
-	if counts {
+	if stale := w.Header().Get(replay.StaleHeader) != ""; r.Method == http.MethodGet && !stale {
 		v.Reads, err = a.store.CountRead(r.Context(), path)
-	}
-	if !counts || errors.Is(err, appdb.ErrReplica) {
+	} else {
 		v.Reads, err = a.store.Reads(r.Context(), path)
 	}
 	if err == nil {
@@ -173,20 +173,43 @@ func (a *app) listJSON(w http.ResponseWriter, r *http.Request) {
 		a.problem(w, r, http.StatusBadRequest, "after must be the id of a message, or 0")
 		return
 	}
-	list, err := a.store.MessagesAfter(r.Context(), after, jsonLimit+1)
+	body, hit, err := a.list(r.Context(), after)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
+	w.Header().Set("Cache-Status", "guestbook; "+hit)
+	send(w, http.StatusOK, "application/json", body)
+}
+
+// list is the answer to /messages.json, from the cache (hit) or made and kept there.
+func (a *app) list(ctx context.Context, after int64) (body []byte, hit string, err error) {
+	newest, err := a.store.Newest(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if body := a.cache.list(ctx, after, newest); body != nil {
+		return body, "hit", nil
+	}
+	list, err := a.store.MessagesAfter(ctx, after, jsonLimit+1)
+	if err != nil {
+		return nil, "", err
+	}
 	shown := list[:min(len(list), jsonLimit)]
-	a.sendJSON(w, r, http.StatusOK, struct {
+	body, err = json.Marshal(struct {
 		Messages []message `json:"messages"`
 		More     bool      `json:"more"`
 	}{shown, len(shown) < len(list)})
+	if err != nil {
+		return nil, "", err
+	}
+	body = append(body, '\n')
+	a.cache.keep(ctx, after, newest, body)
+	return body, "fwd=miss", nil
 }
 
-// health answers 200 while the database can be read. It writes nothing, so
-// that checks every few seconds cost nothing and a replica passes them too.
+// health answers 200 while the database can be read and, on a replica, has come far
+// enough. It writes nothing, so that checks every few seconds cost nothing.
 func (a *app) health(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
@@ -195,15 +218,18 @@ func (a *app) health(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the database cannot be read", http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n"))
+	a.router.HealthHandler().ServeHTTP(w, r)
 }
 
 // fail answers a request that an error of the store has ended. The error goes
 // to the log: it is not the reader's. A write that meets a replica is one that came
 // while the primary changed: nothing of it was kept, and it can be sent again.
 func (a *app) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, appdb.ErrReplica) {
+	if replay.Redirected(w, r, err) {
+		w.WriteHeader(http.StatusMisdirectedRequest) // for the log alone: the primary answers
+		return
+	}
+	if errors.Is(err, appdb.ErrReplica) { // it was the primary when it began to read
 		a.log.Warn("not the primary", "method", r.Method, "path", r.URL.Path, "err", err)
 		w.Header().Set("Retry-After", "1")
 		a.problem(w, r, http.StatusServiceUnavailable, "")

@@ -1,58 +1,38 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/flysql/flysql/appdb"
 	"github.com/flysql/flysql/engine"
+	"github.com/flysql/flysql/replay"
 )
 
-// replica is an engine that says that another machine is the primary.
-type replica struct{}
-
-func (replica) State() engine.State {
-	return engine.State{Role: engine.RoleReplica, Primary: "elsewhere", Epoch: 1}
+// machine is an engine that stays what it is.
+type machine struct {
+	role  engine.Role
+	ready bool
 }
 
-func (replica) WaitPosition(context.Context, string, engine.Pos) error { return nil }
-
-// On a replica every page is served, uncounted, and a write that strays there is
-// refused as one that can be sent again.
-func TestOnAReplica(t *testing.T) {
-	t.Parallel()
-	file := migratedFile(t)
-	primary := openApp(t, file, nil)
-	primary.sign(t, "Ada", "Hello")
-	for range 3 {
-		wantStatus(t, primary.get(t, "/"), http.StatusOK)
+func (m machine) State() engine.State {
+	st := engine.State{Role: m.role, Ready: m.ready, Epoch: 1}
+	if m.role == engine.RoleReplica {
+		st.Primary = "first"
 	}
-
-	a := openApp(t, file, replica{})
-	for _, target := range []string{"/", "/", "/guests/1"} {
-		wantStatus(t, a.get(t, target), http.StatusOK)
-	}
-	wantContains(t, "page", a.get(t, "/").Body.String(), "Hello", `<data value="3">`)
-	wantStatus(t, a.get(t, "/healthz"), http.StatusOK)
-	w := a.post(t, "Grace", "Hello")
-	wantStatus(t, w, http.StatusServiceUnavailable)
-	wantContains(t, "page", w.Body.String(), "Nothing was written")
-	if got := w.Header().Get("Retry-After"); got != "1" {
-		t.Errorf("Retry-After %q, want 1", got)
-	}
-	wantContains(t, "log", a.log.String(), "level=WARN", "elsewhere")
-	if n := len(a.all(t)); n != 1 {
-		t.Errorf("%d messages, want 1", n)
-	}
+	return st
 }
 
-// openApp is the app on a database file that may be another app's too.
-func openApp(t *testing.T, file string, e engine.Engine) *testApp {
+func (machine) WaitPosition(context.Context, string, engine.Pos) error { return nil }
+
+// openApp is the app of one machine, on a database file that may be another's too;
+// peer is where the primary's app listens.
+func openApp(t *testing.T, file string, m machine, peer string) *testApp {
 	t.Helper()
-	db, err := appdb.Config{Engine: e}.Open(t.Context(), file)
+	db, err := appdb.Config{Engine: m}.Open(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,10 +41,63 @@ func openApp(t *testing.T, file string, e engine.Engine) *testApp {
 			t.Error(err)
 		}
 	})
-	var log bytes.Buffer
-	a, err := newApp(&store{db: db}, site{}, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
+	return newTestAppOn(t, db, site{Machine: m.role.String()}, replay.Config{Engine: m, Peer: func(string) (string, error) { return peer, nil }})
+}
+
+// On a replica nothing is different for whoever asks: what writes is done by the
+// primary, the count of a page's readers too, and what reads is not.
+func TestOnAReplica(t *testing.T) {
+	t.Parallel()
+	file := migratedFile(t)
+	primary := openApp(t, file, machine{engine.RolePrimary, true}, "")
+	server := httptest.NewServer(primary)
+	t.Cleanup(server.Close)
+	primary.sign(t, "Ada", "Hello")
+
+	a := openApp(t, file, machine{engine.RoleReplica, true}, server.URL)
+	for _, count := range []string{"1", "2"} {
+		w := a.get(t, "/")
+		wantStatus(t, w, http.StatusOK)
+		wantContains(t, "page", w.Body.String(), "Hello", `<data value="`+count+`">`, "primary")
 	}
-	return &testApp{app: a, Handler: a.handler(), log: &log}
+	w := a.post(t, "Grace", "Hello too")
+	wantStatus(t, w, http.StatusSeeOther)
+	if list := a.all(t); len(list) != 2 || list[1].Body != "Hello too" {
+		t.Errorf("the book has %+v", list)
+	}
+	for _, cached := range []string{"guestbook; fwd=miss", "guestbook; hit"} { // it is this machine's own, which it writes
+		w := a.get(t, "/messages.json")
+		wantContains(t, "list", w.Body.String(), "Hello too")
+		if got := w.Header().Get("Cache-Status"); got != cached {
+			t.Errorf("Cache-Status %q, want %q", got, cached)
+		}
+	}
+	wantStatus(t, a.do(t, http.MethodHead, "/", ""), http.StatusOK)
+	wantContains(t, "health", a.get(t, "/healthz").Body.String(), `"role":"replica"`)
+	wantNotContains(t, "log", a.log.String(), "level=ERROR", "level=WARN")
+	if n := strings.Count(primary.log.String(), "msg=request"); n != 3 {
+		t.Errorf("the primary has answered %d requests, want 3:\n%s", n, primary.log)
+	}
+}
+
+// Without a primary pages are served, uncounted.
+func TestWithoutAPrimary(t *testing.T) {
+	t.Parallel()
+	file := migratedFile(t)
+	openApp(t, file, machine{engine.RolePrimary, true}, "").sign(t, "Ada", "Hello")
+	a := openApp(t, file, machine{engine.RoleUnknown, true}, "")
+	for _, target := range []string{"/", "/guests/1"} {
+		w := a.get(t, target)
+		wantStatus(t, w, http.StatusOK)
+		wantContains(t, target, w.Body.String(), "Hello", `Served by machine <b>unknown</b>`)
+		wantNotContains(t, target, w.Body.String(), "<data ")
+	}
+	wantStatus(t, a.get(t, "/healthz"), http.StatusOK)
+}
+
+// A machine that has not caught up gets no visitors.
+func TestNotReady(t *testing.T) {
+	t.Parallel()
+	a := openApp(t, migratedFile(t), machine{engine.RoleReplica, false}, "")
+	wantStatus(t, a.get(t, "/healthz"), http.StatusServiceUnavailable)
 }

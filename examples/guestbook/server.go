@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/flysql/flysql/replay"
 )
 
 const (
@@ -17,18 +19,20 @@ const (
 
 // app holds what the handlers share. Nothing in it changes once it serves.
 type app struct {
-	store *store
-	views *views
-	log   *slog.Logger
-	mux   *http.ServeMux
+	store  *store
+	cache  *cache
+	router *replay.Router
+	views  *views
+	log    *slog.Logger
+	mux    *http.ServeMux
 }
 
-func newApp(st *store, here site, log *slog.Logger) (*app, error) {
+func newApp(st *store, ca *cache, rt *replay.Router, here site, log *slog.Logger) (*app, error) {
 	v, err := newViews(here)
 	if err != nil {
 		return nil, err
 	}
-	a := &app{store: st, views: v, log: log, mux: http.NewServeMux()}
+	a := &app{store: st, cache: ca, router: rt, views: v, log: log, mux: http.NewServeMux()}
 	a.mux.HandleFunc("GET /{$}", a.home)
 	a.mux.HandleFunc("GET /guests/{id}", a.guest)
 	a.mux.HandleFunc("POST /messages", a.sign)
@@ -41,12 +45,13 @@ func newApp(st *store, here site, log *slog.Logger) (*app, error) {
 	return a, nil
 }
 
-// handler returns the pages with what every request passes through first.
+// handler returns the pages with what every request passes through first. The router
+// is the outermost: what it sends to another machine must not have begun here.
 func (a *app) handler() http.Handler {
 	// A browser says where a POST comes from; another site's is refused.
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(a.crossOrigin))
-	return a.observe(secure(crossOrigin.Handler(a.mux)))
+	return a.router.Handler(a.observe(secure(crossOrigin.Handler(a.mux))))
 }
 
 // secure sets the headers that keep a page to itself, and bounds the body.

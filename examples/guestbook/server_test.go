@@ -33,7 +33,7 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/", 405, "GET, HEAD", "does not take POST requests"},
 		{"DELETE", "/messages", 405, "GET, HEAD, POST", "does not take DELETE requests"},
 		{"PUT", "/guests/1", 405, "GET, HEAD", "does not take PUT requests"},
-		{"GET", "/healthz", 200, "", "ok"},
+		{"GET", "/healthz", 200, "", `"healthy":true`},
 	}
 	for _, tt := range tests {
 		w := a.do(t, tt.method, tt.target, "")
@@ -52,13 +52,17 @@ func TestPagesStandAlone(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)<script|<style|\sstyle=|\son[a-z]+=|(src|href|action)="?(https?:|//)`)
 	for _, target := range []string{"/", "/guests/1", "/nothing", "/?before=x", "/messages.json", "/static/style.css", "/healthz"} {
 		w := a.get(t, target)
+		kept := "no-cache"
+		if target == "/healthz" {
+			kept = "no-store"
+		}
 		for name, want := range map[string]string{
 			"Content-Security-Policy":      "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 			"X-Content-Type-Options":       "nosniff",
 			"Referrer-Policy":              "same-origin",
 			"Cross-Origin-Opener-Policy":   "same-origin",
 			"Cross-Origin-Resource-Policy": "same-origin",
-			"Cache-Control":                "no-cache",
+			"Cache-Control":                kept,
 		} {
 			if got := w.Header().Get(name); got != want {
 				t.Errorf("GET %s: %s: %q, want %q", target, name, got, want)

@@ -14,7 +14,7 @@ import (
 )
 
 // store is everything the app asks of its database. The methods that write
-// say so: they are the ones that need the primary once there are replicas.
+// say so: they are the ones that need the primary where there are replicas.
 type store struct{ db *appdb.DB }
 
 type guest struct {
@@ -71,7 +71,7 @@ func (s *store) Ping(ctx context.Context) error {
 // CountRead counts one more read of the page at path and returns the new
 // count. It writes, and is called while a GET is served: the one place where
 // this app writes during a request that looks like a read. A replica refuses it
-// with appdb.ErrReplica.
+// with appdb.ErrReplica, by which the router sends the request to the primary.
 func (s *store) CountRead(ctx context.Context, path string) (reads int64, err error) {
 	err = s.db.Update(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `
@@ -194,6 +194,16 @@ func (s *store) MessagesAfter(ctx context.Context, after int64, limit int) (list
 		return err
 	})
 	return list, err
+}
+
+// Newest names the newest message; "" while there is none. Its id alone would not do: a
+// failover can lose a message, and another one then gets its id. It reads.
+func (s *store) Newest(ctx context.Context) (name string, err error) {
+	err = s.db.Reader().QueryRowContext(ctx, `SELECT id || ' ' || created FROM messages ORDER BY id DESC LIMIT 1`).Scan(&name)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return name, err
 }
 
 // messages runs one query over messages; where is SQL of this file, never a

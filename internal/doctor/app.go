@@ -22,6 +22,7 @@ type App struct {
 	Litestream *TextFile
 	Ignore     *TextFile       // .dockerignore
 	Facts      *scaffold.Facts // what the code says; nil where it says nothing
+	Remote     *Remote         // what runs on Fly; nil where it was not asked
 
 	Problems []*flyconf.Problem // of reading the files
 	sources  map[string][]byte  // what was read, by name

@@ -41,7 +41,7 @@ var bootRules = []Rule{
 	{
 		ID: "FLY107", Severity: Warning,
 		Title: "a variable that flysql-entrypoint does not know",
-		Why:   "Names that begin with FLYSQL_ are its settings: one that it does not know does nothing, and what it was meant to set has its default.",
+		Why:   "Names that begin with FLYSQL_ are its settings, but for a few that flysql's packages read in the app: any other does nothing, and what it was meant to set has its default.",
 		check: checkSettingNames,
 	},
 	{

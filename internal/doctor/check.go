@@ -28,7 +28,10 @@ type Report struct {
 
 // Check looks at the repository in dir. The error is one of reading dir at all;
 // what is wrong with its files is in the report.
-func Check(ctx context.Context, dir string) (*Report, error) {
+func Check(ctx context.Context, dir string) (*Report, error) { return check(ctx, dir, nil) }
+
+// check is Check, with what runs on Fly where remote is not nil.
+func check(ctx context.Context, dir string, remote *Remote) (*Report, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("look at the repository: %w", err)
@@ -51,6 +54,7 @@ func Check(ctx context.Context, dir string) (*Report, error) {
 		return nil, context.Cause(ctx)
 	}
 	app := load(read, facts)
+	app.Remote = remote
 	if _, err := read("go.mod"); detectErr != nil && app.Docker != nil && !errors.Is(err, fs.ErrNotExist) {
 		app.Problems = append(app.Problems, &flyconf.Problem{File: "go.mod", Message: detectErr.Error(), Rule: "FLY001"})
 	}
@@ -85,7 +89,7 @@ func sortFindings(list []*Finding) {
 	slices.SortStableFunc(list, func(a, b *Finding) int {
 		return cmp.Or(
 			cmp.Compare(fileRank(a.File), fileRank(b.File)), cmp.Compare(a.File, b.File),
-			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Rule.ID, b.Rule.ID))
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Rule.ID, b.Rule.ID), cmp.Compare(a.Object, b.Object))
 	})
 }
 
@@ -99,6 +103,9 @@ func fileRank(name string) int {
 
 // Files lists the files that were read, sorted.
 func (r *Report) Files() []string { return slices.Sorted(maps.Keys(r.app.sources)) }
+
+// UsesLiteFS tells whether the app runs beside LiteFS, by its files.
+func (r *Report) UsesLiteFS() bool { return r.app.usesLiteFS() }
 
 // Count counts findings by severity.
 func (r *Report) Count(s Severity) int {

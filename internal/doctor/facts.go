@@ -12,6 +12,7 @@ import (
 	"github.com/kballard/go-shellquote"
 
 	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/fleet"
 	"github.com/flysql/flysql/internal/scaffold"
 )
 
@@ -38,6 +39,8 @@ type memo struct {
 	looked    bool // databases has been filled
 	document  *flyconf.Document
 	lines     map[string][]string // of the sources
+
+	differences []fleet.Cause
 }
 
 // maxGroups bounds the process groups that are looked at, far above any app's.

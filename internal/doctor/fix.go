@@ -68,7 +68,9 @@ func (r *Report) mend() (fixes *Fixes, content map[string][]byte) {
 			}
 			return r.read(name)
 		}
-		fixes.After = examine(r.Dir, load(read, r.app.Facts), read)
+		app := load(read, r.app.Facts)
+		app.Remote = r.app.Remote
+		fixes.After = examine(r.Dir, app, read)
 	}
 	return fixes, content
 }

@@ -152,6 +152,15 @@ func checkCandidate(c *checker) {
 	if config == nil || config.Lease.Type != "consul" || c.Fly == nil {
 		return
 	}
+	if s, ok := c.settings(); ok && s.neverPrimary && c.bootsLiteFS() {
+		at := c.inCommand(c.boot().command)
+		if v, set := c.variable("FLYSQL_LITEFS_CANDIDATE"); set && !c.bootFlag("litefs-candidate") {
+			at = c.inVariable(v)
+		}
+		c.report(at, "FLYSQL_LITEFS_CANDIDATE is off for every machine, so none may become the primary").
+			hint("remove it: flysql regions add sets it for a new machine, until that has caught up")
+		return
+	}
 	at := c.inLiteFS("lease.candidate")
 	text, _ := c.written("lease.candidate")
 	switch {

@@ -6,7 +6,7 @@ var litefsRules = []Rule{
 		ID: "FLY401", Severity: Error,
 		Title: "LiteFS with machines that are stopped",
 		Why:   "A machine that was stopped comes back with an old database, may win the lease, and newer rows are discarded.",
-		check: checkLiteFSStop,
+		check: func(c *checker) { checkLiteFSStop(c); checkRemoteStop(c) },
 	},
 	{
 		ID: "FLY402", Severity: Warning,
@@ -53,7 +53,7 @@ var litefsRules = []Rule{
 		ID: "FLY409", Severity: Error,
 		Title: "no candidate in the primary region",
 		Why:   "No node may become primary: nothing can be written.",
-		check: checkCandidate,
+		check: func(c *checker) { checkCandidate(c); checkRemoteCandidates(c) },
 	},
 	{
 		ID: "FLY410", Severity: Warning,
@@ -71,7 +71,7 @@ var litefsRules = []Rule{
 		ID: "FLY412", Severity: Error,
 		Title: "LiteFS Cloud",
 		Why:   "It ended in October 2024: backups that are meant to be made are not.",
-		check: checkCloud,
+		check: func(c *checker) { checkCloud(c); checkRemoteCloud(c) },
 	},
 	{
 		ID: "FLY413", Severity: Error,

@@ -119,7 +119,11 @@ func checkInternalPort(c *checker) {
 // checkProxy: FLY404, as far as flyconf cannot see it.
 func checkProxy(c *checker) {
 	config := c.liteFS()
-	if config == nil || config.Proxy.Target == "" {
+	if config == nil {
+		return
+	}
+	if config.Proxy.Target == "" {
+		c.checkNoProxy()
 		return
 	}
 	listen, target := 0, 0
@@ -134,6 +138,20 @@ func checkProxy(c *checker) {
 	}
 	c.checkBeforeProxy(listen, target)
 	c.checkBehindProxy(listen, target)
+}
+
+// checkNoProxy: what only LiteFS's proxy answers must not be asked without it. An app
+// that routes by itself needs none.
+func (c *checker) checkNoProxy() {
+	if !c.runsLiteFS() || c.liteFS().Proxy.Addr != "" {
+		return
+	}
+	for _, check := range c.httpChecks() {
+		if check.path == "/litefs/health" {
+			c.report(c.inFly(check.key+".path"), "only LiteFS's proxy answers %s, and %s has none: the machine never passes its checks", check.path, c.LiteFS.Name).
+				hint("write the path of the app's own answer, such as that of HealthHandler in flysql's package replay")
+		}
+	}
 }
 
 // checkBeforeProxy: Fly's proxy must talk to LiteFS's.

@@ -45,6 +45,7 @@ type Rule struct {
 	Severity Severity
 	Title    string // what is wrong where the rule is broken, in a few words
 	Why      string // what comes of it, in one sentence or two
+	Remote   bool   // it is about what runs on Fly: see CheckRemote
 
 	// check reports what breaks the rule. It is nil where flyconf reports it, or
 	// another rule's check.
@@ -59,7 +60,7 @@ func Rules() []Rule {
 }
 
 func tables() [][]Rule {
-	return [][]Rule{fileRules, bootRules, volumeRules, pathRules, litefsRules, serviceRules}
+	return [][]Rule{fileRules, bootRules, volumeRules, pathRules, litefsRules, serviceRules, remoteRules}
 }
 
 // RuleByID finds a rule; false where there is none of that ID.
@@ -91,17 +92,18 @@ func (r Rule) DocURL() string {
 
 // Place is where in a file something stands.
 type Place struct {
-	File      string // slash-separated, relative to the repository; empty: the repository
+	File      string // slash-separated, relative to the repository; empty: the repository, or Object
 	Line, Col int    // from 1, Col counts bytes; 0: the file as a whole
 	Key       string // of a configuration file: "mounts[0].destination"; empty elsewhere
 	Excerpt   string // the line with a mark below, see flyconf.Problem.Excerpt; may be empty
+	Object    string // where File is empty, what it is on Fly: "machine 148e21ea7d4389 (ams)"
 }
 
 // String is the place as editors know it: "fly.toml:3:1".
 func (p Place) String() string {
 	switch {
 	case p.File == "":
-		return "."
+		return cmp.Or(p.Object, ".")
 	case p.Line == 0:
 		return p.File
 	}

@@ -105,7 +105,7 @@ func unpack(t *testing.T, archive string) string {
 
 func checkDir(t *testing.T, dir string) *Report {
 	t.Helper()
-	r, err := Check(t.Context(), dir)
+	r, err := check(t.Context(), dir, remoteIn(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,8 +55,13 @@ type (
 		Kind string `json:"kind"`
 	}
 	sarifLocation struct {
-		Physical sarifPhysical `json:"physicalLocation"`
-		Message  *sarifText    `json:"message,omitempty"`
+		Physical sarifPhysical  `json:"physicalLocation"`
+		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
+		Message  *sarifText     `json:"message,omitempty"`
+	}
+	sarifLogical struct {
+		Name string `json:"fullyQualifiedName"`
+		Kind string `json:"kind"`
 	}
 	sarifPhysical struct {
 		Artifact sarifArtifact `json:"artifactLocation"`
@@ -94,10 +99,10 @@ func WriteSARIF(w io.Writer, r *Report, least Severity, version string) error {
 			RuleID:    f.Rule.ID,
 			RuleIndex: slices.IndexFunc(rules, func(rule Rule) bool { return rule.ID == f.Rule.ID }),
 			Level:     f.Severity.String(), Message: sarifText{text},
-			Locations: []sarifLocation{{Physical: sarifPlace(f.Place)}}, Suppressions: suppressed,
+			Locations: []sarifLocation{sarifAt(f.Place, nil)}, Suppressions: suppressed,
 		}
 		for _, other := range f.Related {
-			result.Related = append(result.Related, sarifLocation{sarifPlace(other.Place), &sarifText{other.Message}})
+			result.Related = append(result.Related, sarifAt(other.Place, &sarifText{other.Message}))
 		}
 		run.Results = append(run.Results, result)
 	}
@@ -111,6 +116,15 @@ func WriteSARIF(w io.Writer, r *Report, least Severity, version string) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
+}
+
+// sarifAt is a place. What is on Fly has no file, and is the repository's as a whole.
+func sarifAt(p Place, message *sarifText) sarifLocation {
+	at := sarifLocation{Physical: sarifPlace(p), Message: message}
+	if p.Object != "" {
+		at.Logical = []sarifLogical{{p.Object, "resource"}}
+	}
+	return at
 }
 
 // sarifPlace leaves columns out: SARIF counts characters, and a Place bytes.

@@ -16,6 +16,7 @@ type bootSettings struct {
 	migrateFrom    string // who migrates in a cluster
 	migrations     bool   // it applies migration files
 	importFrom     string // FLYSQL_LITEFS_IMPORT
+	neverPrimary   bool   // FLYSQL_LITEFS_CANDIDATE is off
 }
 
 // settings are what flysql-entrypoint boots the app's machines with; false where it
@@ -67,6 +68,12 @@ func isSetting(name string) bool { return strings.HasPrefix(name, "FLYSQL_") }
 // bootsLiteFS tells whether flysql-entrypoint starts LiteFS.
 func (c *checker) bootsLiteFS() bool { return c.boot().flysql && c.liteFS() != nil && c.startsLiteFS() }
 
+// appVariables are those that flysql's packages read in the app: what the entrypoint
+// tells it, and package replay's own.
+func appVariables() []string {
+	return append(outputNames(), "FLYSQL_REPLAY_KEY", "FLYSQL_REPLAY_PEERS")
+}
+
 // checkSettingNames: FLY107.
 func checkSettingNames(c *checker) {
 	names := settingNames()
@@ -74,11 +81,11 @@ func checkSettingNames(c *checker) {
 		return
 	}
 	var short []string
-	for _, n := range names {
+	for _, n := range append(slices.Clone(names), appVariables()...) {
 		short = append(short, strings.TrimPrefix(n, "FLYSQL_"))
 	}
 	for _, v := range c.env() {
-		if !isSetting(v.name) || slices.Contains(names, v.name) {
+		if !isSetting(v.name) || slices.Contains(names, v.name) || slices.Contains(appVariables(), v.name) {
 			continue
 		}
 		f := c.report(c.inVariable(v), "flysql-entrypoint knows no variable %s: it does nothing", v.name)

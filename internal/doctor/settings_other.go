@@ -6,6 +6,8 @@ package doctor
 
 func settingNames() []string { return nil }
 
+func outputNames() []string { return nil }
+
 func readSettings([]string, []string) (bootSettings, bool) { return bootSettings{}, false }
 
 func refusals([]string) []string { return nil }

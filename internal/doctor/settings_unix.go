@@ -11,6 +11,9 @@ import (
 // settingNames are the variables that flysql-entrypoint knows.
 func settingNames() []string { return entrypoint.Variables() }
 
+// outputNames are the variables that it sets for the app, where they are not set.
+func outputNames() []string { return entrypoint.Outputs() }
+
 // readSettings are the settings as flysql-entrypoint reads them; false where it would
 // refuse them.
 func readSettings(args, environ []string) (bootSettings, bool) {
@@ -20,7 +23,7 @@ func readSettings(args, environ []string) (bootSettings, bool) {
 	}
 	s := bootSettings{
 		grace: inv.Grace, handoff: inv.Handoff, fence: !inv.NoFence, migrateFrom: string(inv.MigrateFrom),
-		migrations: inv.MigrationsDir != "", importFrom: inv.Import,
+		migrations: inv.MigrationsDir != "", importFrom: inv.Import, neverPrimary: inv.NeverPrimary,
 	}
 	if s.grace == 0 {
 		s.grace = entrypoint.DefaultGrace

@@ -36,7 +36,7 @@ var volumeRules = []Rule{
 		ID: "FLY209", Severity: Error,
 		Title: "more than one machine, and nothing that copies the database",
 		Why:   "Each machine has a volume of its own: the second one has a second, empty database, and requests reach one or the other.",
-		check: checkMachines,
+		check: func(c *checker) { checkMachines(c); checkRemoteMachines(c) },
 	},
 	{
 		ID: "FLY210", Severity: Warning,

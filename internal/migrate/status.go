@@ -19,11 +19,7 @@ import (
 // Errors wrap [ErrOtherTool] when the database records another tool's migrations.
 func (s *Set) Status(ctx context.Context, dbPath string) (Status, error) {
 	var rec record
-	read := readDatabase
-	if s.locks {
-		read = readLocked
-	}
-	err := read(ctx, dbPath, func(db *sql.DB) (err error) {
+	err := readDatabase(ctx, dbPath, s.locks, func(db *sql.DB) (err error) {
 		rec, err = s.read(ctx, db)
 		return err
 	})

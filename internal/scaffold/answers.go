@@ -47,7 +47,7 @@ type Answers struct {
 	Workers []string // main packages that other process groups run
 	From    Mode     // the mode that the repository has; empty: none yet
 	Was     string   // where the database was until now; empty: nowhere, or unknown
-	Proxy   int      // in LiteFS mode, what LiteFS's proxy listens on
+	Proxy   int      // in LiteFS mode, what LiteFS's proxy listens on; 0: none, the app routes by itself
 	// Volume and Mount are the volume's name and where it is mounted, where
 	// fly.toml has them; empty: from App, and /data.
 	Volume, Mount string

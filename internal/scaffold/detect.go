@@ -155,6 +155,7 @@ func (m *Main) read(packages []*goPackage, requires map[string]bool) {
 	m.Port, m.PortReason, m.Loopback, m.PortVars, m.Notes = l.port, l.reason, l.loopback, l.vars, l.notes
 	m.ReadsPort = l.fromEnv
 	m.Driver = driver(packages)
+	m.Replay = routes(packages)
 	if m.Database = code.findDatabase(); m.Driver == "" {
 		if s := server(packages); s != "" {
 			m.Database = Database{Server: s}
@@ -235,6 +236,11 @@ func driver(packages []*goPackage) string {
 		return appdb
 	}
 	return firstBelow(slices.Sorted(maps.Keys(imports)), slices.Concat(cgoDrivers, pureDrivers))
+}
+
+// routes tells whether the app itself sends requests that write to the primary.
+func routes(packages []*goPackage) bool {
+	return slices.ContainsFunc(packages, func(p *goPackage) bool { return p.imports[flysqlModule+"/replay"] })
 }
 
 // firstBelow returns the first of paths that is one of parents or lies below it.

@@ -79,6 +79,8 @@ type Main struct {
 	PortPlace string
 	ToHTTPS   string // where it redirects http to https by X-Forwarded-Proto, "main.go:12"; empty where it does not
 
+	Replay bool // it sends requests that write to the primary by itself, with flysql's package replay
+
 	Health string // the path that answers whether it is well; "/" where there is no better
 
 	// Migrations are the directories that may hold its SQL migrations. More than

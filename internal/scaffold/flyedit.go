@@ -346,13 +346,15 @@ func (e *flyEditor) services() {
 	}
 }
 
-// serviceChecks has LiteFS's own health asked where there is LiteFS.
+// serviceChecks does what checks does, for the other form of a service.
 func (e *flyEditor) serviceChecks(checks []flyconf.ServiceHTTPCheck) {
 	litefs := slices.IndexFunc(checks, func(c flyconf.ServiceHTTPCheck) bool { return c.Path == litefsHealth })
 	switch {
-	case e.Answers.Mode == LiteFS && litefs < 0:
+	case e.Answers.proxied() && litefs < 0, e.Answers.Mode == LiteFS && len(checks) == 0:
 		e.takeFrom(fmt.Sprintf("services[0].http_checks[%d]", len(checks)), "http_service.checks[0]")
-	case e.Answers.Mode != LiteFS && litefs >= 0:
+	case e.Answers.Mode == LiteFS && !e.Answers.proxied() && litefs == 0 && len(checks) == 1:
+		e.takeFrom("services[0].http_checks[0].path", "http_service.checks[0].path")
+	case !e.Answers.proxied() && litefs >= 0:
 		e.remove(fmt.Sprintf("services[0].http_checks[%d]", litefs))
 		e.removeEmpty("services[0].http_checks")
 	}
@@ -380,13 +382,15 @@ func (e *flyEditor) awake(key, stop string, start *bool) {
 	}
 }
 
-// checks has LiteFS's own health asked where there is LiteFS, and an app that
-// redirects http asked as the proxy would.
+// checks has LiteFS's own health asked where its proxy answers, else the app's where
+// there is LiteFS, and an app that redirects http asked as the proxy would.
 func (e *flyEditor) checks() {
 	checks := e.config.HTTPService.Checks
 	litefs := slices.IndexFunc(checks, func(c flyconf.HTTPCheck) bool { return c.Path == litefsHealth })
+	// With LiteFS a machine is to be asked something, if not its proxy then the app.
+	last := litefs == 0 && len(checks) == 1 && e.Answers.Mode == LiteFS
 	for i, c := range checks {
-		if i == litefs && e.Answers.Mode != LiteFS {
+		if i == litefs && !e.Answers.proxied() && !last {
 			continue
 		}
 		forwarded := false
@@ -398,9 +402,11 @@ func (e *flyEditor) checks() {
 		}
 	}
 	switch {
-	case e.Answers.Mode == LiteFS && litefs < 0:
+	case !e.Answers.proxied() && last:
+		e.takeFrom("http_service.checks[0].path", "http_service.checks[0].path")
+	case e.Answers.proxied() && litefs < 0, e.Answers.Mode == LiteFS && len(checks) == 0:
 		e.takeFrom(fmt.Sprintf("http_service.checks[%d]", len(checks)), "http_service.checks[0]")
-	case e.Answers.Mode != LiteFS && litefs >= 0: // there is nobody to answer it
+	case !e.Answers.proxied() && litefs >= 0: // there is nobody to answer it
 		e.remove(fmt.Sprintf("http_service.checks[%d]", litefs))
 		e.removeEmpty("http_service.checks")
 	}

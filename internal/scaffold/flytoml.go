@@ -109,7 +109,7 @@ const litefsHealth = "/litefs/health"
 
 // healthPaths are what Fly asks a machine to find out whether it is well.
 func healthPaths(a Answers, m Main) []string {
-	if a.Mode == LiteFS {
+	if a.proxied() {
 		return []string{litefsHealth, m.Health}
 	}
 	return []string{m.Health}
@@ -185,10 +185,14 @@ func litefsComments(c flyconf.Comments, a Answers, m Main, stop string) {
 	c["mounts"] = "LiteFS keeps its own files here, in " + litefsData(a) + ": a volume for each machine.\n" +
 		"The first fly deploy makes the first one, with initial_size. Above the threshold\n" +
 		"(percent) it grows by the increment up to the limit."
-	c["http_service.internal_port"] = "LiteFS's proxy, which sends writes to the primary. The app is behind it, on PORT."
 	c["http_service.auto_stop_machines"] = "Off, both: a machine that slept through writes could become the primary when it\n" +
 		"wakes, and newer rows of the others would be dropped."
 	delete(c, "http_service.min_machines_running")
+	if !a.proxied() {
+		c["http_service.internal_port"] = "The app: with flysql's package replay it sends writes to the primary by itself."
+		return
+	}
+	c["http_service.internal_port"] = "LiteFS's proxy, which sends writes to the primary. The app is behind it, on PORT."
 	c["http_service.checks"] = "LiteFS's answer fails while this machine lags behind the primary; the app's own\n" +
 		"comes next."
 }

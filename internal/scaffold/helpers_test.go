@@ -149,3 +149,7 @@ func main() {
 -- +goose Up
 CREATE TABLE a (b);
 `
+
+// routing is the shop with package replay.
+var routing = strings.Replace(shop, `	_ "modernc.org/sqlite"`, `	_ "github.com/flysql/flysql/replay"
+	_ "modernc.org/sqlite"`, 1)

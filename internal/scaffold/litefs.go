@@ -79,7 +79,7 @@ type Value struct {
 }
 
 func newLiteFSEdit(a Answers, name string, env func(string) (string, bool)) *LiteFSEdit {
-	return &LiteFSEdit{Name: name, Env: env, Values: []Value{
+	values := []Value{
 		{Key: "fuse.dir", Value: a.dir()},
 		{Key: "fuse.allow-other", Value: true},
 		{Key: "data.dir", Value: litefsData(a)},
@@ -90,11 +90,16 @@ func newLiteFSEdit(a Answers, name string, env func(string) (string, bool)) *Lit
 		{Key: "lease.promote", Value: false},
 		{Key: "lease.consul.url", Value: "${FLY_CONSUL_URL}", Keep: true},
 		{Key: "lease.consul.key", Value: "litefs/${FLY_APP_NAME}", Keep: true},
-		{Key: "proxy.addr", Value: ":" + strconv.Itoa(a.Proxy)},
-		{Key: "proxy.target", Value: "localhost:" + strconv.Itoa(a.Port)},
-		{Key: "proxy.db", Value: path.Base(a.DB)},
-		{Key: "exec"},
-	}}
+	}
+	if a.proxied() {
+		values = append(values,
+			Value{Key: "proxy.addr", Value: ":" + strconv.Itoa(a.Proxy)},
+			Value{Key: "proxy.target", Value: "localhost:" + strconv.Itoa(a.Port)},
+			Value{Key: "proxy.db", Value: path.Base(a.DB)})
+	} else {
+		values = append(values, Value{Key: "proxy"})
+	}
+	return &LiteFSEdit{Name: name, Env: env, Values: append(values, Value{Key: "exec"})}
 }
 
 // to returns the file with what must be right; all else stays as it is.

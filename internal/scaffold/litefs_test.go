@@ -18,6 +18,7 @@ import (
 // second run has nothing to change.
 func TestFilesAgree(t *testing.T) {
 	repos := map[string]*Facts{
+		"routes":     detect(t, repo(t, routing)),
 		"reads PORT": detect(t, repo(t, shop)),
 		"fixed port": detect(t, repo(t, strings.Replace(strings.Replace(shop, `":"+os.Getenv("PORT")`, `":3000"`, 1), "DATABASE_URL", "DB_PATH", 1))),
 		"not in Go":  detect(t, repo(t, "-- package.json --\n{}\n-- Dockerfile --\nFROM node:22\nEXPOSE 3000\nCMD [\"node\", \"x.js\"]\n")),
@@ -115,14 +116,19 @@ func agree(a Answers, files map[string][]byte) error {
 	if err := litefs.Validate(); err != nil {
 		return err
 	}
+	health, proxied := config.HTTPService.Checks[0].Path, litefs.Proxy.Addr+litefs.Proxy.Target+litefs.Proxy.DB != ""
 	switch {
-	case path.Dir(a.DB) != litefs.FUSE.Dir, litefs.Proxy.DB != path.Base(a.DB):
+	case proxied != a.proxied():
+		return fmt.Errorf("LiteFS's proxy")
+	case !proxied && (config.HTTPService.InternalPort != a.Port || env["PORT"] != fmt.Sprint(a.Port) || health == litefsHealth):
+		return fmt.Errorf("port or check")
+	case path.Dir(a.DB) != litefs.FUSE.Dir, proxied && litefs.Proxy.DB != path.Base(a.DB):
 		return fmt.Errorf("the database is not LiteFS's")
 	case !within(litefs.Data.Dir, config.Mounts[0].Destination), within(litefs.FUSE.Dir, config.Mounts[0].Destination):
 		return fmt.Errorf("LiteFS's directories")
-	case portOf(litefs.Proxy.Addr) != config.HTTPService.InternalPort, portOf(litefs.Proxy.Target) != a.Port, env["PORT"] != fmt.Sprint(a.Port):
+	case proxied && (portOf(litefs.Proxy.Addr) != config.HTTPService.InternalPort || portOf(litefs.Proxy.Target) != a.Port || env["PORT"] != fmt.Sprint(a.Port)):
 		return fmt.Errorf("ports")
-	case config.HTTPService.AutoStop != "off", *config.HTTPService.AutoStart, config.HTTPService.Checks[0].Path != litefsHealth:
+	case config.HTTPService.AutoStop != "off", *config.HTTPService.AutoStart, proxied && health != litefsHealth:
 		return fmt.Errorf("machines are stopped, or their lag is not seen")
 	case litefs.Lease.Promote, litefs.Lease.Type != "consul", len(litefs.Exec) > 0:
 		return fmt.Errorf("the lease, or exec")
@@ -144,6 +150,23 @@ func agree(a Answers, files map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// TestLiteFSEditOfARouter: an app that has package replay needs no proxy, also where
+// one was there.
+func TestLiteFSEditOfARouter(t *testing.T) {
+	f := detect(t, repo(t, routing))
+	a, err := f.Complete(Answers{Mode: LiteFS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := newLiteFSEdit(a, "litefs.yml", nil)
+	const rest = "fuse: {dir: /litefs, allow-other: true}\ndata: {dir: /data/litefs}\nlease: {type: consul, hostname: h, advertise-url: \"http://h:20202\", candidate: true, promote: false, consul: {url: \"http://c\", key: k}}\n"
+	for _, in := range []string{rest, rest + "proxy: {addr: \":8080\", target: \"localhost:8081\", db: shop.db}\n", rest + "proxy:\n  addr: \":8080\"\n  target: \"localhost:8081\"\n  db: shop.db\n"} {
+		if diff := cmp.Diff(rest, added(t, edit, in)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
 }
 
 func TestLiteFSEdit(t *testing.T) {

@@ -44,10 +44,13 @@ func (a Answers) dir() string {
 	return a.mount()
 }
 
-// listens is the port that Fly's proxy sends requests to: LiteFS's own proxy stands
-// before the app, so that writes reach the primary.
+// proxied tells whether LiteFS's own proxy stands before the app, so that writes reach
+// the primary. An app with flysql's package replay needs none.
+func (a Answers) proxied() bool { return a.Mode == LiteFS && a.Proxy != 0 }
+
+// listens is the port that Fly's proxy sends requests to.
 func (a Answers) listens() int {
-	if a.Mode == LiteFS {
+	if a.proxied() {
 		return a.Proxy
 	}
 	return a.Port
@@ -71,7 +74,7 @@ func (f *Facts) completeMode(a *Answers, m Main) error {
 		}
 		if db == "" && f.runsLiteFS() {
 			a.From = LiteFS
-			db = f.proxied()
+			db = f.waitedFor()
 		}
 		switch {
 		case db != "" && f.LiteFS != nil && within(db, f.LiteFS.fuse()):
@@ -116,8 +119,8 @@ func (f *Facts) runsLiteFS() bool {
 	return f.LiteFS != nil && f.LiteFS.Config != nil && f.Docker != nil && f.Docker.LiteFS
 }
 
-// proxied is the database that LiteFS's proxy waits for; empty where it names none.
-func (f *Facts) proxied() string {
+// waitedFor is the database that LiteFS's proxy waits for; empty where it names none.
+func (f *Facts) waitedFor() string {
 	db := path.Join(f.LiteFS.fuse(), f.LiteFS.Config.Proxy.DB)
 	if checkDB(db, f.LiteFS.fuse()) != nil {
 		return ""
@@ -127,22 +130,24 @@ func (f *Facts) proxied() string {
 
 // completePorts answers what the app listens on, and in LiteFS mode what LiteFS's
 // proxy does. An app that reads PORT can be told another one, so that the proxy
-// takes over the port that Fly knows; else the proxy moves.
+// takes over the port that Fly knows; else the proxy moves. One that needs no proxy
+// listens as on a volume.
 func (f *Facts) completePorts(a *Answers, m Main) {
 	given := a.Port
 	known := 0 // internal_port of fly.toml
 	if f.Fly != nil && f.Fly.Err == nil {
 		known = f.Fly.Port
 	}
+	direct := a.Mode == Volume || m.Replay
 	behind := 0 // the app's port behind LiteFS's proxy
 	if a.From == LiteFS {
 		behind = f.LiteFS.port("proxy.target")
 	}
 	switch {
 	case given != 0:
-	case a.Mode == Volume && a.From == LiteFS && !m.ReadsPort && behind != 0:
+	case direct && a.From == LiteFS && !m.ReadsPort && behind != 0:
 		a.Port = behind
-	case a.Mode == Volume:
+	case direct:
 		a.Port = cmp.Or(known, m.Port)
 	case behind != 0:
 		a.Port = behind
@@ -151,7 +156,7 @@ func (f *Facts) completePorts(a *Answers, m Main) {
 	default:
 		a.Port = cmp.Or(known, m.Port)
 	}
-	if a.Mode != LiteFS {
+	if direct {
 		a.Proxy = 0
 		return
 	}

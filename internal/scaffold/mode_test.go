@@ -10,6 +10,7 @@ import (
 // TestPorts: who listens on what, in both modes and from one to the other.
 func TestPorts(t *testing.T) {
 	reads, fixed := shop, strings.Replace(shop, `":"+os.Getenv("PORT")`, `":3000"`, 1)
+	routes, routesFixed := routing, strings.Replace(routing, `":"+os.Getenv("PORT")`, `":3000"`, 1)
 	toml := func(internal, db string) string {
 		return "-- fly.toml --\napp = 'shop'\n[env]\nDATABASE_URL = '" + db + "'\n[http_service]\ninternal_port = " + internal + "\n"
 	}
@@ -37,6 +38,11 @@ func TestPorts(t *testing.T) {
 		{"litefs, given again", reads + toml("9000", "/litefs/shop.db") + litefs(":9000", "localhost:9999"), Answers{Port: 9999}, 9999, 9000, LiteFS},
 		{"back: the app takes Fly's port", reads + toml("9000", "/litefs/shop.db") + litefs(":9000", "localhost:9999"), Answers{Mode: Volume}, 9000, 0, LiteFS},
 		{"back: Fly takes the code's port", fixed + toml("3001", "/litefs/shop.db") + litefs(":3001", "localhost:3000"), Answers{Mode: Volume}, 3000, 0, LiteFS},
+		{"a router needs no proxy", routes, Answers{Mode: LiteFS}, 8080, 0, ""},
+		{"a router, fixed", routesFixed, Answers{Mode: LiteFS}, 3000, 0, ""},
+		{"a router, from volume", routes + toml("9000", "/data/shop.db"), Answers{Mode: LiteFS}, 9000, 0, Volume},
+		{"a router, with a proxy until now", routes + toml("9000", "/litefs/shop.db") + litefs(":9000", "localhost:9999"), Answers{}, 9000, 0, LiteFS},
+		{"a router, fixed, with a proxy until now", routesFixed + toml("3001", "/litefs/shop.db") + litefs(":3001", "localhost:3000"), Answers{}, 3000, 0, LiteFS},
 		{"litefs.yml alone is not the mode", reads + toml("9000", "/data/shop.db") + litefs(":9000", "localhost:9999"), Answers{}, 9000, 0, Volume},
 	}
 	for _, tt := range tests {

@@ -168,8 +168,11 @@ func (f *Facts) found(a Answers, m Main) []string {
 		add("mode        volume: one machine; --mode litefs has replicas in several regions")
 	}
 	add("database    %s", m.describeDatabase(a))
+	if a.Mode == LiteFS && !a.proxied() {
+		add("writes      to the primary by the app itself: it imports flysql's package replay")
+	}
 	switch {
-	case a.Mode == LiteFS:
+	case a.proxied():
 		add("port        %d, behind LiteFS's proxy on %d", a.Port, a.Proxy)
 	case f.Fly != nil && a.Port == f.Fly.Port && a.Port != m.Port:
 		add("port        %d: fly.toml has it", a.Port)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"strings"
 )
 
 // steps are the commands that come next, in an order in which no row is lost and
@@ -47,18 +48,12 @@ func (f *Facts) laterDeploys(a Answers, m Main) []Step {
 	return []Step{{"fly deploy --only-regions " + a.Region, "each later deploy begins with the primary, which alone runs FLYSQL_MIGRATE; then fly deploy, for the others. Keep one machine in " + a.Region}}
 }
 
-// scaleOut adds the replicas, one region after the other.
+// scaleOut adds the replicas.
 func scaleOut(a Answers) []Step {
-	var steps []Step
-	for _, region := range a.Regions {
-		steps = append(steps,
-			Step{fmt.Sprintf("fly volumes create %s --region %s --size %d", a.volume(), region, a.SizeGB), "a volume for the replica in " + region},
-			Step{"fly scale count 1 --region " + region, "the replica; it copies the database, then starts the app"})
+	if len(a.Regions) == 0 {
+		return nil
 	}
-	if len(steps) > 0 {
-		steps = append(steps, Step{"fly checks list", "all passing: the replicas have caught up"})
-	}
-	return steps
+	return []Step{{"flysql regions add " + strings.Join(a.Regions, " "), "a volume and a replica for each; it ends when they have caught up"}}
 }
 
 // toLiteFS moves the database of a volume into LiteFS: the entrypoint imports it,
