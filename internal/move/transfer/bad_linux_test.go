@@ -21,7 +21,7 @@ func refused(t *testing.T, url string, o move.Options, words ...string) error {
 	t.Helper()
 	s, plan := open(t, url, o)
 	dir := t.TempDir()
-	_, err := s.Import(context.Background(), plan, filepath.Join(dir, "app.db"), transfer.Options{})
+	_, err := transfer.Import(context.Background(), s, plan, filepath.Join(dir, "app.db"), transfer.Options{})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -114,7 +114,7 @@ func TestImportConnectionLost(t *testing.T) {
 	s, plan := open(t, db.URL, move.Options{})
 	dir := t.TempDir()
 	admin := db.Conn()
-	_, err := s.Import(context.Background(), plan, filepath.Join(dir, "app.db"), transfer.Options{Progress: func(p transfer.Progress) {
+	_, err := transfer.Import(context.Background(), s, plan, filepath.Join(dir, "app.db"), transfer.Options{Progress: func(p transfer.Progress) {
 		if p.Stage == transfer.Copying && p.Rows > 0 {
 			if _, err := admin.Exec(context.Background(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"); err != nil {
 				t.Error(err)
@@ -138,7 +138,7 @@ func TestImportTarget(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "app.db")
 	run := func(replace bool) error {
-		_, err := s.Import(context.Background(), plan, path, transfer.Options{Replace: replace})
+		_, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{Replace: replace})
 		return err
 	}
 	write := func(name string) {
@@ -187,7 +187,7 @@ func TestImportFullDisk(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 	s, plan := open(t, db.URL, move.Options{})
-	_, err := s.Import(context.Background(), plan, filepath.Join(dir, "app.db"), transfer.Options{})
+	_, err := transfer.Import(context.Background(), s, plan, filepath.Join(dir, "app.db"), transfer.Options{})
 	if err == nil || !strings.Contains(err.Error(), "no room for "+dir) {
 		t.Errorf("error %v", err)
 	}
@@ -203,7 +203,7 @@ func TestImportSnapshot(t *testing.T) {
 	db.Exec(small)
 	s, plan := open(t, db.URL, move.Options{})
 	conn := db.Conn()
-	r, err := s.Import(context.Background(), plan, filepath.Join(t.TempDir(), "app.db"), transfer.Options{Progress: func(p transfer.Progress) {
+	r, err := transfer.Import(context.Background(), s, plan, filepath.Join(t.TempDir(), "app.db"), transfer.Options{Progress: func(p transfer.Progress) {
 		if p.Rows == 0 {
 			write(t, conn)
 		}

@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"sync"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
@@ -18,8 +14,10 @@ import (
 // fill makes the tables and copies their rows. Streams read ahead; the rows go into the
 // file table after table, so that it is the same for the same rows.
 func (i *importer) fill(ctx context.Context) error {
-	if err := i.source.readable(ctx, i.plan.Tables); err != nil {
-		return err
+	if live, ok := i.source.(*Live); ok {
+		if err := live.readable(ctx, i.plan.Tables); err != nil {
+			return err
+		}
 	}
 	db, err := i.open(ctx)
 	if err != nil {
@@ -40,7 +38,7 @@ func (i *importer) fill(ctx context.Context) error {
 	close(next)
 	for range min(i.o.Streams, len(flows)) {
 		streams.Go(func() {
-			if err := i.source.stream(ctx, next); err != nil {
+			if err := stream(ctx, i.source, next); err != nil {
 				cancel(err)
 			}
 		})
@@ -80,34 +78,15 @@ func newFlows(tables []*move.TablePlan) []*flow {
 	return out
 }
 
-// readable finds out, before hours are spent, whether all tables can be read as planned.
-func (s *Source) readable(ctx context.Context, tables []*move.TablePlan) error {
-	conn, _, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx)) // it has only read
-	for _, t := range tables {
-		none := strings.TrimSuffix(t.CopySQL(), ") TO STDOUT") + " LIMIT 0) TO STDOUT"
-		if _, err := conn.PgConn().CopyTo(ctx, io.Discard, none); err != nil {
-			return fmt.Errorf("copy %s: %w%s", t.Source, err, hint(err))
-		}
-	}
-	return nil
-}
-
-// stream copies tables out of PostgreSQL until there are none left, or one fails.
-func (s *Source) stream(ctx context.Context, next <-chan *flow) error {
-	conn, _, err := s.begin(ctx)
-	if err == nil {
-		defer conn.Close(context.WithoutCancel(ctx)) // it has only read
-	}
+// stream takes tables out of a source until there are none left, or one fails.
+func stream(ctx context.Context, source move.Source, next <-chan *flow) error {
+	var err error
 	for f := range next {
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = f.copy(ctx, conn.PgConn())
+			err = f.copy(ctx, source)
 		}
 		f.err = err
 		close(f.batches)
@@ -116,39 +95,24 @@ func (s *Source) stream(ctx context.Context, next <-chan *flow) error {
 }
 
 // copy sends a table's rows.
-func (f *flow) copy(ctx context.Context, conn *pgconn.PgConn) error {
+func (f *flow) copy(ctx context.Context, source move.Source) error {
 	for range ahead {
 		f.free <- new(batch)
 	}
 	w := &rowWriter{ctx: ctx, table: f.table.Source.String(), columns: f.table.Copied(), free: f.free, out: f.batches}
-	_, err := conn.CopyTo(ctx, w, f.table.CopySQL())
+	rows, err := source.CopyTable(ctx, &lines{f: w.line}, f.table)
 	if err == nil {
 		err = w.flush()
+	}
+	if err == nil && rows != w.row {
+		err = fmt.Errorf("%d rows were sent, and %d have come", rows, w.row)
 	}
 	var row *RowError
 	switch {
 	case err == nil, errors.As(err, &row), ctx.Err() != nil:
 		return err
 	}
-	return fmt.Errorf("copy %s: after row %d: %w%s", w.table, w.row, err, hint(err))
-}
-
-// hint says what to do about an error of PostgreSQL's.
-func hint(err error) string {
-	var pg *pgconn.PgError
-	switch {
-	case !errors.As(err, &pg):
-		return "; the connection is lost: run the import again, nothing of it is left"
-	case pg.Code == "42501" && strings.Contains(pg.Message, "row-level security"):
-		return "; a policy hides rows from this user: take one that has BYPASSRLS"
-	case pg.Code == "42501":
-		return "; grant SELECT on it to the user, or leave the table out"
-	case strings.Contains(pg.Message, "invalid memory alloc"), pg.Code == "54000":
-		return "; a row is larger than the 1 GB that PostgreSQL prints (a bytea of 512 MB): leave the column or the row out"
-	case pg.Code == "57P01", pg.Code == "57P02", pg.Code == "57P03":
-		return "; PostgreSQL has been stopped: run the import again, nothing of it is left"
-	}
-	return ""
+	return fmt.Errorf("copy %s: after row %d: %w", w.table, w.row, err)
 }
 
 // insert puts a table's rows into the file.

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/flysql/flysql/internal/move/lite"
 )
 
@@ -50,7 +48,7 @@ type bucket struct {
 }
 
 // differences finds rows that differ: first the buckets, then the rows in some of them.
-func (s *Source) differences(ctx context.Context, q query, path string, rows int64) (out []Difference, more bool, err error) {
+func differences(ctx context.Context, o other, q query, path, encoding string, rows int64) (out []Difference, more bool, err error) {
 	db, err := lite.Open(ctx, path, true)
 	if err != nil {
 		return nil, false, err
@@ -60,11 +58,11 @@ func (s *Source) differences(ctx context.Context, q query, path string, rows int
 	for n < mostBuckets && n*bucketRows < rows {
 		n *= 2
 	}
-	theirs, err := s.buckets(ctx, q, n)
+	theirs, err := o.buckets(ctx, q, n)
 	if err != nil {
 		return nil, false, err
 	}
-	ours, err := q.buckets(db, s.Schema.Server.Encoding, n)
+	ours, err := q.buckets(q.stored(db, encoding), n)
 	if err != nil {
 		return nil, false, err
 	}
@@ -79,11 +77,11 @@ func (s *Source) differences(ctx context.Context, q query, path string, rows int
 	if len(odd) == 0 {
 		return nil, false, nil
 	}
-	a, err := s.rowsOf(ctx, q, n, odd)
+	a, err := o.rowsOf(ctx, q, n, odd)
 	if err != nil {
 		return nil, false, err
 	}
-	b, err := q.rowsOf(db, s.Schema.Server.Encoding, n, odd)
+	b, err := q.rowsOf(q.stored(db, encoding), n, odd)
 	if err != nil {
 		return nil, false, err
 	}
@@ -91,29 +89,17 @@ func (s *Source) differences(ctx context.Context, q query, path string, rows int
 	return out[:min(len(out), mostDifferences)], more || len(out) > mostDifferences, nil
 }
 
-func (s *Source) buckets(ctx context.Context, q query, n int64) (map[int64]bucket, error) {
-	rows, err := s.conn.Query(ctx, fmt.Sprintf("SELECT %s & %d, count(*), sum(%s)::text FROM %s GROUP BY 1", q.hash(q.identity()), n-1, q.hash(q.all()), q.from), pgx.QueryExecModeExec)
-	if err != nil {
-		return nil, err
-	}
-	out := map[int64]bucket{}
-	var at int64
-	var b bucket
-	_, err = pgx.ForEachRow(rows, []any{&at, &b.rows, &b.sum}, func() error { out[at] = b; return nil })
-	return out, err
-}
-
-func (q query) buckets(db *lite.Conn, encoding string, n int64) (map[int64]bucket, error) {
+func (q query) buckets(rows each, n int64) (map[int64]bucket, error) {
 	counts, totals := make([]int64, n), make([]sum, n)
-	err := q.each(db, encoding, func(r *rowHash) {
+	err := rows(func(r *rowHash) {
 		at := r.of(q.identity()) & (n - 1)
 		counts[at]++
 		totals[at].add(r.of(q.all()))
 	})
 	out := map[int64]bucket{}
-	for at, rows := range counts {
-		if rows > 0 {
-			out[int64(at)] = bucket{rows, totals[at].String()}
+	for at, count := range counts {
+		if count > 0 {
+			out[int64(at)] = bucket{count, totals[at].String()}
 		}
 	}
 	return out, err
@@ -126,33 +112,9 @@ type found struct {
 	count   int
 }
 
-func (s *Source) rowsOf(ctx context.Context, q query, n int64, buckets []int64) (map[string]*found, error) {
-	keys, hashed := []string{}, []string{}
-	for _, i := range q.key {
-		keys = append(keys, fmt.Sprintf("c%d", i))
-	}
-	for i := range q.columns {
-		hashed = append(hashed, q.hash([]int{i}))
-	}
-	rows, err := s.conn.Query(ctx, fmt.Sprintf("SELECT ARRAY[%s]::text[], ARRAY[%s]::int8[], %s FROM %s WHERE %[3]s & %[5]d = ANY ($1)",
-		strings.Join(keys, ", "), strings.Join(hashed, ", "), q.hash(q.identity()), q.from, n-1), pgx.QueryExecModeExec, buckets)
-	if err != nil {
-		return nil, err
-	}
+func (q query) rowsOf(rows each, n int64, buckets []int64) (map[string]*found, error) {
 	out := map[string]*found{}
-	var key []string
-	var columns []int64
-	var identity int64
-	_, err = pgx.ForEachRow(rows, []any{&key, &columns, &identity}, func() error {
-		note(out, key, columns, identity)
-		return nil
-	})
-	return out, err
-}
-
-func (q query) rowsOf(db *lite.Conn, encoding string, n int64, buckets []int64) (map[string]*found, error) {
-	out := map[string]*found{}
-	return out, q.each(db, encoding, func(r *rowHash) {
+	return out, rows(func(r *rowHash) {
 		identity := r.of(q.identity())
 		if !slices.Contains(buckets, identity&(n-1)) {
 			return

@@ -1,11 +1,11 @@
-// Package transfer copies a PostgreSQL database into a SQLite file as a plan says, and
+// Package transfer copies a PostgreSQL database, live or in a dump, into a SQLite file as a plan says, and
 // proves that the file has what the database had.
 //
 //	source, err := transfer.Open(ctx, "postgres://...")   // one snapshot, until Close
-//	plan, err := move.NewPlan(source.Schema, move.Options{})
-//	report, err := source.Import(ctx, plan, "app.db", transfer.Options{})
+//	plan, err := move.NewPlan(source.Schema(), move.Options{})
+//	report, err := transfer.Import(ctx, source, plan, "app.db", transfer.Options{})
 //	...
-//	result, err := source.Verify(ctx, plan, "app.db", nil) // later, and against another snapshot
+//	result, err := transfer.Verify(ctx, source, plan, "app.db", nil) // later, and against another snapshot
 //
 // The file is made under another name beside app.db, and gets its own when it is whole,
 // checked, compared and on disk: whatever happens before, app.db is what it was.

@@ -6,7 +6,7 @@ import (
 	"github.com/flysql/flysql/internal/move/transfer"
 )
 
-// What Source.Import and Source.Verify find is told table by table.
+// What Import and Verify find is told table by table.
 func ExampleVerification() {
 	v := &transfer.Verification{Tables: []transfer.TableVerdict{
 		{Source: "public.users", Name: "users", Rows: transfer.Pair{PostgreSQL: 3, SQLite: 3}, SameRows: true},

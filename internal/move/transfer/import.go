@@ -57,7 +57,7 @@ type TableReport struct {
 
 // Import makes the file path of the source's snapshot, and compares it with that. On an
 // error, path is what it was; a *DifferenceError says which rows are not the same.
-func (s *Source) Import(ctx context.Context, plan *move.Plan, path string, o Options) (r *Report, err error) {
+func Import(ctx context.Context, source move.Source, plan *move.Plan, path string, o Options) (r *Report, err error) {
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
 	}
@@ -69,7 +69,7 @@ func (s *Source) Import(ctx context.Context, plan *move.Plan, path string, o Opt
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.discard()) }()
-	i := &importer{source: s, plan: plan, o: o, temp: t.temp, report: &Report{}}
+	i := &importer{source: source, other: otherOf(source), plan: plan, o: o, temp: t.temp, report: &Report{}}
 	if err := i.run(ctx); err != nil {
 		return nil, i.explain(err, path)
 	}
@@ -87,7 +87,8 @@ func (s *Source) Import(ctx context.Context, plan *move.Plan, path string, o Opt
 
 // importer is one import under way.
 type importer struct {
-	source *Source
+	source move.Source
+	other  other // the same
 	plan   *move.Plan
 	o      Options
 	temp   string
@@ -111,7 +112,7 @@ func (i *importer) run(ctx context.Context) error {
 		return err
 	}
 	sums := make(chan sums, 1)
-	go func() { sums <- i.source.sums(ctx, i.plan) }()
+	go func() { sums <- i.other.sums(ctx, i.plan) }()
 	err := i.finish(ctx)
 	if err != nil {
 		cancel()
@@ -172,7 +173,7 @@ func (i *importer) check(ctx context.Context, theirs sums) error {
 		}
 		sound <- err
 	}()
-	v, err := i.source.compare(ctx, i.plan, i.temp, theirs)
+	v, err := compare(ctx, i.other, i.plan, i.temp, theirs)
 	if err != nil {
 		cancel()
 	}

@@ -30,8 +30,8 @@ func child(job string) {
 	s, err := transfer.Open(ctx, url)
 	if err == nil {
 		var plan *move.Plan
-		if plan, err = move.NewPlan(s.Schema, move.Options{}); err == nil {
-			_, err = s.Import(ctx, plan, path, transfer.Options{Replace: true, Progress: func(p transfer.Progress) {
+		if plan, err = move.NewPlan(s.Schema(), move.Options{}); err == nil {
+			_, err = transfer.Import(ctx, s, plan, path, transfer.Options{Replace: true, Progress: func(p transfer.Progress) {
 				if string(p.Stage) == stage && (stage != "copy" || p.Rows > 0) {
 					fmt.Println("at " + stage)
 					select {}
@@ -81,7 +81,7 @@ func TestImportKilled(t *testing.T) {
 			}
 			cmd := startChild(t, db.URL, path, stage)
 			s, plan := open(t, db.URL, move.Options{})
-			if _, err := s.Import(context.Background(), plan, path, transfer.Options{Replace: true}); !errors.Is(err, transfer.ErrBusy) {
+			if _, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{Replace: true}); !errors.Is(err, transfer.ErrBusy) {
 				t.Fatalf("a second import beside it: %v", err)
 			}
 			if err := cmd.Process.Kill(); err != nil {
@@ -94,7 +94,7 @@ func TestImportKilled(t *testing.T) {
 			if got := files(t, filepath.Dir(path)); !slices.Equal(got, []string{".app.db.flysql-import", "app.db"}) {
 				t.Errorf("files: %q", got)
 			}
-			r, err := s.Import(context.Background(), plan, path, transfer.Options{Replace: true})
+			r, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{Replace: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestImportCancelled(t *testing.T) {
 			s, plan := open(t, db.URL, move.Options{})
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			_, err := s.Import(ctx, plan, path, transfer.Options{Progress: func(p transfer.Progress) {
+			_, err := transfer.Import(ctx, s, plan, path, transfer.Options{Progress: func(p transfer.Progress) {
 				if p.Stage == stage {
 					cancel()
 				}

@@ -95,32 +95,10 @@ type rowWriter struct {
 	free    <-chan *batch
 	out     chan<- *batch
 
-	now     *batch
-	row     int64
-	partial []byte // the beginning of a line
-	text    []byte // a field without backslashes
-	buf     []byte // for conversions
-}
-
-// Write takes a piece of COPY's text.
-func (w *rowWriter) Write(p []byte) (int, error) {
-	n := len(p)
-	for {
-		end := bytes.IndexByte(p, '\n')
-		if end < 0 {
-			w.partial = append(w.partial, p...)
-			return n, nil
-		}
-		line := p[:end]
-		if len(w.partial) > 0 {
-			w.partial = append(w.partial, line...)
-			line = w.partial
-		}
-		if err := w.line(line); err != nil {
-			return 0, err
-		}
-		w.partial, p = w.partial[:0], p[end+1:]
-	}
+	now  *batch
+	row  int64
+	text []byte // a field without backslashes
+	buf  []byte // for conversions
 }
 
 func (w *rowWriter) line(line []byte) error {

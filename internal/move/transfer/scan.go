@@ -9,7 +9,7 @@ import (
 	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
-// rowHash is a row of SQLite's as PostgreSQL would print it.
+// rowHash is a row as PostgreSQL prints it.
 type rowHash struct {
 	texts []string
 	null  []bool
@@ -57,8 +57,15 @@ func (r *rowHash) of(columns []int) int64 {
 	return h
 }
 
-// each calls f for every row of the table in SQLite.
-func (q query) each(db *lite.Conn, encoding string, f func(*rowHash)) error {
+// each calls a function for every row of a table, on one side.
+type each func(func(*rowHash)) error
+
+func (q query) newRow(encoding string) *rowHash {
+	return &rowHash{texts: make([]string, len(q.columns)), null: make([]bool, len(q.columns)), hex: encoding != "UTF8"}
+}
+
+// stored are the rows in SQLite.
+func (q query) stored(db *lite.Conn, encoding string) each {
 	list := []string{}
 	for _, c := range q.columns {
 		list = append(list, pgexpr.Ident(c.Name))
@@ -66,20 +73,22 @@ func (q query) each(db *lite.Conn, encoding string, f func(*rowHash)) error {
 	if len(list) == 0 {
 		list = append(list, "NULL")
 	}
-	r := &rowHash{texts: make([]string, len(q.columns)), null: make([]bool, len(q.columns)), hex: encoding != "UTF8"}
-	return db.Rows("SELECT "+strings.Join(list, ", ")+" FROM "+pgexpr.Ident(q.table.Name), func(s *lite.Stmt) error {
-		r.read(q, s)
-		f(r)
-		return nil
-	})
+	r := q.newRow(encoding)
+	return func(f func(*rowHash)) error {
+		return db.Rows("SELECT "+strings.Join(list, ", ")+" FROM "+pgexpr.Ident(q.table.Name), func(s *lite.Stmt) error {
+			r.read(q, s)
+			f(r)
+			return nil
+		})
+	}
 }
 
-// scan computes a table's sums from the file.
-func (q query) scan(db *lite.Conn, encoding string) (h hashes, err error) {
+// scan computes a table's sums.
+func (q query) scan(rows each) (h hashes, err error) {
 	h.values = make([]int64, len(q.columns))
 	columns, all := make([]sum, len(q.columns)), q.all()
 	var row sum
-	err = q.each(db, encoding, func(r *rowHash) {
+	err = rows(func(r *rowHash) {
 		h.rows++
 		row.add(r.of(all))
 		for i, null := range r.null {

@@ -27,15 +27,15 @@ func TestMain(m *testing.M) {
 }
 
 // open takes a snapshot of a test's database, and plans.
-func open(t testing.TB, url string, o move.Options) (*transfer.Source, *move.Plan) {
+func open(t testing.TB, url string, o move.Options) (*transfer.Live, *move.Plan) {
 	t.Helper()
 	ctx := context.Background()
 	s, err := transfer.Open(ctx, url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close(ctx) })
-	plan, err := move.NewPlan(s.Schema, o)
+	t.Cleanup(func() { s.Close() })
+	plan, err := move.NewPlan(s.Schema(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,11 +43,11 @@ func open(t testing.TB, url string, o move.Options) (*transfer.Source, *move.Pla
 }
 
 // imported imports a database, or ends the test.
-func imported(t testing.TB, url string, o move.Options) (*transfer.Source, *move.Plan, string, *transfer.Report) {
+func imported(t testing.TB, url string, o move.Options) (*transfer.Live, *move.Plan, string, *transfer.Report) {
 	t.Helper()
 	s, plan := open(t, url, o)
 	path := filepath.Join(t.TempDir(), "app.db")
-	r, err := s.Import(context.Background(), plan, path, transfer.Options{})
+	r, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestImportReal(t *testing.T) {
 					if r.Rows != want || !r.Verification.Equal() {
 						t.Errorf("%d rows, want %d; the same: %v", r.Rows, want, r.Verification.Equal())
 					}
-					v, err := s.Verify(context.Background(), plan, path, nil)
+					v, err := transfer.Verify(context.Background(), s, plan, path, nil)
 					if d := cmp.Diff(r.Verification, v); err != nil || d != "" {
 						t.Errorf("verified again: %v\n%s", err, d)
 					}

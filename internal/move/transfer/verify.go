@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
 )
@@ -99,15 +97,16 @@ type sums struct {
 	err    error
 }
 
-// Verify compares the file path with the snapshot, by what a plan says of both.
-func (s *Source) Verify(ctx context.Context, plan *move.Plan, path string, progress func(Progress)) (*Verification, error) {
+// Verify compares the file path with a source, by what a plan says of both.
+func Verify(ctx context.Context, source move.Source, plan *move.Plan, path string, progress func(Progress)) (*Verification, error) {
 	if progress != nil {
 		progress(Progress{Stage: Checking})
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	theirs := make(chan sums, 1)
-	go func() { theirs <- s.sums(ctx, plan) }()
+	o := otherOf(source)
+	go func() { theirs <- o.sums(ctx, plan) }()
 	ours, err := readSums(ctx, plan, path)
 	if err != nil {
 		cancel()
@@ -116,11 +115,11 @@ func (s *Source) Verify(ctx context.Context, plan *move.Plan, path string, progr
 	if err != nil {
 		return nil, err
 	}
-	return s.verdict(ctx, plan, path, t, ours)
+	return verdict(ctx, o, plan, path, t, ours)
 }
 
 // compare is Verify where PostgreSQL's sums are known.
-func (s *Source) compare(ctx context.Context, plan *move.Plan, path string, theirs sums) (*Verification, error) {
+func compare(ctx context.Context, o other, plan *move.Plan, path string, theirs sums) (*Verification, error) {
 	if theirs.err != nil {
 		return nil, theirs.err
 	}
@@ -128,50 +127,7 @@ func (s *Source) compare(ctx context.Context, plan *move.Plan, path string, thei
 	if err != nil {
 		return nil, err
 	}
-	return s.verdict(ctx, plan, path, theirs, ours)
-}
-
-// errHash is that the server does not hash as this package does.
-var errHash = errors.New("its hash functions are not those of PostgreSQL on a little-endian machine: the rows cannot be compared")
-
-// sums asks PostgreSQL for the sums of all tables.
-func (s *Source) sums(ctx context.Context, plan *move.Plan) (out sums) {
-	const probe = "a text that is longer than twelve bytes"
-	var got int64
-	if err := s.conn.QueryRow(ctx, "SELECT hashtextextended($1 COLLATE \"C\", 7)", probe).Scan(&got); err != nil {
-		return sums{err: fmt.Errorf("compare: %w", err)}
-	}
-	if got != hashText(probe, 7) {
-		return sums{err: errHash}
-	}
-	for _, t := range plan.Tables {
-		h, err := s.tableSums(ctx, t)
-		if err != nil {
-			return sums{err: fmt.Errorf("compare %s: %w", t.Source, err)}
-		}
-		out.tables = append(out.tables, h)
-	}
-	return out
-}
-
-func (s *Source) tableSums(ctx context.Context, t *move.TablePlan) (h hashes, err error) {
-	q, _ := newQuery(t, s.Schema.Server.Encoding)
-	list := []string{"count(*)", "coalesce(sum(" + q.hash(q.all()) + "), 0)::text"}
-	dest := []any{&h.rows, &h.row}
-	h.values, h.columns = make([]int64, len(q.columns)), make([]string, len(q.columns))
-	counts, hashed := "ARRAY[", "ARRAY["
-	for i := range q.columns {
-		if i > 0 {
-			counts, hashed = counts+", ", hashed+", "
-		}
-		counts += fmt.Sprintf("count(c%d)", i)
-		hashed += fmt.Sprintf("coalesce(sum(hashtextextended(c%d, 0)), 0)::text", i)
-	}
-	list = append(list, counts+"]::int8[]", hashed+"]::text[]")
-	dest = append(dest, &h.values, &h.columns)
-	// The extended protocol would prepare a statement for each table.
-	err = s.conn.QueryRow(ctx, "SELECT "+strings.Join(list, ", ")+" FROM "+q.from, pgx.QueryExecModeExec).Scan(dest...)
-	return h, err
+	return verdict(ctx, o, plan, path, theirs, ours)
 }
 
 // readSums computes the same from the file.
@@ -186,7 +142,7 @@ func readSums(ctx context.Context, plan *move.Plan, path string) (out []hashes, 
 	}
 	for _, t := range plan.Tables {
 		q, _ := newQuery(t, plan.Source.Encoding)
-		h, err := q.scan(db, plan.Source.Encoding)
+		h, err := q.scan(q.stored(db, plan.Source.Encoding))
 		if err != nil {
 			return nil, fmt.Errorf("read %s: table %s: %w", path, t.Name, err)
 		}
@@ -196,7 +152,7 @@ func readSums(ctx context.Context, plan *move.Plan, path string) (out []hashes, 
 }
 
 // verdict puts both sides together, and looks for the rows where they differ.
-func (s *Source) verdict(ctx context.Context, plan *move.Plan, path string, theirs sums, ours []hashes) (*Verification, error) {
+func verdict(ctx context.Context, o other, plan *move.Plan, path string, theirs sums, ours []hashes) (*Verification, error) {
 	if theirs.err != nil {
 		return nil, theirs.err
 	}
@@ -215,7 +171,7 @@ func (s *Source) verdict(ctx context.Context, plan *move.Plan, path string, thei
 		}
 		if !verdict.Equal() {
 			var err error
-			if verdict.Differences, verdict.More, err = s.differences(ctx, q, path, max(a.rows, b.rows)); err != nil {
+			if verdict.Differences, verdict.More, err = differences(ctx, o, q, path, plan.Source.Encoding, max(a.rows, b.rows)); err != nil {
 				return nil, fmt.Errorf("compare %s: %w", t.Source, err)
 			}
 		}

@@ -54,7 +54,7 @@ func TestVerifyDifferences(t *testing.T) {
 			if _, err := lite.Exec(c.change); err != nil {
 				t.Fatal(err)
 			}
-			v, err := s.Verify(context.Background(), plan, path, nil)
+			v, err := transfer.Verify(context.Background(), s, plan, path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestVerifyDifferences(t *testing.T) {
 			}
 		})
 	}
-	if v, err := s.Verify(context.Background(), plan, path, nil); err != nil || !v.Equal() {
+	if v, err := transfer.Verify(context.Background(), s, plan, path, nil); err != nil || !v.Equal() {
 		t.Errorf("in the end: %+v, %v", v, err)
 	}
 }
@@ -93,7 +93,7 @@ func TestImportFindsLoss(t *testing.T) {
 		return honest.To(src, buf)
 	}}
 	dir := t.TempDir()
-	_, err := s.Import(context.Background(), plan, dir+"/app.db", transfer.Options{})
+	_, err := transfer.Import(context.Background(), s, plan, dir+"/app.db", transfer.Options{})
 	var different *transfer.DifferenceError
 	if !errors.As(err, &different) || !strings.HasSuffix(err.Error(), "row k12345 has changed in v") {
 		t.Errorf("error %v", err)
@@ -122,7 +122,7 @@ func TestImportUnsound(t *testing.T) {
 			return convert.Value{Kind: convert.Text, Bytes: out}, nil
 		}}
 		dir := t.TempDir()
-		if _, err := s.Import(context.Background(), plan, dir+"/app.db", transfer.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := transfer.Import(context.Background(), s, plan, dir+"/app.db", transfer.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
 		if got := files(t, dir); len(got) > 0 {
@@ -171,11 +171,11 @@ func TestVerifyLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, plan := open(t, db.URL, move.Options{})
-	v, err := s.Verify(context.Background(), plan, path, nil)
+	v, err := transfer.Verify(context.Background(), s, plan, path, nil)
 	if err != nil || v.Equal() || v.Tables[len(v.Tables)-1].String() != "public.pairs: 2 rows in PostgreSQL, 2 in SQLite, row x, 1 has changed in v" {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if _, err := s.Verify(context.Background(), plan, path+"x", nil); err == nil {
+	if _, err := transfer.Verify(context.Background(), s, plan, path+"x", nil); err == nil {
 		t.Error("a file that is not there is the same")
 	}
 }
