@@ -12,15 +12,19 @@ import (
 func (t *TablePlan) Declaration(c *ColumnPlan) string { return c.define(t) }
 
 // Declared is Declaration without the name, and without the check of the column's form
-// where that is longer than a person wants to read.
+// where that is longer than a person wants to read, or only says that a key is in range.
 func (t *TablePlan) Declared(c *ColumnPlan) string {
 	const long = 60
 	name := pgexpr.Ident(c.Name)
 	s := strings.TrimPrefix(c.define(t), name+" ")
-	if c.Form.Check == "" {
+	check := c.Form.Check
+	if c.RowID {
+		_, check, _ = strings.Cut(check, " AND ")
+	}
+	if check == "" {
 		return s
 	}
-	if check := fmt.Sprintf(c.Form.Check, name); len(check) > long {
+	if check = fmt.Sprintf(check, name); c.RowID || len(check) > long {
 		s = strings.TrimSuffix(s, " CHECK ("+check+")")
 	}
 	return s
