@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
@@ -75,6 +76,9 @@ func Import(ctx context.Context, source move.Source, plan *move.Plan, path strin
 	}
 	defer func() { err = errors.Join(err, t.discard()) }()
 	i := &importer{source: source, other: otherOf(source), plan: plan, o: o, temp: t.temp, report: &Report{}}
+	if t.left > 0 {
+		i.report.Notes = append(i.report.Notes, fmt.Sprintf("an import that was killed had left %s, %d bytes: it is gone", filepath.Base(t.temp), t.left))
+	}
 	if err := i.run(ctx); err != nil {
 		return nil, i.explain(err, path)
 	}
