@@ -228,6 +228,9 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
 	}
+	if err := inDump(source, job.plan); err != nil {
+		return err
+	}
 	node, err := c.litefsNode(ctx, f, target)
 	if err != nil {
 		return undone(ctx, err, target)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/handover"
 	"github.com/flysql/flysql/internal/move/transfer"
 )
@@ -81,14 +80,8 @@ func tablesText(tables []transfer.TableReport) string {
 
 // acceptedText says what is lost, and where that can be read again.
 func acceptedText(job *importJob) string {
-	count := map[move.Severity]int{}
-	for _, l := range job.plan.Losses {
-		count[l.Severity]++
-	}
-	text := fmt.Sprintf("accepted: %s, %s", counted(count[move.Danger], "danger"), counted(count[move.Warning], "warning"))
-	if n := len(job.plan.Left); n > 0 {
-		text += fmt.Sprintf(", %d not carried", n)
-	}
+	_, warnings := countLosses(job.plan)
+	text := fmt.Sprintf("accepted: %s, %s", counted(len(job.plan.Dangers()), "danger"), counted(warnings, "warning"))
 	text += "; " + visible(filepath.Base(importedPlanFile(job.target))) + " has them, and all choices\n"
 	if len(job.plan.Functions) > 0 {
 		text += "the app must open it with appdb, whose functions it needs: " + strings.Join(job.plan.Functions, ", ") + "\n"
