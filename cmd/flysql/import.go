@@ -94,9 +94,18 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 			return c.importInto(cmd.Context(), f, source, target)
 		},
 		SuggestionsMinimumDistance: 2,
+		ValidArgsFunction:          twoFiles,
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// twoFiles completes files for two arguments, and nothing behind them.
+func twoFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) < 2 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (f *importFlags) register(cmd *cobra.Command) {
@@ -192,7 +201,9 @@ func (c *cli) planImport(f *importFlags, from *importSource, source move.Source,
 	if err != nil {
 		return nil, err
 	}
-	job.planFile = file
+	if job.planFile = file; file != "" && f.json && f.yes { // the plan is not shown, which names it
+		c.say("choices: %s", file)
+	}
 	if job.plan, err = move.NewPlan(source.Schema(), o); err != nil {
 		return nil, inPlanFile(file, err)
 	}

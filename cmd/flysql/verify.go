@@ -48,6 +48,7 @@ beside it; --plan names another file. SOURCE is as flysql import takes it, a dum
 			}
 			return c.verify(cmd.Context(), f, source, args[len(args)-1])
 		},
+		ValidArgsFunction: twoFiles,
 	}
 	f.choose.register(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print what was found as JSON")
