@@ -63,6 +63,7 @@ type Plan struct {
 	Existing   *Existing
 	Mismatches []Mismatch
 	Truncate   bool // the tables' own rows go first
+	Looked     bool // Mismatches has those of the rows, too
 }
 
 // TablePlan is what becomes of a table.
