@@ -147,7 +147,7 @@ func (b *base) prepare(db *lite.Conn, plan *move.Plan) error {
 	if err := b.same(db, plan); err != nil {
 		return err
 	}
-	if err := db.NoTriggers(); err != nil {
+	if err := db.DisableTriggers(); err != nil {
 		return err
 	}
 	for _, t := range plan.Tables {
