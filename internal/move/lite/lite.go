@@ -46,14 +46,14 @@ type Conn struct {
 	done sync.WaitGroup
 }
 
-// Open opens a file, which it makes where it may write. A connection that only reads
+// Open opens a file, by its path or a URI of SQLite's (file:///app.db?immutable=1), which it makes where it may write. A connection that only reads
 // leaves checks out of integrity_check: SQLite does not look at them then. When ctx is done, what SQLite is
 // at ends with ctx's error; so does everything after it.
 func Open(ctx context.Context, path string, readOnly bool) (*Conn, error) {
 	c := &Conn{tls: libc.NewTLS(), ctx: ctx}
-	flags := int32(sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX)
+	flags := int32(sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI)
 	if readOnly {
-		flags = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX
+		flags = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI
 	}
 	name, err := libc.CString(path)
 	if err != nil {
