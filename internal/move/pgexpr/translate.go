@@ -84,6 +84,13 @@ func (t *translator) call(name string, args ...string) string {
 	return t.grown(name + "(" + strings.Join(args, ", ") + ")")
 }
 
+// note says once what differs.
+func (t *translator) note(text string) {
+	if !slices.Contains(t.notes, text) {
+		t.notes = append(t.notes, text)
+	}
+}
+
 // grown bounds what is written: SQLite's own limit is a megabyte.
 func (t *translator) grown(sql string) string {
 	if t.size += len(sql); t.size > 16*maxLength || len(sql) > maxLength {
