@@ -1,6 +1,7 @@
 package move
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -204,8 +205,12 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 		p.fold = pgexpr.FoldFull
 	}
 	if !p.bytewise {
-		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: s.Server.Database,
-			Message: "text sorts by its bytes, and not as " + s.Server.Collation + ": capitals before small letters, é after z"})
+		as := "and not as " + s.Server.Collation
+		if s.Server.Collation == "" {
+			as = "whatever the database's collation is, which a dump does not say"
+		}
+		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: cmp.Or(s.Server.Database, "the database"),
+			Message: "text sorts by its bytes, " + as + ": capitals before small letters, é after z"})
 	}
 	p.nameTables()
 	var errs []error
@@ -231,7 +236,7 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 // bytewise reports whether a collation orders text by its bytes.
 func bytewise(collation string) bool {
 	switch strings.ToLower(collation) {
-	case "c", "posix", "c.utf-8", "c.utf8", "ucs_basic", "pg_c_utf8":
+	case "c", "posix", "c.utf-8", "c.utf8", "ucs_basic", "pg_c_utf8", "pg_unicode_fast":
 		return true
 	}
 	return false

@@ -410,3 +410,27 @@ func TestPlanLosses(t *testing.T) {
 		t.Errorf("-want +got:\n%s", d)
 	}
 }
+
+// A plan says by what the database sorted, if anything does.
+func TestPlanCollation(t *testing.T) {
+	t.Parallel()
+	icu := readSchema(t, testkit.Postgres(t, "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C.UTF-8'")).Server
+	icu.Database = "test"
+	for _, c := range []struct {
+		server move.Server
+		want   string
+	}{
+		{icu, "test: warning (collation-order): text sorts by its bytes, and not as de-DE: capitals before small letters, é after z"},
+		{move.Server{}, "the database: warning (collation-order): text sorts by its bytes, whatever the database's collation is, which a dump does not say: capitals before small letters, é after z"},
+		{move.Server{Collation: "C.UTF-8", Provider: "builtin"}, ""},
+		{move.Server{Collation: "C", Provider: "icu"}, "the database: warning (collation-order): text sorts by its bytes, and not as C: capitals before small letters, é after z"},
+	} {
+		got := ""
+		for _, l := range newPlan(t, &move.Schema{Server: c.server}, move.Options{}).Losses {
+			got += l.String()
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q, want %q", c.server, got, c.want)
+		}
+	}
+}

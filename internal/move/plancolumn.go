@@ -110,7 +110,7 @@ func folds(collation string) pgexpr.Fold {
 	switch {
 	case collation == "C" || collation == "POSIX":
 		return pgexpr.FoldASCII
-	case strings.HasPrefix(collation, "tr_") || strings.HasPrefix(collation, "az_") || collation == "unicode" || collation == "pg_unicode_fast":
+	case strings.HasPrefix(collation, "tr_") || strings.HasPrefix(collation, "az_") || collation == "unicode" || strings.EqualFold(collation, "pg_unicode_fast"):
 		return pgexpr.FoldFull // Turkish has letters of its own; the others are full mappings
 	}
 	return pgexpr.FoldSimple
