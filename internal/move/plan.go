@@ -23,6 +23,11 @@ type Options struct {
 	// 24:00, where a column says nothing else: "refuse", the default, "keep" or "null".
 	Special convert.Special `toml:"special"`
 
+	// Functions says whether checks, indexes and the like may call functions that SQLite
+	// has not: "appdb", the default, takes package appdb's; "none" leaves out what needs
+	// one, for an app that opens the file with another driver.
+	Functions string `toml:"functions"`
+
 	// Types names a form for all columns of a type that have one of that name, by the
 	// type's name without modifiers: numeric = "scaled".
 	Types map[string]string `toml:"types"`
@@ -58,7 +63,7 @@ type Plan struct {
 	Views     []*ViewPlan  // each after those that it reads
 	Losses    []Loss       // what is carried otherwise than it was
 	Left      []Left       // what is not carried
-	Functions []string     // of package pgfunc: an app without them cannot write to the database
+	Functions []string     // of package pgfunc: who has them not cannot write to the tables that call them
 }
 
 // TablePlan is what becomes of a table.
@@ -230,6 +235,10 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 	p.views()
 	p.leftOvers()
 	p.plan.Functions = slices.Sorted(maps.Keys(p.functions))
+	if len(p.plan.Functions) > 0 {
+		p.lose(Loss{ID: "functions", Severity: Warning, Where: cmp.Or(s.Server.Database, "the database"), Switch: `functions = "none"`,
+			Message: "checks, indexes, columns or views call " + strings.Join(p.plan.Functions, ", ") + ", which package appdb and flysql's migrations have; sqlite3 and other drivers read such tables, but neither write them, nor VACUUM, nor check the database (unknown function)"})
+	}
 	return p.plan, nil
 }
 
@@ -248,6 +257,9 @@ func (p *planner) leave(l Left) { p.plan.Left = append(p.plan.Left, l) }
 func (p *planner) use(r pgexpr.Result, where string) {
 	for _, f := range r.Functions {
 		p.functions[f] = true
+	}
+	if len(r.Functions) > 0 {
+		p.lose(Loss{ID: "function", Severity: Note, Where: where, Message: "it calls " + strings.Join(r.Functions, ", ")})
 	}
 	for _, n := range r.Notes {
 		p.lose(Loss{ID: "expression", Severity: Note, Where: where, Message: n})

@@ -118,14 +118,21 @@ func folds(collation string) pgexpr.Fold {
 
 // env is what expressions over a table's columns stand in.
 func (p *planner) env(t *TablePlan) pgexpr.Env {
-	return pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold, Column: func(name string) (pgexpr.Column, bool) {
+	env := p.bare()
+	env.Column = func(name string) (pgexpr.Column, bool) {
 		for _, c := range t.Columns {
 			if c.Source.Name == name {
 				return p.column(c), true
 			}
 		}
 		return pgexpr.Column{}, false
-	}}
+	}
+	return env
+}
+
+// bare is what expressions without columns stand in.
+func (p *planner) bare() pgexpr.Env {
+	return pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold, Plain: p.plan.Options.Functions == "none"}
 }
 
 // fill plans what columns have besides a form: keys, defaults, domains' checks.
@@ -212,7 +219,7 @@ func (p *planner) defaultOf(c *ColumnPlan, expr, where string) {
 	if expr == "" {
 		return
 	}
-	d, err := pgexpr.TranslateDefault(expr, pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold}, p.column(c))
+	d, err := pgexpr.TranslateDefault(expr, p.bare(), p.column(c))
 	if err != nil {
 		if constant, ok := p.constantDefault(c, expr); ok {
 			c.Default = constant

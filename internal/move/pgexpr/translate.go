@@ -27,6 +27,7 @@ type Env struct {
 	Value    *Column                          // what VALUE is, in a domain's check
 	Bytewise bool                             // the database's collation orders text by bytes
 	Fold     Fold                             // what its lower and upper do
+	Plain    bool                             // what needs a function of package pgfunc is refused
 
 	resolve func(parts []string) (Column, bool) // of a query
 }
@@ -80,6 +81,9 @@ type value struct {
 
 // call writes a call of a function of ours.
 func (t *translator) call(name string, args ...string) string {
+	if t.env.Plain {
+		refuse(0, "it needs %s, which only package appdb has", name)
+	}
 	t.functions = append(t.functions, name)
 	return t.grown(name + "(" + strings.Join(args, ", ") + ")")
 }
