@@ -44,20 +44,18 @@ const longestSample = 20
 // sample is what an error may show of a value: nothing of what may be somebody's words
 // or keys.
 func sample(c *move.ColumnPlan, value []byte) string {
-	switch c.Source.Type.Root().Kind {
-	case move.BaseType:
-	default:
+	switch kind := c.Source.Type.Root().Kind; {
+	case kind != move.BaseType || !harmless[c.Type]:
 		return fmt.Sprintf("a value of %d bytes", len(value))
-	}
-	switch c.Type {
-	case pgexpr.Text, pgexpr.BPChar, pgexpr.Citext, pgexpr.Bytea, pgexpr.Enum, pgexpr.Other:
-		return fmt.Sprintf("a value of %d bytes", len(value))
-	}
-	if utf8.RuneCount(value) > longestSample {
+	case utf8.RuneCount(value) > longestSample:
 		return fmt.Sprintf("%q...", string([]rune(string(value))[:longestSample]))
 	}
 	return fmt.Sprintf("%q", value)
 }
+
+// harmless are the types whose values are neither words nor keys.
+var harmless = map[pgexpr.Type]bool{pgexpr.Bool: true, pgexpr.Int2: true, pgexpr.Int4: true, pgexpr.Int8: true, pgexpr.Numeric: true,
+	pgexpr.Float4: true, pgexpr.Float8: true, pgexpr.Date: true, pgexpr.Timestamp: true, pgexpr.TimestampTZ: true, pgexpr.Interval: true}
 
 // A batch is rows that are ready for SQLite.
 type batch struct {
