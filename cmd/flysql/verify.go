@@ -163,18 +163,18 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	different := 0
 	for _, t := range v.Tables {
 		if t.Equal() {
-			fmt.Fprintf(&b, "%s\n", visible(t.String()))
+			fmt.Fprintf(&b, "%s\n", flat(t.String()))
 			continue
 		}
 		different++
-		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", visible(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
+		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", flat(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
 		for _, column := range t.Columns {
 			if column.Unchecked == "" && (!column.Same || column.Nulls.PostgreSQL != column.Nulls.SQLite) {
-				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", visible(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
+				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", flat(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
 			}
 		}
 		for _, d := range t.Differences {
-			fmt.Fprintf(&b, "  %s\n", visible(d.String()))
+			fmt.Fprintf(&b, "  %s\n", flat(d.String()))
 		}
 		if t.More {
 			b.WriteString("  and other rows\n")
@@ -183,7 +183,7 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	for _, t := range v.Tables {
 		for _, column := range t.Columns {
 			if column.Unchecked != "" {
-				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", visible(t.Source), visible(column.Name), visible(column.Unchecked))
+				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", flat(t.Source), flat(column.Name), flat(column.Unchecked))
 			}
 		}
 	}
