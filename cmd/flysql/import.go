@@ -38,6 +38,9 @@ type importChoices struct {
 	special        string
 }
 
+// formCompletions are values of --form that a shell offers.
+var formCompletions = []cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "timestamp=micros", "uuid=blob", "money=scaled", "bpchar=padded"}
+
 func (f *importChoices) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.plan, "plan", "", `file of choices, as --plan-out writes it, or "none"`)
@@ -52,7 +55,7 @@ func (f *importChoices) register(cmd *cobra.Command) {
 	for _, flag := range []string{"database", "only", "exclude", "where", "map"} {
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
-	must(cmd.RegisterFlagCompletionFunc("form", cobra.FixedCompletions([]cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "uuid=blob", "money=scaled"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("form", cobra.FixedCompletions(formCompletions, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("schemas", cobra.FixedCompletions([]cobra.Completion{"prefix\taudit_log", "bare\tlog"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("special", cobra.FixedCompletions([]cobra.Completion{"refuse\tend the import", "keep\tas text", "null\tas NULL"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.MarkFlagFilename("plan", "toml"))
@@ -260,7 +263,7 @@ func (c *cli) showImport(ctx context.Context, f *importFlags, job *importJob) er
 	var err error
 	switch {
 	case f.sql:
-		err = writeSQL(c.stdout, job.plan)
+		err = c.writeSQL(job.plan)
 	case f.json:
 		err = writeImportPlanJSON(c.stdout, job)
 	default:
@@ -277,8 +280,12 @@ func (c *cli) showImport(ctx context.Context, f *importFlags, job *importJob) er
 }
 
 // writeSQL prints what makes the database, without rows.
-func writeSQL(w io.Writer, plan *move.Plan) error {
-	_, err := io.WriteString(w, strings.Join(append(plan.DDL(), ""), ";\n\n"))
+func (c *cli) writeSQL(plan *move.Plan) error {
+	sql := strings.Join(append(plan.DDL(), ""), ";\n\n")
+	if terminal(c.stdout) != nil {
+		sql = visible(sql)
+	}
+	_, err := io.WriteString(c.stdout, sql)
 	return err
 }
 
@@ -299,9 +306,9 @@ func (c *cli) agreeImport(ctx context.Context, f *importFlags, job *importJob) e
 	if ask == nil {
 		return usagef("to import this without a terminal to ask on, give --yes; %s", nothingWritten)
 	}
-	question, usual := "Import into "+visible(job.target)+"?", "yes"
+	question, usual := "Import into "+flat(job.target)+"?", "yes"
 	if n := len(job.plan.Dangers()); n > 0 {
-		question, usual = fmt.Sprintf("Import into %s, and do without %s?", visible(job.target), dangersText(n)), "no"
+		question, usual = fmt.Sprintf("Import into %s, and do without %s?", flat(job.target), dangersText(n)), "no"
 	}
 	err = ask.confirm(ctx, question, usual)
 	return errors.Join(err, ask.close())

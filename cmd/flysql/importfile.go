@@ -114,7 +114,7 @@ func (c *cli) writePlanFile(ctx context.Context, f *importFlags, data []byte) er
 		if ask == nil {
 			return usagef("%s is there: give --replace to write it anew, or another name; %s", f.planOut, nothingWritten)
 		}
-		err = ask.confirm(ctx, visible(f.planOut)+" is there. Write it anew? What stands in it is lost", "no")
+		err = ask.confirm(ctx, flat(f.planOut)+" is there. Write it anew? What stands in it is lost", "no")
 		if err := errors.Join(err, ask.close()); err != nil {
 			return err
 		}

@@ -48,8 +48,11 @@ type importText struct {
 }
 
 func (p *importText) line(format string, a ...any) {
-	p.b.WriteString(visible(fmt.Sprintf(format, a...)) + "\n")
+	p.b.WriteString(flat(fmt.Sprintf(format, a...)) + "\n")
 }
+
+// flat is visible in one line: a name may have line ends in it.
+func flat(s string) string { return strings.ReplaceAll(visible(s), "\n", `\n`) }
 
 // definition writes somebody's SQL, indented.
 func (p *importText) definition(sql, indent string) {
@@ -187,7 +190,7 @@ func (p *importText) writeLosses(where []string, prefix string) {
 		if s.change != "" {
 			text += "; or " + s.change
 		}
-		p.b.WriteString("  " + p.severity(severity[s]) + " " + visible(text) + " [" + s.id + "]\n")
+		p.b.WriteString("  " + p.severity(severity[s]) + " " + flat(text) + " [" + s.id + "]\n")
 	}
 }
 
@@ -238,7 +241,7 @@ func (p *importText) left() {
 	p.line("")
 	p.line("not carried:")
 	for _, l := range p.plan.Left {
-		p.b.WriteString("  " + p.severity(l.Severity) + " " + visible(l.Kind+" "+l.Name+": "+l.Reason) + "\n")
+		p.b.WriteString("  " + p.severity(l.Severity) + " " + flat(l.Kind+" "+l.Name+": "+l.Reason) + "\n")
 		p.definition(l.Definition, "            ")
 	}
 }
@@ -270,7 +273,7 @@ func (p *importText) sums() {
 	p.line("")
 	p.line("data or guarantees that are gone:")
 	for _, d := range dangers {
-		p.b.WriteString("  " + p.severity(move.Danger) + " " + visible(d) + "\n")
+		p.b.WriteString("  " + p.severity(move.Danger) + " " + flat(d) + "\n")
 	}
 }
 

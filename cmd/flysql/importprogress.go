@@ -108,7 +108,7 @@ func (p *importProgress) text(at time.Time) string {
 			transfer.Syncing: "writing to the disk", transfer.Replacing: "giving it its name"}[p.last.Stage]
 		return fmt.Sprintf("%s (%s rows)", what, humanize.Comma(p.before))
 	}
-	parts := []string{visible(p.last.Table)}
+	parts := []string{flat(p.last.Table)}
 	rows := humanize.Comma(p.last.Rows)
 	if p.last.Estimate > 0 {
 		rows += " of about " + humanize.Comma(p.last.Estimate)
