@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
@@ -14,6 +15,7 @@ type Options struct {
 	Replace  bool           // a file that is there is kept beside, as app.db.before-import
 	Streams  int            // connections that read rows; 2 by default
 	Progress func(Progress) // called from one goroutine at a time
+	Also     []string       // statements that the file gets behind the plan's own
 }
 
 // Stage is what an import is at.
@@ -152,7 +154,7 @@ func (i *importer) finish(ctx context.Context) error {
 	if db, err = i.open(ctx); err != nil {
 		return err
 	}
-	for _, statement := range append(i.plan.After(), "ANALYZE") {
+	for _, statement := range slices.Concat(i.plan.After(), i.o.Also, []string{"ANALYZE"}) {
 		if err := db.Exec(statement); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", statement, err), db.Close())
 		}
@@ -167,7 +169,8 @@ func (i *importer) check(ctx context.Context, theirs sums) error {
 	defer cancel()
 	sound := make(chan error, 1)
 	go func() {
-		err := i.sound(ctx)
+		notes, err := Sound(ctx, i.plan, i.temp)
+		i.report.Notes = append(i.report.Notes, notes...)
 		if err != nil {
 			cancel()
 		}

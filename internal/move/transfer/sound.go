@@ -19,15 +19,16 @@ func (e *UnsoundError) Error() string { return strings.Join(e.Faults, "; ") }
 // mostFaults is how many faults are named.
 const mostFaults = 10
 
-// sound has SQLite check all pages, indexes, checks and foreign keys.
-func (i *importer) sound(ctx context.Context) (err error) {
-	db, err := lite.Open(ctx, i.temp, false) // one that only reads does not know the checks
+// Sound has SQLite check all pages, indexes, checks and foreign keys of a file. What is
+// wrong is an *UnsoundError; what PostgreSQL has as well is in notes.
+func Sound(ctx context.Context, plan *move.Plan, path string) (notes []string, err error) {
+	db, err := lite.Open(ctx, path, false) // one that only reads does not know the checks
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.Exec("PRAGMA cache_size=-40960"); err != nil {
-		return err
+		return nil, err
 	}
 	var faults []string
 	err = db.Rows(fmt.Sprintf("PRAGMA integrity_check(%d)", mostFaults), func(s *lite.Stmt) error {
@@ -37,11 +38,11 @@ func (i *importer) sound(ctx context.Context) (err error) {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	orphans, tolerated := 0, map[string]int{}
 	err = db.Rows("PRAGMA foreign_key_check", func(s *lite.Stmt) error {
-		table, parent := i.table(s.Text(0)), s.Text(2)
+		table, parent := tableOf(plan, s.Text(0)), s.Text(2)
 		if table != nil && notValid(table) {
 			tolerated[table.Source.String()]++
 			return nil
@@ -52,25 +53,25 @@ func (i *importer) sound(ctx context.Context) (err error) {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(faults) > 0 {
-		return &UnsoundError{faults}
+		return nil, &UnsoundError{faults}
 	}
-	for _, t := range i.plan.Tables {
+	for _, t := range plan.Tables {
 		if n := tolerated[t.Source.String()]; n > 0 {
-			i.report.Notes = append(i.report.Notes, fmt.Sprintf("%s: %d rows break a foreign key that is NOT VALID in PostgreSQL", t.Source, n))
+			notes = append(notes, fmt.Sprintf("%s: %d rows break a foreign key that is NOT VALID in PostgreSQL", t.Source, n))
 		}
 	}
-	return nil
+	return notes, nil
 }
 
-func (i *importer) table(name string) *move.TablePlan {
-	n := slices.IndexFunc(i.plan.Tables, func(t *move.TablePlan) bool { return t.Name == name })
+func tableOf(plan *move.Plan, name string) *move.TablePlan {
+	n := slices.IndexFunc(plan.Tables, func(t *move.TablePlan) bool { return t.Name == name })
 	if n < 0 {
 		return nil
 	}
-	return i.plan.Tables[n]
+	return plan.Tables[n]
 }
 
 func sourceName(t *move.TablePlan, name string) string {
