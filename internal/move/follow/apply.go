@@ -15,6 +15,7 @@ type applier struct {
 	open     bool  // a transaction is
 	rows     int64 // changed in it
 	parked   []parked
+	debts    map[string]debt // rows that were to go, and are not there yet
 	save     *lite.Stmt
 	version  *lite.Stmt
 	seen     int64 // PRAGMA data_version
@@ -66,7 +67,7 @@ func (a *applier) commit(position string) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	if err := a.unpark(); err != nil {
+	if err := errors.Join(a.unpark(), a.owing()); err != nil {
 		return err
 	}
 	if err := a.save.Bind(1, textValue(position)); err != nil {
@@ -91,7 +92,7 @@ func (a *applier) commit(position string) error {
 
 // rollback undoes what is not committed.
 func (a *applier) rollback() error {
-	a.parked = nil
+	a.parked, a.debts = nil, nil
 	if !a.open {
 		return nil
 	}
@@ -127,6 +128,9 @@ func (a *applier) apply(t *table, c *change) error {
 }
 
 func (a *applier) change(t *table, c *change, key []field) error {
+	if t.exact {
+		return a.image(t, c)
+	}
 	if c.op == inserted {
 		if _, err := t.readRow(c.new); err != nil {
 			return err
@@ -189,6 +193,7 @@ func (a *applier) empty(t *table) error {
 		return err
 	}
 	a.parkedEmpty(t)
+	a.forgive(t)
 	if err := a.db.Exec(t.emptySQL()); err != nil {
 		return t.explain(err, nil)
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/flysql/flysql/internal/move"
 )
 
 // here is the goal that everything committed by now is applied.
@@ -54,6 +57,9 @@ func Abandon(ctx context.Context, source Source, name string) error {
 func remove(ctx context.Context, conn *pgx.Conn, name string) error {
 	if !ours(name) {
 		return fmt.Errorf("%q is no name that flysql gives", name)
+	}
+	if strings.HasPrefix(name, move.OwnSchema) {
+		return dropTriggers(ctx, conn, name)
 	}
 	return errors.Join(dropSlot(ctx, conn, name), dropPublication(ctx, conn, name))
 }

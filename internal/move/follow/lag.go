@@ -21,18 +21,38 @@ type lag struct {
 	warned   int64 // bytes of WAL that were warned of
 }
 
-// tell reports, if it is time to.
-func (g *lag) tell(ctx context.Context, f *follower, conn *pgx.Conn, end LSN) error {
+// due reports whether it is time to tell, and reckons the rate then.
+func (g *lag) due(f *follower) bool {
 	now := time.Now()
 	passed := now.Sub(g.told)
 	if passed < f.o.Every {
-		return nil
+		return false
 	}
 	rows := f.state.Rows + f.a.rows
 	if !g.told.IsZero() {
 		g.rate = float64(rows-g.toldRows) / passed.Seconds()
 	}
 	g.told, g.toldRows = now, rows
+	return true
+}
+
+// tellTable is tell where triggers fill a table: it is what PostgreSQL keeps.
+func (g *lag) tellTable(ctx context.Context, f *follower, conn *pgx.Conn) error {
+	if !g.due(f) {
+		return nil
+	}
+	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_total_relation_size(to_regclass($1 || '.changes'))", f.state.Name).Scan(&g.kept); err != nil {
+		return fmt.Errorf("ask for the lag: %w", err)
+	}
+	f.o.Progress(g.out(f.state, nil))
+	return nil
+}
+
+// tell reports, if it is time to.
+func (g *lag) tell(ctx context.Context, f *follower, conn *pgx.Conn, end LSN) error {
+	if !g.due(f) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	all, err := slots(ctx, conn, "WHERE slot_name = $1", f.state.Name)

@@ -355,10 +355,7 @@ func (l *logical) whichTable(m relation) (int, error) {
 
 // look does now and then what is not about changes.
 func (l *logical) look(ctx context.Context) error {
-	if l.a.intruded {
-		l.a.intruded = false
-		l.o.Warn(l.source.Path + ": another program has written to the file, which holds what is in PostgreSQL until the cutover: its verification will say what differs")
-	}
+	l.follower.intruded()
 	if time.Since(l.checked) > checkEvery {
 		l.checked = time.Now()
 		if err := l.unchanged(ctx, l.conn); err != nil {

@@ -182,3 +182,11 @@ func (f *follower) session(ctx context.Context, to goal) error {
 	}
 	return f.logical(ctx, conn, to)
 }
+
+// intruded warns, once for each time, of another's write to the file.
+func (f *follower) intruded() {
+	if f.a.intruded {
+		f.a.intruded = false
+		f.o.Warn(f.source.Path + ": another program has written to the file, which holds what is in PostgreSQL until the cutover: its verification will say what differs")
+	}
+}

@@ -45,8 +45,9 @@ type table struct {
 	fields  int                // how many there are
 	key     []int              // of columns, what a row is found by
 	sure    bool               // key is unique
+	exact   bool               // key is all columns: a row is found only as it was
 
-	insert, delete, find *lite.Stmt
+	insert, delete, find *lite.Stmt            // nil until they are needed
 	updates              map[string]*lite.Stmt // by which columns are set
 	values, keys         []convert.Value
 	buffers              [][]byte
@@ -78,6 +79,21 @@ func newTable(plan *move.TablePlan, names []string, identity func(string) bool, 
 	}
 	t.values, t.keys = make([]convert.Value, len(t.columns)), make([]convert.Value, len(t.key))
 	t.buffers = make([][]byte, len(t.columns)+len(t.key))
+	return t, nil
+}
+
+// newExactTable is newTable where changes have both rows, the old and the new, whole.
+func newExactTable(plan *move.TablePlan, names []string) (*table, error) {
+	t, err := newTable(plan, names, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	t.exact, t.sure, t.key = true, false, nil
+	for i := range t.columns {
+		t.key = append(t.key, i)
+	}
+	t.keys = make([]convert.Value, len(t.key))
+	t.buffers = make([][]byte, 2*len(t.columns))
 	return t, nil
 }
 
@@ -114,6 +130,7 @@ func (t *table) close() (err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}
+	t.insert, t.delete, t.find, t.updates = nil, nil, nil, map[string]*lite.Stmt{} // a parked row may need it yet
 	return err
 }
 
@@ -123,15 +140,16 @@ func (t *table) where(first int) string {
 	var parts []string
 	for n, i := range t.key {
 		name := pgexpr.Ident(t.columns[i].Name)
-		if t.sure {
+		if t.sure || t.exact && slices.Contains(t.plan.Key, t.columns[i].Name) { // for the index
 			parts = append(parts, fmt.Sprintf("%s = ?%d", name, first+n))
-		} else { // NULL, too; and A is not a, whatever the column says
+		}
+		if !t.sure { // NULL, too; and A is not a, whatever the column says
 			parts = append(parts, fmt.Sprintf("%s IS ?%d COLLATE BINARY", name, first+n))
 		}
 	}
 	all := strings.Join(parts, " AND ")
 	switch {
-	case t.sure:
+	case t.sure, t.exact && len(t.plan.Key) > 0:
 		return all
 	case all == "": // a table without columns
 		all = "true"
@@ -202,11 +220,14 @@ func (t *table) readRow(fields []field) (set []byte, err error) {
 
 // describe is what an error may say of which row it is: its key, by the beginnings.
 func (t *table) describe(fields []field) string {
-	if !t.sure || fields == nil {
+	if fields == nil || len(fields) != t.fields {
 		return ""
 	}
 	var parts []string
-	for _, i := range t.key {
+	for i, c := range t.columns {
+		if !slices.Contains(t.plan.Key, c.Name) {
+			continue
+		}
 		text := string(fields[t.from[i]].text)
 		if r := []rune(text); len(r) > 20 {
 			text = string(r[:20]) + "..."
