@@ -20,6 +20,11 @@ func Run(ctx context.Context, source Source, o Options) error {
 	if err != nil {
 		return err
 	}
+	if f.state.Stage == Verified { // a cutover was killed, and is not to be
+		if err := setStage(f.db, Following); err != nil {
+			return errors.Join(err, f.close())
+		}
+	}
 	return errors.Join(f.run(ctx, nil), f.close())
 }
 
