@@ -121,7 +121,7 @@ func (c *cutover) prove(ctx context.Context) error {
 	if err := inOneTransaction(c.f.db, plan.Sequences()); err != nil {
 		return fmt.Errorf("set what the file counts from: %w", err)
 	}
-	notes, err := transfer.Sound(ctx, plan, c.source.Path)
+	notes, err := transfer.Sound(ctx, plan, c.source.Path, true)
 	if err != nil {
 		return err
 	}

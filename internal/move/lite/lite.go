@@ -60,15 +60,18 @@ func Open(ctx context.Context, path string, readOnly bool) (*Conn, error) {
 		return nil, err
 	}
 	defer libc.Xfree(c.tls, name)
-	out := c.tls.Alloc(int(unsafe.Sizeof(uintptr(0))))
+	out := c.tls.Alloc(int(word))
 	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, out, flags, 0)
 	c.db = wordAt(out)
-	c.tls.Free(int(unsafe.Sizeof(uintptr(0))))
+	c.tls.Free(int(word))
 	if rc != sqlite3.SQLITE_OK {
 		err := fmt.Errorf("open %s: %w", path, c.err())
 		return nil, errors.Join(err, c.Close())
 	}
-	if err := c.addFunctions(); err != nil {
+	if err = c.addFunctions(); err == nil {
+		err = c.addGlob()
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.done.Add(1)
@@ -134,6 +137,8 @@ func (c *Conn) Rows(sql string, f func(*Stmt) error) error {
 		}
 	}
 }
+
+const word = unsafe.Sizeof(uintptr(0))
 
 // wordAt and bytesAt are memory of SQLite's, which Go's garbage collector knows nothing of.
 func wordAt(p uintptr) uintptr { return **(**uintptr)(unsafe.Pointer(&p)) }

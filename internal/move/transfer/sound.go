@@ -9,6 +9,7 @@ import (
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
+	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // UnsoundError is what SQLite finds wrong with the file.
@@ -19,24 +20,23 @@ func (e *UnsoundError) Error() string { return strings.Join(e.Faults, "; ") }
 // mostFaults is how many faults are named.
 const mostFaults = 10
 
-// Sound has SQLite check all pages, indexes, checks and foreign keys of a file. What is
-// wrong is an *UnsoundError; what PostgreSQL has as well is in notes.
-func Sound(ctx context.Context, plan *move.Plan, path string) (notes []string, err error) {
+// Sound looks for faults of pages, indexes, checks and foreign keys of a file; full is
+// Options.FullCheck. What is wrong is an *UnsoundError; what PostgreSQL has as well is in
+// notes.
+func Sound(ctx context.Context, plan *move.Plan, path string, full bool) (notes []string, err error) {
 	db, err := lite.Open(ctx, path, false) // one that only reads does not know the checks
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.Exec("PRAGMA cache_size=-40960"); err != nil {
+	if err := db.Exec("PRAGMA cache_size=-16384"); err != nil {
 		return nil, err
 	}
-	var faults []string
-	err = db.Rows(fmt.Sprintf("PRAGMA integrity_check(%d)", mostFaults), func(s *lite.Stmt) error {
-		if text := s.Text(0); text != "ok" {
-			faults = append(faults, "integrity_check: "+text)
-		}
-		return nil
-	})
+	var tables []string
+	for _, t := range plan.Tables {
+		tables = append(tables, t.Name)
+	}
+	faults, err := faultsOf(db, tables, full)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +64,43 @@ func Sound(ctx context.Context, plan *move.Plan, path string) (notes []string, e
 		}
 	}
 	return notes, nil
+}
+
+// faultsOf returns what is wrong with the pages, the checks, NOT NULL, and the indexes of
+// tables. In full, SQLite looks for each row in each index.
+func faultsOf(db *lite.Conn, tables []string, full bool) ([]string, error) {
+	if full {
+		return pragma(db, "integrity_check", mostFaults)
+	}
+	faults, err := pragma(db, "quick_check", mostFaults) // all but what the indexes have
+	if err != nil || len(faults) > 0 {
+		return faults, err
+	}
+	for _, table := range tables {
+		ok, err := proved(db, table)
+		if err != nil {
+			return nil, err
+		}
+		if !ok && len(faults) < mostFaults {
+			more, err := pragma(db, "integrity_check", pgexpr.Literal(table))
+			if err != nil {
+				return nil, err
+			}
+			faults = append(faults, more...)
+		}
+	}
+	return faults[:min(len(faults), mostFaults)], nil
+}
+
+// pragma runs integrity_check or quick_check.
+func pragma(db *lite.Conn, name string, of any) (faults []string, err error) {
+	err = db.Rows(fmt.Sprintf("PRAGMA %s(%v)", name, of), func(s *lite.Stmt) error {
+		if text := s.Text(0); text != "ok" {
+			faults = append(faults, name+": "+text)
+		}
+		return nil
+	})
+	return faults, err
 }
 
 func tableOf(plan *move.Plan, name string) *move.TablePlan {
