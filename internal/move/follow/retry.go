@@ -58,4 +58,4 @@ func passing(err error) bool {
 }
 
 // errEnded is that the server has ended the stream of changes: it is being stopped.
-var errEnded = errors.New("the stream has ended")
+var errEnded = errors.New("the connection has ended")

@@ -54,10 +54,13 @@ func open(ctx context.Context, source Source, o Options) (f *follower, err error
 	}
 	defer closing(conn)
 	f = &follower{source: source, o: o.defaults(), state: state, tables: map[uint32]*table{}}
+	if err := f.unchanged(ctx, conn); err != nil { // before a plan is asked for what is gone
+		return nil, err
+	}
 	if f.plan, err = planNow(ctx, conn, source.Plan); err != nil {
 		return nil, err
 	}
-	if err := f.unchanged(ctx, conn); err != nil {
+	if err := f.samePlan(); err != nil {
 		return nil, err
 	}
 	if f.db, err = openFile(ctx, source.Path); err != nil {
@@ -82,23 +85,24 @@ func (f *follower) forget() (err error) {
 	return err
 }
 
-// unchanged looks whether the tables, and what the plan makes of them, are what they were.
+// unchanged looks whether the tables are what they were.
 func (f *follower) unchanged(ctx context.Context, conn *pgx.Conn) error {
 	now, err := readShape(ctx, conn, f.state.shape.names())
 	if err != nil {
 		return fmt.Errorf("look at the tables: %w", err)
 	}
-	planned := map[string]string{}
-	for _, t := range f.plan.Tables {
-		planned[t.Source.String()] = digest(t)
-	}
-	for i := range now.Tables {
-		if now.Tables[i].Plan = planned[now.Tables[i].source()]; now.Tables[i].Plan == "" && now.Tables[i].ID != 0 {
-			now.Tables[i].Plan = "none"
-		}
-	}
 	if what := f.state.shape.differs(now); what != "" {
 		return fmt.Errorf("%w: %s", ErrChanged, what)
+	}
+	return nil
+}
+
+// samePlan looks whether rows become what they became in the copy.
+func (f *follower) samePlan() error {
+	for i, s := range f.state.shape.Tables {
+		if t := f.planOf(i); t == nil || digest(t) != s.Plan {
+			return fmt.Errorf("%s would be kept otherwise than it was copied: give the choices that the import was begun with", s.source())
+		}
 	}
 	return nil
 }
@@ -183,9 +187,14 @@ func (f *follower) session(ctx context.Context, to goal) error {
 		return err
 	}
 	if f.state.Mode == Triggers {
-		return f.pollTriggers(ctx, conn, to)
+		err = f.pollTriggers(ctx, conn, to)
+	} else {
+		err = f.logical(ctx, conn, to)
 	}
-	return f.logical(ctx, conn, to)
+	if conn.IsClosed() && !errors.Is(err, errReached) { // not by us: pgx has several words for it
+		return fmt.Errorf("%w: %w", errEnded, err)
+	}
+	return err
 }
 
 // intruded warns, once for each time, of another's write to the file.

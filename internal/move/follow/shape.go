@@ -152,8 +152,6 @@ func (s shape) differs(now shape) string {
 		case n.ID != t.ID:
 			out = append(out, t.source()+" is another table than the one that was copied")
 			continue
-		case n.Plan != "" && n.Plan != t.Plan:
-			out = append(out, t.source()+" would be kept otherwise than it was copied: give the options that the import was begun with")
 		}
 		out = append(out, columnsDiffer(t.source(), t.Columns, n.Columns)...)
 		for _, l := range t.Partitions {
