@@ -38,6 +38,9 @@ type importChoices struct {
 	special        string
 }
 
+// formCompletions are values of --form that a shell offers.
+var formCompletions = []cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "timestamp=micros", "uuid=blob", "money=scaled", "bpchar=padded"}
+
 func (f *importChoices) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.plan, "plan", "", `file of choices, as --plan-out writes it, or "none"`)
@@ -52,7 +55,7 @@ func (f *importChoices) register(cmd *cobra.Command) {
 	for _, flag := range []string{"database", "only", "exclude", "where", "map"} {
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
-	must(cmd.RegisterFlagCompletionFunc("form", cobra.FixedCompletions([]cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "uuid=blob", "money=scaled"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("form", cobra.FixedCompletions(formCompletions, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("schemas", cobra.FixedCompletions([]cobra.Completion{"prefix\taudit_log", "bare\tlog"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("special", cobra.FixedCompletions([]cobra.Completion{"refuse\tend the import", "keep\tas text", "null\tas NULL"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.MarkFlagFilename("plan", "toml"))
