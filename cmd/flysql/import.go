@@ -27,6 +27,7 @@ type importFlags struct {
 	planOut, report           string
 	streams                   int
 	litefs                    string
+	follow                    followFlags
 	yes, replace, dryRun, sql bool
 	json                      bool
 }
@@ -100,6 +101,7 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 		ValidArgsFunction:          twoFiles,
 	}
 	f.register(cmd)
+	cmd.AddCommand(c.importCutoverCommand(), c.importAbandonCommand())
 	return cmd
 }
 
@@ -113,6 +115,7 @@ func twoFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, co
 
 func (f *importFlags) register(cmd *cobra.Command) {
 	f.choose.register(cmd)
+	f.follow.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.planOut, "plan-out", "", "write the choices to this file, to edit, and copy nothing")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, copy nothing")
@@ -151,6 +154,9 @@ func (f *importFlags) check() error {
 		return usagef("--sql prints SQL and --json does not: --dry-run --json has the SQL in it")
 	case f.looksOnly() && (f.litefs != "" || f.report != ""):
 		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
+	}
+	if err := f.follow.check(f); err != nil {
+		return err
 	}
 	return f.choose.check()
 }
@@ -213,12 +219,18 @@ func (c *cli) planImport(f *importFlags, from *importSource, source move.Source,
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
+	if f.follow.mode != "" {
+		job.copy = c.followedCopy(f, job)
+	}
 	return job, nil
 }
 
 func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target string) (err error) {
 	from, err := c.findImportSource(sourceArg)
 	if err != nil {
+		return err
+	}
+	if done, err := c.goOnFollowing(ctx, f, from, target); done {
 		return err
 	}
 	if !f.looksOnly() {
@@ -255,7 +267,13 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if err := c.agreeImport(ctx, f, job); err != nil {
 		return err
 	}
-	return c.carryOutImport(ctx, f, job, node)
+	if err := c.carryOutImport(ctx, f, job, node); err != nil || f.follow.mode == "" {
+		return err
+	}
+	if err := source.Close(); err != nil { // its snapshot would keep PostgreSQL from tidying up
+		return err
+	}
+	return c.followOn(ctx, f, from, target)
 }
 
 // showImport is --dry-run and --plan-out.

@@ -124,3 +124,13 @@ func Find(ctx context.Context, tx queryer) ([]Found, error) {
 	slices.SortFunc(out, func(a, b Found) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
 }
+
+// FindAt is Find at the address of a PostgreSQL.
+func FindAt(ctx context.Context, url string) ([]Found, error) {
+	conn, err := connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer closing(conn)
+	return Find(ctx, conn)
+}
