@@ -59,7 +59,7 @@ var ways = []struct {
 // Each case, from a running server and from dumps of it.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	for _, f := range []family{texts, numbers, times, session, keptSpecials, noSpecials, documents, composed, names, twins, keys, sequences, schemas, leftovers, shapes, oddForms} {
+	for _, f := range []family{texts, numbers, times, session, keptSpecials, noSpecials, documents, composed, names, twins, keys, sequences, schemas, leftovers, shapes, oddForms, latin1, eucJP, ascii, icu} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			db := testkit.Postgres(t, f.database)
