@@ -8,7 +8,6 @@ import (
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/convert"
-	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // RowError is a row that SQLite cannot have as the plan says.
@@ -41,21 +40,25 @@ func (e *RowError) Unwrap() error { return e.Err }
 // longestSample is how many characters of a value an error shows.
 const longestSample = 20
 
-// sample is what an error may show of a value: nothing of what may be somebody's words
-// or keys.
+// shown are the types whose values an error may show: numbers and times, and nothing that
+// may be somebody's words or keys.
+var shown = map[string]bool{"int2": true, "int4": true, "int8": true, "numeric": true, "float4": true, "float8": true, "money": true, "bool": true,
+	"date": true, "timestamp": true, "timestamptz": true, "time": true, "timetz": true, "interval": true}
+
+// sample is what an error shows of a value.
 func sample(c *move.ColumnPlan, value []byte) string {
-	switch kind := c.Source.Type.Root().Kind; {
-	case kind != move.BaseType || !harmless[c.Type]:
+	t := c.Source.Type.Root()
+	if t.Kind == move.ArrayType {
+		t = t.Elem.Root()
+	}
+	switch {
+	case t.Schema != "pg_catalog" || !shown[t.Name.Name]:
 		return fmt.Sprintf("a value of %d bytes", len(value))
 	case utf8.RuneCount(value) > longestSample:
 		return fmt.Sprintf("%q...", string([]rune(string(value))[:longestSample]))
 	}
 	return fmt.Sprintf("%q", value)
 }
-
-// harmless are the types whose values are neither words nor keys.
-var harmless = map[pgexpr.Type]bool{pgexpr.Bool: true, pgexpr.Int2: true, pgexpr.Int4: true, pgexpr.Int8: true, pgexpr.Numeric: true,
-	pgexpr.Float4: true, pgexpr.Float8: true, pgexpr.Date: true, pgexpr.Timestamp: true, pgexpr.TimestampTZ: true, pgexpr.Interval: true}
 
 // A batch is rows that are ready for SQLite.
 type batch struct {
