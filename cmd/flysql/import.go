@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/convert"
+	"github.com/flysql/flysql/internal/move/transfer"
+)
+
+// importFlags are the flags of flysql import.
+type importFlags struct {
+	choose importChoices
+	given  func(flag string) bool
+
+	planOut, report           string
+	streams                   int
+	litefs                    string
+	yes, replace, dryRun, sql bool
+	json                      bool
+}
+
+// importChoices are the flags that decide a plan; flysql verify has them, too.
+type importChoices struct {
+	plan, database string
+	over           move.Overrides
+	special        string
+}
+
+func (f *importChoices) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.plan, "plan", "", `file of choices, as --plan-out writes it, or "none"`)
+	flags.StringVar(&f.database, "database", "", "which database of a pg_dumpall file")
+	flags.StringSliceVar(&f.over.Only, "only", nil, "only these tables: orders, 'audit.*', with * and ?")
+	flags.StringSliceVar(&f.over.Exclude, "exclude", nil, "all but these tables")
+	flags.StringArrayVar(&f.over.Where, "where", nil, "only these rows, by PostgreSQL's SQL: 'orders=created > now() - interval ''1 year'''")
+	flags.StringArrayVar(&f.over.Map, "map", nil, "other names in SQLite: 'audit.log=audit_trail', 'orders.desc=description'")
+	flags.StringArrayVar(&f.over.Forms, "form", nil, "how a type or a column is stored: numeric=scaled, orders.id=blob")
+	flags.StringVar(&f.over.Schemas, "schemas", "", "names of tables outside public: prefix (audit_log, the default) or bare (log)")
+	flags.StringVar(&f.special, "special", "", "NaN, infinity, BC, 24:00: refuse (the default), keep or null")
+	for _, flag := range []string{"database", "only", "exclude", "where", "map"} {
+		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
+	}
+	must(cmd.RegisterFlagCompletionFunc("form", cobra.FixedCompletions([]cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "uuid=blob", "money=scaled"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("schemas", cobra.FixedCompletions([]cobra.Completion{"prefix\taudit_log", "bare\tlog"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("special", cobra.FixedCompletions([]cobra.Completion{"refuse\tend the import", "keep\tas text", "null\tas NULL"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.MarkFlagFilename("plan", "toml"))
+}
+
+func (c *cli) importCommand() *cobra.Command {
+	f := &importFlags{}
+	cmd := &cobra.Command{
+		Use:   "import [SOURCE] DATABASE",
+		Short: "Bring a PostgreSQL database into a SQLite file, and prove that it is the same",
+		Long: `Reads what is in a PostgreSQL database, shows what becomes of it in SQLite, column by
+column, with all that is lost or not carried; asks; copies in one snapshot; and compares
+what the file returns with what PostgreSQL has. The file gets its name when it is whole,
+checked, compared and on disk. One that is there is refused, or kept beside (--replace).
+
+SOURCE is a postgres:// URL, key=value pairs as psql takes them, a file of pg_dump's in
+plain SQL (also .gz and .zst), or - for such a dump on standard input. Without it,
+FLYSQL_IMPORT_URL is read, else DATABASE_URL where that is a postgres:// URL.
+
+What is chosen otherwise is said by flags, or in a file: --plan-out writes one with all
+choices in it, to edit. flysql-import.toml here is read unasked. Flags win over it.`,
+		Example: "  flysql import postgres://app@localhost/shop --dry-run\n  flysql import postgres://app@localhost/shop --plan-out flysql-import.toml\n" +
+			"  flysql import postgres://app@localhost/shop app.db\n  flysql import shop.sql.gz app.db --exclude 'audit.*' --form numeric=scaled\n  pg_dump shop | flysql import - app.db --yes",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("what, and into which file? %s", cmd.UseLine())
+			}
+			return atMost(2)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.given = cmd.Flags().Changed
+			if err := f.check(); err != nil {
+				return err
+			}
+			source, target := f.arguments(args)
+			if target == "" && !f.looksOnly() {
+				return usagef("into which file? Give it behind SOURCE, as in flysql import SOURCE app.db; --dry-run needs none")
+			}
+			return c.importInto(cmd.Context(), f, source, target)
+		},
+		SuggestionsMinimumDistance: 2,
+	}
+	f.register(cmd)
+	return cmd
+}
+
+func (f *importFlags) register(cmd *cobra.Command) {
+	f.choose.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.planOut, "plan-out", "", "write the choices to this file, to edit, and copy nothing")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, copy nothing")
+	flags.BoolVar(&f.sql, "sql", false, "with --dry-run: print the SQL that makes the database instead")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "without asking, whatever is lost")
+	flags.BoolVar(&f.replace, "replace", false, "where DATABASE is there: keep that file beside, as DATABASE.before-import")
+	flags.IntVar(&f.streams, "streams", 0, "connections that read rows (default 2)")
+	flags.StringVar(&f.litefs, "litefs", "", "hand the file to the LiteFS node here when it is proven, or to that of a URL")
+	flags.Lookup("litefs").NoOptDefVal = "http://localhost:20202"
+	flags.StringVar(&f.report, "report", "", "write the report to this file, as JSON")
+	flags.BoolVar(&f.json, "json", false, "print progress and report as JSON lines, or with --dry-run the plan")
+	must(cmd.MarkFlagFilename("plan-out", "toml"))
+	must(cmd.MarkFlagFilename("report", "json"))
+	for _, flag := range []string{"streams", "litefs"} {
+		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
+	}
+}
+
+// check looks at the flags by themselves.
+func (f *importFlags) check() error {
+	if f.given("streams") && (f.streams < 1 || f.streams > 64) {
+		return usagef("--streams %d: from 1 to 64 connections", f.streams)
+	}
+	for _, flag := range []string{"plan", "plan-out", "report", "litefs", "database"} {
+		value := map[string]string{"plan": f.choose.plan, "plan-out": f.planOut, "report": f.report, "litefs": f.litefs, "database": f.choose.database}[flag]
+		if f.given(flag) && value == "" {
+			return usagef("--%s is empty: give a value, or leave it out", flag)
+		}
+	}
+	switch {
+	case f.dryRun && f.yes, f.dryRun && f.replace:
+		return usagef("--dry-run copies nothing: leave out --yes and --replace")
+	case f.sql && !f.dryRun:
+		return usagef("--sql prints what would be made: give --dry-run with it")
+	case f.sql && f.json:
+		return usagef("--sql prints SQL and --json does not: --dry-run --json has the SQL in it")
+	case f.looksOnly() && (f.litefs != "" || f.report != ""):
+		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
+	}
+	return f.choose.check()
+}
+
+func (f *importChoices) check() error {
+	f.over.Special = convert.Special(f.special)
+	switch {
+	case f.over.Schemas != "" && f.over.Schemas != "prefix" && f.over.Schemas != "bare":
+		return usagef("--schemas %q: it is prefix or bare", f.over.Schemas)
+	case f.special != "" && f.special != "refuse" && f.special != "keep" && f.special != "null":
+		return usagef("--special %q: it is refuse, keep or null", f.special)
+	}
+	return nil
+}
+
+// looksOnly reports whether nothing is copied.
+func (f *importFlags) looksOnly() bool { return f.dryRun || f.planOut != "" }
+
+// arguments tells SOURCE from DATABASE where there is only one: what is to be looked at
+// is a SOURCE, and a file to be made is none.
+func (f *importFlags) arguments(args []string) (source, target string) {
+	switch {
+	case len(args) == 2:
+		return args[0], args[1]
+	case f.looksOnly() || isPostgresURL(args[0]) || args[0] == "-":
+		return args[0], ""
+	}
+	return "", args[0]
+}
+
+// importJob is an import that is planned: what there is, what becomes of it, and how it
+// gets there.
+type importJob struct {
+	from     *importSource
+	source   move.Source
+	plan     *move.Plan
+	planFile string // of choices; "" where there is none
+	target   string // "" where nothing is copied
+
+	// copy makes target. Which way that is, is the flags' choice: see planImport.
+	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
+}
+
+// planImport decides what becomes of a source, and how it is copied.
+func (c *cli) planImport(f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
+	job := &importJob{from: from, source: source, target: target}
+	if err := needSchema(source, from); err != nil {
+		return nil, err
+	}
+	o, file, err := f.choose.options(source, importPlanFile)
+	if err != nil {
+		return nil, err
+	}
+	job.planFile = file
+	if job.plan, err = move.NewPlan(source.Schema(), o); err != nil {
+		return nil, inPlanFile(file, err)
+	}
+	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
+		return transfer.Import(ctx, source, job.plan, target, o)
+	}
+	return job, nil
+}
+
+func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target string) (err error) {
+	from, err := c.findImportSource(sourceArg)
+	if err != nil {
+		return err
+	}
+	if !f.looksOnly() {
+		if err := transfer.CheckTarget(target, f.replace); err != nil {
+			return targetHint(err)
+		}
+	}
+	source, err := from.open(ctx, c, f.choose.database)
+	if err != nil {
+		return undone(ctx, err, target)
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	job, err := c.planImport(f, from, source, target)
+	if err != nil {
+		return err
+	}
+	if f.looksOnly() {
+		return c.showImport(ctx, f, job)
+	}
+	if err := c.agreeImport(ctx, f, job); err != nil {
+		return err
+	}
+	return c.carryOutImport(ctx, f, job)
+}
+
+// showImport is --dry-run and --plan-out.
+func (c *cli) showImport(ctx context.Context, f *importFlags, job *importJob) error {
+	var err error
+	switch {
+	case f.sql:
+		err = writeSQL(c.stdout, job.plan)
+	case f.json:
+		err = writeImportPlanJSON(c.stdout, job)
+	default:
+		err = c.printImportPlan(c.stdout, job)
+	}
+	if err != nil || f.planOut == "" {
+		return err
+	}
+	if err := c.writePlanFile(ctx, f, job.plan.TOML()); err != nil {
+		return err
+	}
+	c.say("wrote %s: edit it, and give it to --plan", f.planOut)
+	return nil
+}
+
+// writeSQL prints what makes the database, without rows.
+func writeSQL(w io.Writer, plan *move.Plan) error {
+	_, err := io.WriteString(w, strings.Join(append(plan.DDL(), ""), ";\n\n"))
+	return err
+}
+
+// agreeImport shows the plan, and asks.
+func (c *cli) agreeImport(ctx context.Context, f *importFlags, job *importJob) error {
+	if !f.json || !f.yes { // what is asked about is shown
+		if err := c.printImportPlan(c.stderr, job); err != nil {
+			return fmt.Errorf("show the plan: %w; %s", err, nothingWritten)
+		}
+	}
+	if f.yes {
+		return nil
+	}
+	ask, err := c.newPrompter()
+	if err != nil {
+		return err
+	}
+	if ask == nil {
+		return usagef("to import this without a terminal to ask on, give --yes; %s", nothingWritten)
+	}
+	question, usual := "Import into "+visible(job.target)+"?", "yes"
+	if n := len(job.plan.Dangers()); n > 0 {
+		question, usual = fmt.Sprintf("Import into %s, and do without %s?", visible(job.target), dangersText(n)), "no"
+	}
+	err = ask.confirm(ctx, question, usual)
+	return errors.Join(err, ask.close())
+}
+
+// dangersText counts losses of danger.
+func dangersText(n int) string {
+	if n == 1 {
+		return "the 1 thing marked danger"
+	}
+	return fmt.Sprintf("the %d things marked danger", n)
+}
+
+// carryOutImport copies, and tells what was done, whether or not it came to an end.
+func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob) error {
+	p := c.newImportProgress(job.plan, f.json)
+	begun := time.Now()
+	report, err := job.copy(ctx, transfer.Options{Replace: f.replace, Streams: f.streams, Progress: p.tell})
+	p.end()
+	done := &importResult{job: job, report: report, took: time.Since(begun)}
+	if err != nil {
+		done.err = undone(ctx, targetHint(err), job.target)
+	} else if err := c.keepPlan(job); err != nil {
+		done.err = err
+	}
+	return errors.Join(done.err, c.tellImport(f, done))
+}
+
+// importResult is what an import has come to.
+type importResult struct {
+	job    *importJob
+	report *transfer.Report // nil where it came to nothing
+	took   time.Duration
+	err    error
+}
+
+// undone is an error with what it means for the target. A signal is told as such.
+func undone(ctx context.Context, err error, target string) error {
+	var different *transfer.DifferenceError
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case errors.As(err, &different):
+		return fmt.Errorf("%w\n%s; the file that was made is gone", err, untouched(target))
+	}
+	return fmt.Errorf("%w; %s", err, untouched(target))
+}
+
+func untouched(target string) string {
+	if target == "" {
+		return nothingWritten
+	}
+	if _, err := os.Lstat(target); err == nil {
+		return filepath.Base(target) + " is as it was"
+	}
+	return nothingWritten
+}
+
+// targetHint names the flag that an error is about.
+func targetHint(err error) error {
+	if errors.Is(err, transfer.ErrExists) {
+		return fmt.Errorf("%w (--replace)", err)
+	}
+	return err
+}
