@@ -41,6 +41,7 @@ var floors = map[string]int{
 	"internal/move/pgexpr":    1,
 	"internal/move/dump":      3,
 	"internal/move/lite":      1,
+	"internal/move/handover":  3,
 	"internal/move/transfer":  3,
 }
 

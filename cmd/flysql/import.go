@@ -12,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flysql/flysql/internal/inspect"
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/convert"
+	"github.com/flysql/flysql/internal/move/handover"
 	"github.com/flysql/flysql/internal/move/transfer"
 )
 
@@ -107,7 +109,7 @@ func (f *importFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.replace, "replace", false, "where DATABASE is there: keep that file beside, as DATABASE.before-import")
 	flags.IntVar(&f.streams, "streams", 0, "connections that read rows (default 2)")
 	flags.StringVar(&f.litefs, "litefs", "", "hand the file to the LiteFS node here when it is proven, or to that of a URL")
-	flags.Lookup("litefs").NoOptDefVal = "http://localhost:20202"
+	flags.Lookup("litefs").NoOptDefVal = litefsHereWord
 	flags.StringVar(&f.report, "report", "", "write the report to this file, as JSON")
 	flags.BoolVar(&f.json, "json", false, "print progress and report as JSON lines, or with --dry-run the plan")
 	must(cmd.MarkFlagFilename("plan-out", "toml"))
@@ -206,8 +208,12 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 		return err
 	}
 	if !f.looksOnly() {
-		if err := transfer.CheckTarget(target, f.replace); err != nil {
-			return targetHint(err)
+		err := inspect.CheckPlace(c.env, target)
+		if err == nil {
+			err = transfer.CheckTarget(target, f.replace)
+		}
+		if err != nil {
+			return fmt.Errorf("%w; %s", targetHint(err), nothingWritten)
 		}
 	}
 	source, err := from.open(ctx, c, f.choose.database)
@@ -222,10 +228,20 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
 	}
+	if err := inDump(source, job.plan); err != nil {
+		return err
+	}
+	node, err := c.litefsNode(ctx, f, target)
+	if err != nil {
+		return undone(ctx, err, target)
+	}
+	if node != nil {
+		defer func() { err = errors.Join(err, node.Close()) }()
+	}
 	if err := c.agreeImport(ctx, f, job); err != nil {
 		return err
 	}
-	return c.carryOutImport(ctx, f, job)
+	return c.carryOutImport(ctx, f, job, node)
 }
 
 // showImport is --dry-run and --plan-out.
@@ -289,7 +305,7 @@ func dangersText(n int) string {
 }
 
 // carryOutImport copies, and tells what was done, whether or not it came to an end.
-func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob) error {
+func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob, node *handover.Node) error {
 	p := c.newImportProgress(job.plan, f.json)
 	begun := time.Now()
 	report, err := job.copy(ctx, transfer.Options{Replace: f.replace, Streams: f.streams, Progress: p.tell})
@@ -297,8 +313,8 @@ func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob
 	done := &importResult{job: job, report: report, took: time.Since(begun)}
 	if err != nil {
 		done.err = undone(ctx, targetHint(err), job.target)
-	} else if err := c.keepPlan(job); err != nil {
-		done.err = err
+	} else if done.err = c.keepPlan(job); done.err == nil && node != nil {
+		done.given, done.err = c.giveToLiteFS(ctx, node, job.target)
 	}
 	return errors.Join(done.err, c.tellImport(f, done))
 }
@@ -307,6 +323,7 @@ func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob
 type importResult struct {
 	job    *importJob
 	report *transfer.Report // nil where it came to nothing
+	given  *handover.Given  // to LiteFS; nil where nothing was
 	took   time.Duration
 	err    error
 }

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/dump"
+	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 const (
@@ -64,6 +66,25 @@ func onlyLive(source move.Source, o move.Options) error {
 		}
 	}
 	return nil
+}
+
+// inDump refuses a plan for values that a dump does not have: those of generated columns.
+func inDump(source move.Source, plan *move.Plan) error {
+	if _, ok := source.(*dump.Dump); !ok {
+		return nil
+	}
+	var missing []string
+	for _, t := range plan.Tables {
+		for _, c := range t.Copied() {
+			if c.Source.Generated != "" {
+				missing = append(missing, t.Source.String()+"."+pgexpr.PgIdent(c.Source.Name))
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: how it is computed cannot be carried, and a dump has no values of generated columns: leave it out (skip = true in a file for --plan, see --plan-out), or import from PostgreSQL itself", strings.Join(missing, ", "))
 }
 
 // inPlanFile says which file an error of a plan may be about.

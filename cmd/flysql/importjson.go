@@ -164,6 +164,13 @@ type importReportJSON struct {
 	Left      []planLeftJSON   `json:"left"`
 	Functions []string         `json:"functions"`
 	Verified  *verdictJSON     `json:"verification"` // null where it did not come to that
+	LiteFS    *givenJSON       `json:"litefs"`       // null: not handed to LiteFS
+}
+
+type givenJSON struct {
+	Database string `json:"database"`
+	Position string `json:"position"` // empty: the mount is not here
+	Kept     string `json:"kept"`     // the file with what LiteFS had; empty: nothing
 }
 
 type importedJSON struct {
@@ -181,6 +188,10 @@ func newImportReportJSON(done *importResult) importReportJSON {
 		out.Error = done.err.Error()
 	}
 	out.Verified = newVerdictJSON(verificationOf(done))
+	if g := done.given; g != nil {
+		given := givenJSON(*g)
+		out.LiteFS = &given
+	}
 	r := done.report
 	if r == nil {
 		return out

@@ -20,7 +20,7 @@ var lossColors = map[move.Severity]string{move.Warning: yellow, move.Danger: red
 // printImportPlan writes what becomes of a database: each table with its columns, keys,
 // indexes and losses, then the views, and what is not carried.
 func (c *cli) printImportPlan(w io.Writer, job *importJob) error {
-	p := &importText{plan: job.plan, schema: job.source.Schema(), colors: c.colors(w), losses: map[string][]move.Loss{}}
+	p := &importText{plan: job.plan, schema: job.source.Schema(), colors: c.colors(w), about: about(job), losses: map[string][]move.Loss{}}
 	for _, l := range job.plan.Losses {
 		p.losses[l.Where] = append(p.losses[l.Where], l)
 	}
@@ -43,6 +43,7 @@ type importText struct {
 	plan   *move.Plan
 	schema *move.Schema
 	colors bool
+	about  string
 	losses map[string][]move.Loss // by where; without those that have been written
 }
 
@@ -64,20 +65,41 @@ func (p *importText) head(job *importJob) {
 		to = " -> " + job.target
 	}
 	p.line("%s%s", job.from.shown, to)
-	about := fmt.Sprintf("database %s", s.Database)
-	if s.Version > 0 {
-		about += fmt.Sprintf(", PostgreSQL %d", s.Version/10000)
-	}
-	for _, v := range []string{s.Encoding, s.Collation} {
-		if v != "" {
-			about += ", " + v
+	var about []string
+	for _, a := range []struct{ name, value string }{{"database ", s.Database}, {"PostgreSQL ", majorVersion(s.Version)}, {"", s.Encoding}, {"", s.Collation}} {
+		if a.value != "" {
+			about = append(about, a.name+a.value)
 		}
 	}
-	p.line("%s", about)
+	p.line("%s", strings.Join(about, ", "))
 	if job.planFile != "" {
 		p.line("choices: %s", job.planFile)
 	}
 	p.line("of each column: its name, what it is in PostgreSQL, what in SQLite, its form")
+}
+
+// majorVersion is "15" of 150004, and "" of a server that nobody knows.
+func majorVersion(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n / 10000)
+}
+
+// rowsText is "1 row", "12,000 rows".
+func rowsText(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return humanize.Comma(n) + " rows"
+}
+
+// about stands before a number of rows that is an estimate, and not counted in a dump.
+func about(job *importJob) string {
+	if job.from.live() {
+		return "about "
+	}
+	return ""
 }
 
 // table writes one table.
@@ -85,7 +107,7 @@ func (p *importText) table(t *move.TablePlan) {
 	p.line("")
 	size := ""
 	if t.Source.Rows >= 0 {
-		size = fmt.Sprintf("  (about %s rows, %s)", humanize.Comma(t.Source.Rows), bytesText(t.Source.Bytes))
+		size = fmt.Sprintf("  (%s%s, %s)", p.about, rowsText(t.Source.Rows), bytesText(t.Source.Bytes))
 	}
 	p.line("%s -> %s%s", t.Source, t.Name, size)
 	if t.Where != "" {
@@ -232,22 +254,14 @@ func (p *importText) sums() {
 	}
 	about := ""
 	if known {
-		about = fmt.Sprintf(", about %s rows in %s", humanize.Comma(rows), bytesText(size))
+		about = fmt.Sprintf(", %s%s in %s", p.about, rowsText(rows), bytesText(size))
 	}
 	p.line("")
 	p.line("%s%s; %s; %s", counted(len(p.plan.Tables), "table"), about, countedIndexes(indexes), counted(len(p.plan.Views), "view"))
 	if len(p.plan.Functions) > 0 {
 		p.line("the app must open the database with appdb, whose functions it needs: %s", strings.Join(p.plan.Functions, ", "))
 	}
-	notes, warnings := 0, 0
-	for _, l := range p.plan.Losses {
-		notes += map[bool]int{true: 1}[l.Severity == move.Note]
-		warnings += map[bool]int{true: 1}[l.Severity == move.Warning]
-	}
-	for _, l := range p.plan.Left {
-		notes += map[bool]int{true: 1}[l.Severity == move.Note]
-		warnings += map[bool]int{true: 1}[l.Severity == move.Warning]
-	}
+	notes, warnings := countLosses(p.plan)
 	dangers := p.plan.Dangers()
 	p.line("%s (the same data in another shape), %s (a query may give another answer), %s", counted(notes, "note"), counted(warnings, "warning"), counted(len(dangers), "danger"))
 	if len(dangers) == 0 {
@@ -258,6 +272,18 @@ func (p *importText) sums() {
 	for _, d := range dangers {
 		p.b.WriteString("  " + p.severity(move.Danger) + " " + visible(d) + "\n")
 	}
+}
+
+// countLosses counts what is carried otherwise, and what is not carried, but for dangers.
+func countLosses(p *move.Plan) (notes, warnings int) {
+	count := map[move.Severity]int{}
+	for _, l := range p.Losses {
+		count[l.Severity]++
+	}
+	for _, l := range p.Left {
+		count[l.Severity]++
+	}
+	return count[move.Note], count[move.Warning]
 }
 
 func countedIndexes(n int) string {

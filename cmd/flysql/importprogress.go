@@ -161,7 +161,10 @@ func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 
 
 // roundTime is a duration as people say it.
 func roundTime(d time.Duration) string {
-	if d < 10*time.Second {
+	switch {
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
 		return d.Round(100 * time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/handover"
 	"github.com/flysql/flysql/internal/move/transfer"
 )
 
@@ -49,8 +49,9 @@ func (c *cli) printImportReport(w io.Writer, done *importResult) error {
 	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "note: %s\n", visible(note))
 	}
+	b.WriteString(givenText(done.given))
 	b.WriteString(acceptedText(done.job))
-	for _, step := range nextSteps(done.job) {
+	for _, step := range nextSteps(done) {
 		fmt.Fprintf(&b, "%s\n", visible(step))
 	}
 	_, err := io.WriteString(w, b.String())
@@ -79,14 +80,8 @@ func tablesText(tables []transfer.TableReport) string {
 
 // acceptedText says what is lost, and where that can be read again.
 func acceptedText(job *importJob) string {
-	count := map[move.Severity]int{}
-	for _, l := range job.plan.Losses {
-		count[l.Severity]++
-	}
-	text := fmt.Sprintf("accepted: %s, %s", counted(count[move.Danger], "danger"), counted(count[move.Warning], "warning"))
-	if n := len(job.plan.Left); n > 0 {
-		text += fmt.Sprintf(", %d not carried", n)
-	}
+	_, warnings := countLosses(job.plan)
+	text := fmt.Sprintf("accepted: %s, %s", counted(len(job.plan.Dangers()), "danger"), counted(warnings, "warning"))
 	text += "; " + visible(filepath.Base(importedPlanFile(job.target))) + " has them, and all choices\n"
 	if len(job.plan.Functions) > 0 {
 		text += "the app must open it with appdb, whose functions it needs: " + strings.Join(job.plan.Functions, ", ") + "\n"
@@ -94,15 +89,33 @@ func acceptedText(job *importJob) string {
 	return text
 }
 
+// givenText says what LiteFS has now.
+func givenText(g *handover.Given) string {
+	if g == nil {
+		return ""
+	}
+	text := "handed to LiteFS as " + visible(g.Database)
+	if g.Position != "" {
+		text += ", at " + g.Position
+	}
+	if g.Kept != "" {
+		text += "; what it had is kept as " + visible(filepath.Base(g.Kept))
+	}
+	return text + "\n"
+}
+
 // nextSteps are commands that somebody may want now.
-func nextSteps(job *importJob) []string {
-	name := filepath.Base(job.target)
-	return []string{
+func nextSteps(done *importResult) []string {
+	job := done.job
+	steps := []string{
 		"next:",
 		fmt.Sprintf("  flysql verify %s %s  # at any time", shellArgument(job.from.argument()), shellArgument(job.target)),
 		fmt.Sprintf("  flysql db check %s", shellArgument(job.target)),
-		fmt.Sprintf("  fly ssh sftp put %s /data/%s  # onto the volume, the app stopped; on LiteFS: --litefs, on the primary", shellArgument(job.target), name),
 	}
+	if done.given == nil {
+		steps = append(steps, fmt.Sprintf("  fly ssh sftp put %s /data/%s  # onto an empty volume; see docs/from-postgres.md", shellArgument(job.target), shellArgument(filepath.Base(job.target))))
+	}
+	return steps
 }
 
 // shellArgument quotes what a shell would take apart.

@@ -35,6 +35,7 @@ func (m withBinDir) Run() int {
 	}
 	binDir = dir
 	code := m.M.Run()
+	stopPostgres()
 	if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -106,8 +106,10 @@ func (c *cli) planVerify(f *verifyFlags, job *importJob) error {
 		c.say("note: there is no %s: the file is compared as if it were made with the defaults and the flags given here", importedPlanFile(job.target))
 	}
 	job.planFile = file
-	job.plan, err = move.NewPlan(job.source.Schema(), o)
-	return inPlanFile(file, err)
+	if job.plan, err = move.NewPlan(job.source.Schema(), o); err != nil {
+		return inPlanFile(file, err)
+	}
+	return inDump(job.source, job.plan)
 }
 
 // caused is an error, or the signal that has caused it.

@@ -77,6 +77,12 @@ func litefsOf(ctx context.Context, path string, env []string) (*LiteFS, error) {
 	return l, nil
 }
 
+// LiteFSHere is the node of this machine: as its litefs.yml has it, else LiteFS's defaults.
+func LiteFSHere(env []string) (litefs.Config, error) {
+	mount, addr, err := configured(env)
+	return litefs.Config{Addr: addr, FUSEDir: mount}, err
+}
+
 // maxLiteFS is far above the size of any litefs.yml.
 const maxLiteFS = 1 << 20
 

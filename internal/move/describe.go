@@ -59,12 +59,12 @@ func (p *Plan) Dangers() []string {
 	var out []string
 	for _, l := range p.Losses {
 		if l.Severity == Danger {
-			out = append(out, l.String())
+			out = append(out, l.Where+": "+l.Message)
 		}
 	}
 	for _, l := range p.Left {
 		if l.Severity == Danger {
-			out = append(out, l.String())
+			out = append(out, l.Kind+" "+l.Name+": "+l.Reason)
 		}
 	}
 	return out

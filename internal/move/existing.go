@@ -3,6 +3,7 @@ package move
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/flysql/flysql/internal/move/lite"
 	"github.com/flysql/flysql/internal/move/pgexpr"
@@ -56,11 +57,11 @@ type ExistingCheck struct {
 
 // ExistingUnique is a primary key, a UNIQUE constraint or a unique index.
 type ExistingUnique struct {
-	Columns []string // "" where there is an expression
-	NoCase  bool     // a column of it is compared without regard to case
-	Partial bool
-	Primary bool
-	Name    string // of the index
+	Columns    []string // "" where there is an expression
+	Collations []string // of each: "BINARY", "NOCASE"
+	Partial    bool
+	Primary    bool
+	Name       string // of the index; "" where the rowid is the key
 }
 
 // Column returns the column of that name, whatever its case, or nil.
@@ -139,7 +140,7 @@ func (e *Existing) readTable(db *lite.Conn, t *ExistingTable) error {
 	}
 	if key != nil && !t.WithoutRowID && !slices.ContainsFunc(t.Uniques, func(u ExistingUnique) bool { return u.Primary }) {
 		key.RowID = true
-		t.Uniques = append([]ExistingUnique{{Columns: []string{key.Name}, Primary: true}}, t.Uniques...)
+		t.Uniques = append([]ExistingUnique{{Columns: []string{key.Name}, Collations: []string{"BINARY"}, Primary: true}}, t.Uniques...)
 	}
 	err = db.Rows("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list("+pgexpr.Literal(t.Name)+") ORDER BY 1", func(s *lite.Stmt) error {
 		t.Foreign = append(t.Foreign, s.Text(0))
@@ -187,7 +188,7 @@ func (t *ExistingTable) readUniques(db *lite.Conn) error {
 		u := &t.Uniques[i]
 		err := db.Rows("SELECT coalesce(name, ''), coll FROM pragma_index_xinfo("+pgexpr.Literal(u.Name)+") WHERE key ORDER BY seqno", func(s *lite.Stmt) error {
 			u.Columns = append(u.Columns, s.Text(0))
-			u.NoCase = u.NoCase || pgexpr.FoldName(s.Text(1)) == "nocase"
+			u.Collations = append(u.Collations, strings.ToUpper(s.Text(1)))
 			return nil
 		})
 		if err != nil {

@@ -44,13 +44,14 @@ func (m *matcher) keys(t *TablePlan) {
 		}
 	}
 	for _, u := range t.Target.Uniques {
-		stricter := !slices.ContainsFunc(theirs, func(names []string) bool { return subset(names, u.Columns) }) || u.NoCase
+		noCase := slices.Contains(u.Collations, "NOCASE")
+		stricter := !slices.ContainsFunc(theirs, func(names []string) bool { return subset(names, u.Columns) }) || noCase
 		numbered := len(u.Columns) == 1 && t.Target.Column(u.Columns[0]) != nil && t.Target.Column(u.Columns[0]).RowID && !slices.ContainsFunc(t.Columns, func(c *ColumnPlan) bool { return c.RowID })
 		if !stricter || numbered {
 			continue
 		}
 		message := fmt.Sprintf("(%s) is unique in SQLite, and need not be in PostgreSQL", strings.Join(u.Columns, ", "))
-		if u.NoCase {
+		if noCase {
 			message += ", without regard to case"
 		}
 		m.tell("unique", Note, where, t.Name, message+": it is looked at when the rows are there", "")

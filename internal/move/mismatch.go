@@ -79,3 +79,8 @@ func bareName(name string) string {
 	}
 	return s
 }
+
+// Looks reports whether the table has columns that rows of PostgreSQL's may not fit.
+func (t *TablePlan) Looks() bool {
+	return slices.ContainsFunc(t.Columns, func(c *ColumnPlan) bool { return c.Look })
+}

@@ -16,7 +16,7 @@ import (
 // lost. [ReadOptions] reads it.
 func (p *Plan) TOML() []byte {
 	var b strings.Builder
-	b.WriteString("# What flysql import makes of " + oneLine(p.Source.Database) + ". Edit it, and give it to --plan.\n\n")
+	b.WriteString("# What flysql import makes of " + oneLine(cmp.Or(p.Source.Database, "a dump")) + ". Edit it, and give it to --plan.\n\n")
 	b.WriteString("# How a table outside the schema public is called: \"prefix\" (audit_log) or \"bare\" (log).\n")
 	fmt.Fprintf(&b, "schemas = %s\n", tomlString(cmp.Or(p.Options.Schemas, "prefix")))
 	b.WriteString("# NaN, infinity, years that are not of four digits, 24:00: \"refuse\", \"keep\" or \"null\".\n")

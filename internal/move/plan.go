@@ -1,6 +1,7 @@
 package move
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -63,6 +64,7 @@ type Plan struct {
 	Existing   *Existing
 	Mismatches []Mismatch
 	Truncate   bool // the tables' own rows go first
+	Looked     bool // Mismatches has those of the rows, too
 }
 
 // TablePlan is what becomes of a table.
@@ -216,8 +218,8 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 		p.fold = pgexpr.FoldFull
 	}
 	if !p.bytewise {
-		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: s.Server.Database,
-			Message: "text sorts by its bytes, and not as " + s.Server.Collation + ": capitals before small letters, é after z"})
+		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: cmp.Or(s.Server.Database, "the database"),
+			Message: "text sorts by its bytes, and not as " + cmp.Or(s.Server.Collation, "the database's collation may have it, which a dump does not tell") + ": capitals before small letters, é after z"})
 	}
 	p.nameTables()
 	var errs []error

@@ -76,6 +76,12 @@ func Postgres(t testing.TB, options ...string) *PostgresDB {
 // PostgresMain runs a package's tests, and stops the server that they have used.
 func PostgresMain(m *testing.M) {
 	m.Run() // the code is the testing package's to return
+	StopPostgres()
+}
+
+// StopPostgres stops the server that a package's tests have used, for a TestMain that has
+// more to do than PostgresMain.
+func StopPostgres() {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server != nil {

@@ -33,15 +33,13 @@ func (c *Conn) addFunctions() error {
 
 // pointer is a declared function as the translated C code calls one: by the word that a
 // variable of its type holds.
-func pointer(f func(*libc.TLS, uintptr, int32, uintptr)) uintptr {
-	return *(*uintptr)(unsafe.Pointer(&f))
-}
+func pointer[F any](f F) uintptr { return *(*uintptr)(unsafe.Pointer(&f)) }
 
 func call(tls *libc.TLS, ctx uintptr, argc int32, argv uintptr) {
 	f := functions[sqlite3.Xsqlite3_user_data(tls, ctx)]
 	args := make([]driver.Value, argc)
 	for i := range args {
-		args[i] = argument(tls, wordAt(argv+uintptr(i)*unsafe.Sizeof(uintptr(0))))
+		args[i] = argument(tls, wordAt(argv+uintptr(i)*word))
 	}
 	v, err := f.Apply(args)
 	if err != nil {

@@ -46,29 +46,32 @@ type Conn struct {
 	done sync.WaitGroup
 }
 
-// Open opens a file, which it makes where it may write. A connection that only reads
+// Open opens a file, by its path or a URI of SQLite's (file:///app.db?immutable=1), which it makes where it may write. A connection that only reads
 // leaves checks out of integrity_check: SQLite does not look at them then. When ctx is done, what SQLite is
 // at ends with ctx's error; so does everything after it.
 func Open(ctx context.Context, path string, readOnly bool) (*Conn, error) {
 	c := &Conn{tls: libc.NewTLS(), ctx: ctx}
-	flags := int32(sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX)
+	flags := int32(sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI)
 	if readOnly {
-		flags = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX
+		flags = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI
 	}
 	name, err := libc.CString(path)
 	if err != nil {
 		return nil, err
 	}
 	defer libc.Xfree(c.tls, name)
-	out := c.tls.Alloc(int(unsafe.Sizeof(uintptr(0))))
+	out := c.tls.Alloc(int(word))
 	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, out, flags, 0)
 	c.db = wordAt(out)
-	c.tls.Free(int(unsafe.Sizeof(uintptr(0))))
+	c.tls.Free(int(word))
 	if rc != sqlite3.SQLITE_OK {
 		err := fmt.Errorf("open %s: %w", path, c.err())
 		return nil, errors.Join(err, c.Close())
 	}
-	if err := c.addFunctions(); err != nil {
+	if err = c.addFunctions(); err == nil {
+		err = c.addGlob()
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	c.done.Add(1)
@@ -134,6 +137,8 @@ func (c *Conn) Rows(sql string, f func(*Stmt) error) error {
 		}
 	}
 }
+
+const word = unsafe.Sizeof(uintptr(0))
 
 // wordAt and bytesAt are memory of SQLite's, which Go's garbage collector knows nothing of.
 func wordAt(p uintptr) uintptr { return **(**uintptr)(unsafe.Pointer(&p)) }

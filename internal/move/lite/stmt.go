@@ -3,7 +3,6 @@ package lite
 import (
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -28,11 +27,10 @@ func (c *Conn) Prepare(sql string) (*Stmt, error) {
 		return nil, err
 	}
 	defer libc.Xfree(c.tls, text)
-	const word = int(unsafe.Sizeof(uintptr(0)))
-	out := c.tls.Alloc(word)
+	out := c.tls.Alloc(int(word))
 	rc := sqlite3.Xsqlite3_prepare_v2(c.tls, c.db, text, int32(len(sql)+1), out, 0)
 	s := &Stmt{c: c, p: wordAt(out)}
-	c.tls.Free(word)
+	c.tls.Free(int(word))
 	if rc != sqlite3.SQLITE_OK {
 		return nil, c.err()
 	}

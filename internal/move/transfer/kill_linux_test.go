@@ -98,6 +98,9 @@ func TestImportKilled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "an import that was killed had left .app.db.flysql-import, ") {
+				t.Errorf("notes: %q", r.Notes)
+			}
 			if got, err := os.ReadFile(r.Kept); err != nil || string(got) != "the old one" {
 				t.Errorf("%s is %q, %v", r.Kept, got, err)
 			}

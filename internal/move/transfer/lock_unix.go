@@ -5,6 +5,7 @@ package transfer
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +18,19 @@ func lock(f *os.File) (ok bool, err error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// giveTo gives a file to the owner of another, where this process is root's.
+func giveTo(f *os.File, like string) error {
+	info, err := os.Stat(like)
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
 // syncDir makes the names in a directory durable.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
+	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // UnsoundError is what SQLite finds wrong with the file.
@@ -19,23 +20,21 @@ func (e *UnsoundError) Error() string { return strings.Join(e.Faults, "; ") }
 // mostFaults is how many faults are named.
 const mostFaults = 10
 
-// sound has SQLite check all pages, indexes, checks and foreign keys.
+// sound looks for faults of pages, indexes, checks and foreign keys.
 func (i *importer) sound(ctx context.Context) (err error) {
 	db, err := lite.Open(ctx, i.temp, false) // one that only reads does not know the checks
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := db.Exec("PRAGMA cache_size=-40960"); err != nil {
+	if err := db.Exec("PRAGMA cache_size=-16384"); err != nil {
 		return err
 	}
-	var faults []string
-	err = db.Rows(fmt.Sprintf("PRAGMA integrity_check(%d)", mostFaults), func(s *lite.Stmt) error {
-		if text := s.Text(0); text != "ok" {
-			faults = append(faults, "integrity_check: "+text)
-		}
-		return nil
-	})
+	var tables []string
+	for _, t := range i.plan.Tables {
+		tables = append(tables, t.Name)
+	}
+	faults, err := faultsOf(db, tables, i.o.FullCheck)
 	if err != nil {
 		return err
 	}
@@ -63,6 +62,43 @@ func (i *importer) sound(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// faultsOf returns what is wrong with the pages, the checks, NOT NULL, and the indexes of
+// tables. In full, SQLite looks for each row in each index.
+func faultsOf(db *lite.Conn, tables []string, full bool) ([]string, error) {
+	if full {
+		return pragma(db, "integrity_check", mostFaults)
+	}
+	faults, err := pragma(db, "quick_check", mostFaults) // all but what the indexes have
+	if err != nil || len(faults) > 0 {
+		return faults, err
+	}
+	for _, table := range tables {
+		ok, err := proved(db, table)
+		if err != nil {
+			return nil, err
+		}
+		if !ok && len(faults) < mostFaults {
+			more, err := pragma(db, "integrity_check", pgexpr.Literal(table))
+			if err != nil {
+				return nil, err
+			}
+			faults = append(faults, more...)
+		}
+	}
+	return faults[:min(len(faults), mostFaults)], nil
+}
+
+// pragma runs integrity_check or quick_check.
+func pragma(db *lite.Conn, name string, of any) (faults []string, err error) {
+	err = db.Rows(fmt.Sprintf("PRAGMA %s(%v)", name, of), func(s *lite.Stmt) error {
+		if text := s.Text(0); text != "ok" {
+			faults = append(faults, name+": "+text)
+		}
+		return nil
+	})
+	return faults, err
 }
 
 func (i *importer) table(name string) *move.TablePlan {

@@ -19,6 +19,7 @@ type target struct {
 	path string
 	temp string   // beside path; what a killed run has left there is removed
 	file *os.File // of temp, and its lock
+	left int64    // bytes of what a killed run had left
 }
 
 // companions are the files that SQLite has beside a database in use.
@@ -45,6 +46,9 @@ func newTarget(path string, replace bool) (*target, error) {
 		}
 		if same(f, t.temp) {
 			t.file = f
+			if info, err := f.Stat(); err == nil {
+				t.left = info.Size()
+			}
 			return t, t.clean()
 		}
 		f.Close() // nothing has been written to it
@@ -79,9 +83,14 @@ func (t *target) refuse(replace bool) error {
 		return fmt.Errorf("%s: %w: move it away, or replace it, which keeps it beside", t.path, ErrExists)
 	}
 	// SQLite would apply another database's WAL or journal to the new one.
+	return noCompanions(t.path)
+}
+
+// noCompanions returns an error where a database has files beside it.
+func noCompanions(path string) error {
 	for _, suffix := range companions {
-		if _, err := os.Lstat(t.path + suffix); err == nil {
-			return fmt.Errorf("%s is there: a program has %s open, or was killed; stop it, and open and close the database once", t.path+suffix, filepath.Base(t.path))
+		if _, err := os.Lstat(path + suffix); err == nil {
+			return fmt.Errorf("%s is there: a program has %s open, or was killed; stop it, and open and close the database once", path+suffix, filepath.Base(path))
 		}
 	}
 	return nil
@@ -111,9 +120,14 @@ func (t *target) discard() error {
 	return err
 }
 
-// sync has the file on disk.
+// sync has the file on disk, with the mode of the one that it replaces, and whose that
+// is; a new one belongs to its directory's owner, for a session on Fly is root's.
 func (t *target) sync() error {
-	if err := errors.Join(t.file.Chmod(0o644), t.file.Sync()); err != nil {
+	mode, like := fs.FileMode(0o644), filepath.Dir(t.path)
+	if info, err := os.Lstat(t.path); err == nil {
+		mode, like = info.Mode().Perm(), t.path
+	}
+	if err := errors.Join(giveTo(t.file, like), t.file.Chmod(mode), t.file.Sync()); err != nil {
 		return fmt.Errorf("write %s to disk: %w", t.temp, err)
 	}
 	return nil

@@ -109,7 +109,7 @@ func TestImportUnsound(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec("CREATE TABLE t (id uuid PRIMARY KEY); INSERT INTO t SELECT gen_random_uuid() FROM generate_series(1, 100)")
-	for value, want := range map[string]string{"no uuid": "public.t: its primary key: UNIQUE constraint failed: t.id", "": "integrity_check: CHECK constraint failed in t"} {
+	for value, want := range map[string]string{"no uuid": "public.t: its primary key: UNIQUE constraint failed: t.id", "": "quick_check: CHECK constraint failed in t"} {
 		s, plan := open(t, db.URL, move.Options{})
 		column := plan.Tables[0].Columns[0]
 		honest, n := column.Form.Conversion, 0

@@ -1,0 +1,5 @@
+package main
+
+import "github.com/flysql/flysql/internal/testkit"
+
+func stopPostgres() { testkit.StopPostgres() }

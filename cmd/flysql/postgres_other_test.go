@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// stopPostgres does nothing: no test uses one here.
+func stopPostgres() {}
