@@ -24,7 +24,7 @@ ORDER BY count(*) DESC, tag;
 
 -- name: add_post
 INSERT INTO posts (slug, title, status, price, tags, published_at)
-VALUES ($1, $2, $3, $4, $5, CASE WHEN $3 = 'published' THEN now() END)
+VALUES ($1, $2, $3, $4, $5, CASE WHEN $3::post_status = 'published' THEN now() END)
 RETURNING id;
 
 -- name: add_tag
