@@ -25,7 +25,7 @@ import (
 //go:embed flyconf/*.go
 //go:embed litefs/*.go
 //go:embed internal/migrate/*.go
-//go:embed internal/sqlitefile/*.go internal/nodestatus/*.go
+//go:embed internal/sqlitefile/*.go internal/nodestatus/*.go internal/pgfunc/*.go
 //go:embed replay/*.go
 var source embed.FS
 

@@ -18,6 +18,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/flysql/flysql/internal/pgfunc"
 )
 
 type role int
@@ -51,6 +53,9 @@ func newConnector(drv driver.Driver, t *target, timeout time.Duration, r role, n
 // sqliteDriver returns the registered driver: functions, collations and hooks
 // that the program registers with package sqlite are known to that one only.
 func sqliteDriver() (driver.Driver, error) {
+	if err := pgfunc.Register(); err != nil { // a database that came from PostgreSQL may call them
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", "") // connects to nothing
 	if err != nil {
 		return nil, err

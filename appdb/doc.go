@@ -35,6 +35,13 @@
 // exactly DATE, DATETIME or TIMESTAMP. From a TEXT column, and from an
 // expression such as max(created_at), it gives the text.
 //
+// # A database that came from PostgreSQL
+//
+// Checks, indexes, generated columns and views that `flysql import` has made may call
+// functions that SQLite has not, such as pg_lower. Every connection has them. Another
+// driver, or sqlite3, reads such tables and cannot write to them: functions = "none" in the
+// import's options makes a database without.
+//
 // # On LiteFS, and other engines
 //
 // Where the file is copied to other machines, Config.Engine says by what, and the DB

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/flysql/flysql/internal/pgfunc"
 )
 
 // lockWait is how long a statement waits for another process to let go of the database.
@@ -54,6 +56,9 @@ func newSession(ctx context.Context, path string, query string) (*session, error
 	}
 	// The registered driver rather than a new one: it carries the functions, collations and hooks that
 	// the app has added, and which its migrations may call. sql.Open opens nothing.
+	if err := pgfunc.Register(); err != nil { // and those that appdb gives it
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", "")
 	if err != nil {
 		return nil, err

@@ -133,13 +133,21 @@ func (r *reader) server() error {
 	if r.version < oldestServer {
 		return fmt.Errorf("PostgreSQL %d is older than %d, the oldest that flysql reads: upgrade it, or import a dump that a newer pg_dump has made", r.version, oldestServer)
 	}
-	return r.each(`SELECT d.datname, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,
+	var locale string
+	err := r.each(`SELECT d.datname, pg_encoding_to_char(d.encoding), d.datcollate, d.datctype,
 		CASE `+r.since(15, "d.datlocprovider::text", "'c'")+` WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
 		coalesce(`+r.since(17, "d.datlocale", r.since(15, "d.daticulocale", "NULL"))+`, ''),
 		coalesce((SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone'), ''),
 		coalesce(shobj_description(d.oid, 'pg_database'), '')
 		FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()`,
-		[]any{&s.Database, &s.Encoding, &s.Collation, &s.Ctype, &s.Provider, new(string), &s.TimeZone, &s.Comment}, func() {})
+		[]any{&s.Database, &s.Encoding, &s.Collation, &s.Ctype, &s.Provider, &locale, &s.TimeZone, &s.Comment}, func() {})
+	if locale != "" {
+		s.Collation = locale // text is sorted by it, whatever datcollate is
+	}
+	if s.Provider == "builtin" {
+		s.Ctype = s.Collation
+	}
+	return err
 }
 
 func (r *reader) readNamespaces() error {

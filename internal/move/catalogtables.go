@@ -73,6 +73,8 @@ func (r *reader) inheritance() error {
 		})
 }
 
+// readColumns reads all columns. A default names no column, so that it is printed without
+// its table: otherwise each takes as long as the table has columns, squared.
 func (r *reader) readColumns() error {
 	var relation, typ uint32
 	var number int16
@@ -80,7 +82,7 @@ func (r *reader) readColumns() error {
 	var sql, identity, generated, expr string
 	var c Column
 	return r.each(`SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-		a.attidentity::text, a.attgenerated::text, coalesce(pg_get_expr(d.adbin, d.adrelid), ''), `+
+		a.attidentity::text, a.attgenerated::text, coalesce(pg_get_expr(d.adbin, CASE WHEN a.attgenerated <> '' THEN d.adrelid ELSE 0 END), ''), `+
 		collation("a.attcollation", "t.typcollation")+`, a.attinhcount > 0 AND NOT a.attislocal, coalesce(col_description(a.attrelid, a.attnum), '')
 		FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS k ON k.oid = a.attrelid AND k.relkind IN ('r', 'p', 'f', 'v', 'm')
 		JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
@@ -126,7 +128,7 @@ func (r *reader) constraints() error {
 	var ref Reference
 	return r.each(`SELECT c.oid, c.conrelid, c.conname, c.contype::text, `+attributes("c.conrelid", "c.conkey")+`, `+
 		attributes("c.conrelid", "(SELECT array_agg(k) FROM unnest(i.indkey[i.indnkeyatts:i.indnatts - 1]) AS k)")+`,
-		coalesce(pg_get_expr(c.conbin, c.conrelid), ''), pg_get_constraintdef(c.oid), `+r.since(15, "coalesce(i.indnullsnotdistinct, false)", "false")+`,
+		coalesce(pg_get_expr(c.conbin, c.conrelid), ''), CASE WHEN c.contype <> 'c' THEN pg_get_constraintdef(c.oid) ELSE '' END, `+r.since(15, "coalesce(i.indnullsnotdistinct, false)", "false")+`,
 		c.condeferrable, c.condeferred, NOT c.convalidated, c.connoinherit, c.coninhcount, c.conislocal,
 		coalesce(fn.nspname, ''), coalesce(f.relname, ''), `+attributes("c.confrelid", "c.confkey")+`,
 		c.confupdtype::text, c.confdeltype::text, `+r.since(15, attributes("c.conrelid", "c.confdelsetcols"), "'{}'::text[]")+`, c.confmatchtype::text, `+
@@ -145,6 +147,9 @@ func (r *reader) constraints() error {
 			n := c
 			n.Kind, n.Inherited = constraintKinds[kind], inherited > 0 && !local
 			n.Columns, n.Include = slices.Clone(c.Columns), slices.Clone(c.Include)
+			if n.Kind == Check {
+				n.Definition = checkDefinition(&n)
+			}
 			if n.Kind == ForeignKey {
 				to := ref
 				to.Columns, to.SetColumns = slices.Clone(ref.Columns), slices.Clone(ref.SetColumns)
@@ -153,6 +158,19 @@ func (r *reader) constraints() error {
 			}
 			t.Constraints = append(t.Constraints, &n)
 		})
+}
+
+// checkDefinition is what pg_get_constraintdef prints, which would print the expression
+// again: that takes long in a table of many columns.
+func checkDefinition(c *Constraint) string {
+	s := "CHECK (" + c.Expr + ")"
+	if c.NoInherit {
+		s += " NO INHERIT"
+	}
+	if c.NotValid {
+		s += " NOT VALID"
+	}
+	return s
 }
 
 func (r *reader) indexes() error {

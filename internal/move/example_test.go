@@ -42,7 +42,7 @@ func ExampleNewPlan() {
 	// CREATE TABLE "orders" (
 	//   "id" INTEGER PRIMARY KEY AUTOINCREMENT,
 	//   "total" INTEGER NOT NULL DEFAULT (0) CHECK (typeof("total") IN ('integer', 'null') AND "total" BETWEEN -9999999999 AND 9999999999),
-	//   "at" DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')) CHECK ("at" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00'),
+	//   "at" DATETIME DEFAULT (rtrim(rtrim(strftime('%Y-%m-%d %H:%M:%f', 'now'), '0'), '.') || '+00:00') CHECK ("at" GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00' AND "at" NOT GLOB '*.*0+00:00'),
 	//   CONSTRAINT "orders_total_check" CHECK (("total" >= 0))
 	// )
 	// COPY (SELECT id, total, at FROM ONLY public.orders) TO STDOUT

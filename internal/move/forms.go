@@ -213,10 +213,10 @@ func uuidForms(*Type, convert.Special) ([]Form, pgexpr.Type) {
 func jsonForms(t *Type, _ convert.Special) ([]Form, pgexpr.Type) {
 	f := Form{Name: "text", Declared: "TEXT", Check: "json_valid(%[1]s)", Conversion: convert.JSON(t.Name.Name), Storage: pgexpr.AsPrinted}
 	if t.Builtin("json") {
-		return []Form{f}, pgexpr.Other
+		return []Form{f}, pgexpr.JSON
 	}
 	f.Losses = []Loss{note("jsonb-text", "jsonb is the text that PostgreSQL prints: what is written later keeps its order, its spaces and its duplicate keys")}
-	return []Form{f}, pgexpr.Other
+	return []Form{f}, pgexpr.JSON
 }
 
 func enumForms(t *Type, s *Schema) ([]Form, pgexpr.Type) {

@@ -1,6 +1,8 @@
 package move
 
 import (
+	"fmt"
+
 	"github.com/flysql/flysql/internal/move/convert"
 	"github.com/flysql/flysql/internal/move/pgexpr"
 )
@@ -9,7 +11,11 @@ import (
 const (
 	dateShape = "%[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]'"
 	timeShape = "%[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*'"
-	zoneShape = "%[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00'"
+
+	// One moment has one text, and no other: that of package appdb ends its fraction in no
+	// zero, and the fixed one has six digits.
+	appdbShape = "%[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00:00' AND %[1]s NOT GLOB '*.*0+00:00'"
+	fixedShape = "%[1]s GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]+00:00'"
 )
 
 // shaped is a form of times as text, by a check that a kept special value would break.
@@ -30,22 +36,37 @@ func dateForms(_ *Type, special convert.Special) ([]Form, pgexpr.Type) {
 	return []Form{shaped("text", "DATE", dateShape, convert.Date(special), "text", special)}, pgexpr.Date
 }
 
-func timestampForms(_ *Type, special convert.Special) ([]Form, pgexpr.Type) {
-	return []Form{
-		shaped("text", "TIMESTAMP", timeShape, convert.Timestamp(special), "text", special),
-		shaped("appdb", "DATETIME", zoneShape, convert.TimestampAppDB(false, special), "appdb", special,
-			note("time-appdb", "a time is written as package appdb writes a time.Time, as if it were in UTC")),
+// timestampForms has first what package appdb writes a time.Time as: then what has been
+// imported and what an app writes later compare, and sort, as one.
+func timestampForms(t *Type, special convert.Special) ([]Form, pgexpr.Type) {
+	return rounded(t,
+		shaped("appdb", "DATETIME", appdbShape, convert.TimestampAppDB(false, special), "appdb", special,
+			note("time-appdb", "a time without a zone is written as package appdb writes a time.Time: as if it were in UTC")),
+		shaped("text", "TIMESTAMP", timeShape, convert.Timestamp(special), "text", special,
+			note("time-text", "a time is text without a zone: package appdb writes a time.Time with one, and the two do not compare")),
 		micros(convert.TimestampMicros(false, special)),
-	}, pgexpr.Timestamp
+	), pgexpr.Timestamp
 }
 
-func timestamptzForms(_ *Type, special convert.Special) ([]Form, pgexpr.Type) {
-	return []Form{
-		shaped("text", "DATETIME", zoneShape, convert.TimestampTZ(special), "fixed", special),
-		shaped("appdb", "DATETIME", zoneShape, convert.TimestampAppDB(true, special), "appdb", special,
-			note("time-appdb", "a time is written as package appdb writes a time.Time: digits after the point only where there are any")),
+func timestamptzForms(t *Type, special convert.Special) ([]Form, pgexpr.Type) {
+	return rounded(t,
+		shaped("appdb", "DATETIME", appdbShape, convert.TimestampAppDB(true, special), "appdb", special),
+		shaped("text", "DATETIME", fixedShape, convert.TimestampTZ(special), "fixed", special,
+			note("time-text", "a time has six digits after the point, which a time.Time that package appdb writes has not: the app formats it itself")),
 		micros(convert.TimestampMicros(true, special)),
-	}, pgexpr.TimestampTZ
+	), pgexpr.TimestampTZ
+}
+
+// rounded are forms of a type such as timestamp(0), which rounds what is written.
+func rounded(t *Type, forms ...Form) []Form {
+	if t.Mod < 0 || t.Mod > 5 {
+		return forms
+	}
+	for i := range forms {
+		forms[i].Storage.Limited, forms[i].Storage.Scale = true, int(t.Mod)
+		forms[i].Losses = append(forms[i].Losses, note("time-rounded", fmt.Sprintf("PostgreSQL rounds a time to %d digits of a second; SQLite keeps what is written", t.Mod)))
+	}
+	return forms
 }
 
 func timeForms(zoned bool) formsFunc {

@@ -51,7 +51,7 @@ func ReadOptions(name string, data []byte) (Options, error) {
 }
 
 func suggestion(key []string) string {
-	keys := []string{"schemas", "special", "types", "tables"}
+	keys := []string{"schemas", "special", "functions", "types", "tables"}
 	switch {
 	case len(key) > 4:
 		keys = []string{"name", "skip", "form", "special"}
@@ -69,6 +69,9 @@ func (o Options) validate() error {
 	var errs []error
 	if o.Schemas != "" && o.Schemas != "prefix" && o.Schemas != "bare" {
 		errs = append(errs, fmt.Errorf("schemas = %q: it is prefix or bare", o.Schemas))
+	}
+	if o.Functions != "" && o.Functions != "appdb" && o.Functions != "none" {
+		errs = append(errs, fmt.Errorf("functions = %q: it is appdb or none", o.Functions))
 	}
 	special := func(where string, s convert.Special) {
 		if s != "" && s != convert.Refuse && s != convert.Keep && s != convert.ToNull {

@@ -21,6 +21,8 @@ func (p *Plan) TOML() []byte {
 	fmt.Fprintf(&b, "schemas = %s\n", tomlString(cmp.Or(p.Options.Schemas, "prefix")))
 	b.WriteString("# NaN, infinity, years that are not of four digits, 24:00: \"refuse\", \"keep\" or \"null\".\n")
 	fmt.Fprintf(&b, "special = %s\n", tomlString(string(cmp.Or(p.Options.Special, convert.Refuse))))
+	b.WriteString("# Whether checks, indexes and the like may call functions that package appdb has and SQLite has not: \"appdb\" or \"none\".\n")
+	fmt.Fprintf(&b, "functions = %s\n", tomlString(cmp.Or(p.Options.Functions, "appdb")))
 	if len(p.Options.Types) > 0 {
 		b.WriteString("\n[types]\n")
 		for _, t := range slices.Sorted(maps.Keys(p.Options.Types)) {

@@ -23,6 +23,11 @@ type Options struct {
 	// 24:00, where a column says nothing else: "refuse", the default, "keep" or "null".
 	Special convert.Special `toml:"special"`
 
+	// Functions says whether checks, indexes and the like may call functions that SQLite
+	// has not: "appdb", the default, takes package appdb's; "none" leaves out what needs
+	// one, for an app that opens the file with another driver.
+	Functions string `toml:"functions"`
+
 	// Types names a form for all columns of a type that have one of that name, by the
 	// type's name without modifiers: numeric = "scaled".
 	Types map[string]string `toml:"types"`
@@ -58,7 +63,7 @@ type Plan struct {
 	Views     []*ViewPlan  // each after those that it reads
 	Losses    []Loss       // what is carried otherwise than it was
 	Left      []Left       // what is not carried
-	Functions []string     // of package pgfunc: an app without them cannot write to the database
+	Functions []string     // of package pgfunc: who has them not cannot write to the tables that call them
 
 	// Of a plan for a schema that is there, which [NewExistingPlan] makes.
 	Existing   *Existing
@@ -218,8 +223,12 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 		p.fold = pgexpr.FoldFull
 	}
 	if !p.bytewise {
+		as := "and not as " + s.Server.Collation
+		if s.Server.Collation == "" {
+			as = "whatever the database's collation is, which a dump does not say"
+		}
 		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: cmp.Or(s.Server.Database, "the database"),
-			Message: "text sorts by its bytes, and not as " + cmp.Or(s.Server.Collation, "the database's collation may have it, which a dump does not tell") + ": capitals before small letters, é after z"})
+			Message: "text sorts by its bytes, " + as + ": capitals before small letters, é after z"})
 	}
 	p.nameTables()
 	var errs []error
@@ -239,13 +248,17 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 	p.views()
 	p.leftOvers()
 	p.plan.Functions = slices.Sorted(maps.Keys(p.functions))
+	if len(p.plan.Functions) > 0 {
+		p.lose(Loss{ID: "functions", Severity: Warning, Where: cmp.Or(s.Server.Database, "the database"), Switch: `functions = "none"`,
+			Message: "checks, indexes, columns or views call " + strings.Join(p.plan.Functions, ", ") + ", which package appdb and flysql's migrations have; sqlite3 and other drivers read such tables, but neither write them, nor VACUUM, nor check the database (unknown function)"})
+	}
 	return p.plan, nil
 }
 
 // bytewise reports whether a collation orders text by its bytes.
 func bytewise(collation string) bool {
 	switch strings.ToLower(collation) {
-	case "c", "posix", "c.utf-8", "c.utf8", "ucs_basic", "pg_c_utf8":
+	case "c", "posix", "c.utf-8", "c.utf8", "ucs_basic", "pg_c_utf8", "pg_unicode_fast":
 		return true
 	}
 	return false
@@ -257,6 +270,9 @@ func (p *planner) leave(l Left) { p.plan.Left = append(p.plan.Left, l) }
 func (p *planner) use(r pgexpr.Result, where string) {
 	for _, f := range r.Functions {
 		p.functions[f] = true
+	}
+	if len(r.Functions) > 0 {
+		p.lose(Loss{ID: "function", Severity: Note, Where: where, Message: "it calls " + strings.Join(r.Functions, ", ")})
 	}
 	for _, n := range r.Notes {
 		p.lose(Loss{ID: "expression", Severity: Note, Where: where, Message: n})

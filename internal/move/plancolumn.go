@@ -115,7 +115,7 @@ func folds(collation string) pgexpr.Fold {
 	switch {
 	case collation == "C" || collation == "POSIX":
 		return pgexpr.FoldASCII
-	case strings.HasPrefix(collation, "tr_") || strings.HasPrefix(collation, "az_") || collation == "unicode" || collation == "pg_unicode_fast":
+	case strings.HasPrefix(collation, "tr_") || strings.HasPrefix(collation, "az_") || collation == "unicode" || strings.EqualFold(collation, "pg_unicode_fast"):
 		return pgexpr.FoldFull // Turkish has letters of its own; the others are full mappings
 	}
 	return pgexpr.FoldSimple
@@ -123,14 +123,21 @@ func folds(collation string) pgexpr.Fold {
 
 // env is what expressions over a table's columns stand in.
 func (p *planner) env(t *TablePlan) pgexpr.Env {
-	return pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold, Column: func(name string) (pgexpr.Column, bool) {
+	env := p.bare()
+	env.Column = func(name string) (pgexpr.Column, bool) {
 		for _, c := range t.Columns {
 			if c.Source.Name == name {
 				return p.column(c), true
 			}
 		}
 		return pgexpr.Column{}, false
-	}}
+	}
+	return env
+}
+
+// bare is what expressions without columns stand in.
+func (p *planner) bare() pgexpr.Env {
+	return pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold, Plain: p.plan.Options.Functions == "none"}
 }
 
 // fill plans what columns have besides a form: keys, defaults, domains' checks.
@@ -217,7 +224,7 @@ func (p *planner) defaultOf(c *ColumnPlan, expr, where string) {
 	if expr == "" {
 		return
 	}
-	d, err := pgexpr.TranslateDefault(expr, pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold}, p.column(c))
+	d, err := pgexpr.TranslateDefault(expr, p.bare(), p.column(c))
 	if err != nil {
 		if constant, ok := p.constantDefault(c, expr); ok {
 			c.Default = constant

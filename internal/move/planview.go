@@ -33,7 +33,7 @@ func (p *planner) views() {
 }
 
 func (p *planner) view(v *View, made map[Name]*ViewPlan) (*ViewPlan, error) {
-	r, err := pgexpr.TranslateView(v.Definition, pgexpr.Env{Bytewise: p.bytewise, Fold: p.fold}, func(schema, name string) (pgexpr.Relation, bool) {
+	r, err := pgexpr.TranslateView(v.Definition, p.bare(), func(schema, name string) (pgexpr.Relation, bool) {
 		return p.relation(Name{schema, name}, made)
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ type Server struct {
 	Version   int    // server_version_num: 150004 is 15.4
 	Database  string // its name
 	Encoding  string // "UTF8"
-	Collation string // LC_COLLATE, or the ICU locale where Provider is "icu"
+	Collation string // LC_COLLATE, or the locale of another Provider than libc; "" where a dump does not say
 	Ctype     string // LC_CTYPE, which lower and upper follow
 	Provider  string // "libc", "icu" or "builtin"
 	TimeZone  string // of sessions that set none

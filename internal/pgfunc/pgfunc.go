@@ -1,11 +1,17 @@
 // Package pgfunc has functions for SQLite that do exactly what PostgreSQL does, where
 // SQLite has none: an imported schema's checks, indexes and views call them.
 //
-//	err := pgfunc.Register() // for every connection that modernc.org/sqlite opens from then on
+//	err := pgfunc.Register() // nil: every connection of modernc.org/sqlite has them
 //
-// All are deterministic, and NULL where an argument is NULL. A database that calls one
-// can be read without it, and can be written only by a connection that has it: SQLite
-// says "no such function" otherwise.
+// Whoever imports this package has them, and so does an app through package appdb, and a
+// migration that flysql-entrypoint runs. All are deterministic, and NULL where an argument
+// is NULL.
+//
+// Another program, such as sqlite3 or an app with another driver, reads a database that
+// calls one, but for views and virtual columns that do. It cannot write to a table whose
+// checks, indexes or generated columns call one, nor run VACUUM, REINDEX or
+// integrity_check: SQLite says "unknown function" or "no such function" before anything
+// has happened. It may define functions of these names itself, which must do the same.
 //
 // Numbers are a numeric's text: digits with a point, NaN, Infinity or -Infinity.
 //
@@ -30,7 +36,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"sync"
 
 	"modernc.org/sqlite"
 )
@@ -76,7 +81,11 @@ func All() []Func {
 	}
 }
 
-var register = sync.OnceValue(func() error {
+// registered is of before main begins: the driver looks through its functions, without a
+// lock, whenever it opens a connection.
+var registered = register()
+
+func register() error {
 	var errs []error
 	for _, f := range All() {
 		err := sqlite.RegisterDeterministicScalarFunction(f.Name, int32(f.Args), func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
@@ -87,11 +96,11 @@ var register = sync.OnceValue(func() error {
 		}
 	}
 	return errors.Join(errs...)
-})
+}
 
-// Register makes the functions known to the driver modernc.org/sqlite, once however
-// often it is called.
-func Register() error { return register() }
+// Register reports whether the driver modernc.org/sqlite knows the functions. It does
+// since the program began, unless somebody else has taken one of their names.
+func Register() error { return registered }
 
 // Apply calls the function; of a NULL it is NULL.
 func (f Func) Apply(args []driver.Value) (driver.Value, error) {

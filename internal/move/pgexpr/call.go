@@ -43,6 +43,10 @@ func calls(name string) (f callFunc, least, most int) {
 		return (*translator).nullif, 2, 2
 	case "greatest", "least":
 		return func(t *translator, args []value, at int) value { return t.extreme(name, args, at) }, 1, 4
+	case "num_nulls", "num_nonnulls":
+		return func(t *translator, args []value, at int) value { return t.countNulls(name == "num_nulls", args, at) }, 1, 100
+	case "json_typeof", "jsonb_typeof":
+		return (*translator).jsonType, 1, 1
 	case "abs":
 		return (*translator).abs, 1, 1
 	case "mod":
@@ -55,6 +59,12 @@ func calls(name string) (f callFunc, least, most int) {
 		return (*translator).sign, 1, 1
 	case "extract":
 		return (*translator).extract, 2, 2
+	case "date_trunc":
+		return (*translator).dateTrunc, 2, 3
+	case "timezone":
+		return (*translator).timezone, 2, 2
+	case "date":
+		return func(t *translator, args []value, at int) value { return t.cast(args[0], Date, at) }, 1, 1
 	case "date_part":
 		return func(t *translator, args []value, at int) value {
 			return value{sql: "CAST(" + t.extract(args, at).sql + " AS REAL)", typ: Float8}
@@ -86,7 +96,7 @@ const onlyDefault = "it gives another value each time: SQLite takes that in a de
 var whyNot = map[string]string{
 	"now": onlyDefault, "current_timestamp": onlyDefault, "current_date": onlyDefault, "localtimestamp": onlyDefault, "clock_timestamp": onlyDefault, "statement_timestamp": onlyDefault,
 	"transaction_timestamp": onlyDefault, "random": onlyDefault, "gen_random_uuid": onlyDefault, "nextval": onlyDefault, "current_user": "SQLite has no users", "session_user": "SQLite has no users",
-	"initcap": "initcap follows a locale", "to_char": "to_char is not translated: its formats have no equal in SQLite", "date_trunc": "date_trunc is not translated",
+	"initcap": "initcap follows a locale", "to_char": "to_char is not translated: its formats have no equal in SQLite",
 }
 
 // fold is lower or upper.
@@ -266,6 +276,26 @@ func (t *translator) extreme(name string, args []value, at int) value {
 	return out
 }
 
+// countNulls is num_nulls or num_nonnulls.
+func (t *translator) countNulls(nulls bool, args []value, at int) value {
+	is := map[bool]string{true: " IS NULL)", false: " IS NOT NULL)"}[nulls]
+	var parts []string
+	for _, a := range args {
+		parts = append(parts, "("+t.settle(a, at).sql+is)
+	}
+	return value{sql: "(" + strings.Join(parts, " + ") + ")", typ: Int4}
+}
+
+// jsonType is json_typeof, whose words differ.
+func (t *translator) jsonType(args []value, at int) value {
+	v := args[0]
+	if v.typ != JSON || v.lit {
+		refuse(at, "json_typeof of %s is not translated", v.typ)
+	}
+	sql := "(CASE json_type(" + v.sql + ") WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' ELSE json_type(" + v.sql + ") END)"
+	return value{sql: sql, typ: Text, bytewise: t.env.Bytewise, equal: true}
+}
+
 func (t *translator) abs(args []value, at int) value {
 	switch v := args[0]; {
 	case isInt(v.typ), v.typ == Float8 && v.st.Form == "":
@@ -321,21 +351,4 @@ func (t *translator) sign(args []value, at int) value {
 		refuse(at, "sign of %s is not translated", v.typ)
 	}
 	return numericText(t.call("pg_numeric_sign", t.numText(v, at)))
-}
-
-// fields are the parts of a time as text: where they stand in it.
-var fields = map[string][2]int{"year": {1, 4}, "month": {6, 2}, "day": {9, 2}, "hour": {12, 2}, "minute": {15, 2}}
-
-// extract takes a part of a date or timestamp that does not depend on the time zone.
-func (t *translator) extract(args []value, at int) value {
-	v := args[1]
-	place, ok := fields[strings.ToLower(args[0].text)]
-	if !args[0].lit || !ok || v.typ == Date && place[0] > 9 {
-		refuse(at, "this part of a time is not translated")
-	}
-	if v.typ != Date && v.typ != Timestamp || !v.lit && (!v.st.Finite || v.st.Form == "micros") {
-		refuse(at, "a part of a %s is not translated", v.typ)
-	}
-	sql := "CAST(substr(" + t.settle(v, at).sql + ", " + itoa(place[0]) + ", " + itoa(place[1]) + ") AS INTEGER)"
-	return value{sql: sql, typ: Numeric, st: Storage{Form: "int"}}
 }

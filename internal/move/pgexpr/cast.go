@@ -65,7 +65,7 @@ func (t *translator) cast(v value, to Type, at int) value {
 		return v
 	}
 	if v.null {
-		return value{typ: to, lit: true, null: true, equal: true, bytewise: t.env.Bytewise}
+		return value{typ: to, lit: true, null: true, st: defaultStorage(to), equal: true, bytewise: t.env.Bytewise}
 	}
 	if v.lit && (v.typ == Unknown || v.typ == Text) {
 		return t.read(v.text, to, at)
@@ -87,10 +87,7 @@ func (t *translator) cast(v value, to Type, at int) value {
 	case to == Bool && isInt(v.typ):
 		return truth("(" + t.settle(v, at).sql + " <> 0)")
 	case to == Timestamp && v.typ == Date && (v.lit || v.st.Finite):
-		if v.lit {
-			return value{typ: Timestamp, lit: true, text: v.text + " 00:00:00", st: Storage{Form: "text", Finite: true}}
-		}
-		return value{sql: "(" + v.sql + " || ' 00:00:00')", typ: Timestamp, st: Storage{Form: "text", Finite: true}}
+		return midnight(v, defaultStorage(Timestamp))
 	case to == Date && v.typ == Timestamp && v.st.Finite && v.st.Form != "micros":
 		return value{sql: "substr(" + t.settle(v, at).sql + ", 1, 10)", typ: Date, st: Storage{Form: "text", Finite: true}}
 	}
@@ -173,9 +170,23 @@ func (t *translator) castNumericMod(v value, mods []int, at int) value {
 	return numericText(t.call("pg_numeric_round", t.numText(v, at), itoa(scale)))
 }
 
+// defaultStorage is the form of a constant where nothing says another: that which package
+// move has first.
+func defaultStorage(typ Type) Storage {
+	switch typ {
+	case Numeric:
+		return Storage{Form: "text"}
+	case Date:
+		return Storage{Form: "text", Finite: true}
+	case Timestamp, TimestampTZ:
+		return Storage{Form: "appdb", Finite: true}
+	}
+	return AsPrinted
+}
+
 // read is a constant of a type, from its text.
 func (t *translator) read(s string, to Type, at int) value {
-	v := value{typ: to, lit: true, text: s, equal: true, bytewise: t.env.Bytewise}
+	v := value{typ: to, lit: true, text: s, st: defaultStorage(to), equal: true, bytewise: t.env.Bytewise}
 	trimmed := strings.TrimSpace(s)
 	through := func(c *convert.Conversion) {
 		out, err := c.To([]byte(trimmed), nil)
@@ -200,7 +211,6 @@ func (t *translator) read(s string, to Type, at int) value {
 		through(convert.Int("bigint", math.MinInt64, math.MaxInt64))
 	case Numeric:
 		v.text = canonicalNumeric(trimmed, at)
-		v.st.Form = "text"
 	case Float8:
 		f, err := strconv.ParseFloat(trimmed, 64)
 		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
@@ -208,16 +218,13 @@ func (t *translator) read(s string, to Type, at int) value {
 		}
 		v.text = convert.FormatFloat(f, 64)
 	case Date:
-		v.st = Storage{Form: "text", Finite: true}
 		through(convert.Date(convert.Refuse))
 	case Timestamp:
-		v.st = Storage{Form: "text", Finite: true}
 		if len(trimmed) == len("2006-01-02") {
 			trimmed += " 00:00:00"
 		}
 		through(convert.TimestampMicros(false, convert.Refuse))
 	case TimestampTZ:
-		v.st = Storage{Form: "fixed", Finite: true}
 		through(convert.TimestampTZ(convert.Refuse))
 	case UUID:
 		through(convert.UUIDText())
@@ -239,50 +246,6 @@ func readBool(s string, at int) string {
 	}
 	refuse(at, "a constant is neither true nor false")
 	return ""
-}
-
-// timeLiteral is a time in a form.
-func (t *translator) timeLiteral(v value, st Storage, at int) string {
-	zoned := v.typ == TimestampTZ
-	c := convert.Timestamp(convert.Refuse)
-	switch {
-	case st.Form == "micros":
-		c = convert.TimestampMicros(zoned, convert.Refuse)
-	case st.Form == "appdb":
-		c = convert.TimestampAppDB(zoned, convert.Refuse)
-	case zoned:
-		c = convert.TimestampTZ(convert.Refuse)
-	}
-	out, err := c.To([]byte(v.text), nil)
-	if err != nil {
-		refuse(at, "a constant is not read: %v", err)
-	}
-	if out.Kind == convert.Integer {
-		return strconv.FormatInt(out.Int, 10)
-	}
-	return Literal(string(out.Bytes))
-}
-
-func (t *translator) comparableTimes(l, r value, at int) (a, b, cmp string) {
-	if l.typ != r.typ {
-		if l.typ == TimestampTZ || r.typ == TimestampTZ {
-			refuse(at, "comparing %s with %s depends on the session's time zone", l.typ, r.typ)
-		}
-		l, r = t.cast(l, Timestamp, at), t.cast(r, Timestamp, at)
-	}
-	for _, v := range []value{l, r} {
-		if !v.lit && !v.st.Finite {
-			refuse(at, "a time that may be infinite, or of a year beyond 9999, does not compare as text")
-		}
-	}
-	st := l.st
-	if l.lit {
-		st = r.st
-	}
-	if !l.lit && !r.lit && l.st.Form != r.st.Form {
-		refuse(at, "two times in different forms")
-	}
-	return t.inForm(l, st, at), t.inForm(r, st, at), ""
 }
 
 // unify brings the results of a CASE or COALESCE to one type and form.
@@ -314,6 +277,13 @@ func (t *translator) unify(list []value, at int) []value {
 	}
 	if to == Other {
 		refuse(at, "results of a type that is compared as PostgreSQL's text are not translated")
+	}
+	if !slices.ContainsFunc(list, func(v value) bool { return !v.lit }) {
+		for _, v := range list {
+			if !v.null {
+				st = t.cast(v, to, at).st // the form that constants have by default
+			}
+		}
 	}
 	out := make([]value, len(list))
 	for i, v := range list {

@@ -172,6 +172,9 @@ func (t *translator) comparableTexts(l, r value, order bool, at int) (a, b, cmp 
 		if order {
 			refuse(at, "the order of citext is the database's collation's")
 		}
+		if l.typ != r.typ && !l.lit && !r.lit { // PostgreSQL itself would print a cast, of one or the other
+			refuse(at, "comparing citext with %s is not translated", Text)
+		}
 		return t.lower(t.settle(l, at).sql, at), t.lower(t.settle(r, at).sql, at), ""
 	}
 	if l.typ == BPChar && r.typ == BPChar {

@@ -1,7 +1,6 @@
 package pgexpr
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,13 +21,13 @@ func TranslateDefault(expr string, env Env, to Column) (d *Default, err error) {
 	defer catch(&err)
 	env.Column, env.Value = nil, nil
 	t := &translator{env: env}
-	inner := n
+	inner, casts := n, []typeName{}
 	for {
 		c, ok := inner.(*castNode)
 		if !ok || c.to.array {
 			break
 		}
-		inner = c.x
+		inner, casts = c.x, append(casts, c.to)
 	}
 	d = &Default{}
 	if call, ok := inner.(*callNode); ok {
@@ -38,12 +37,16 @@ func TranslateDefault(expr string, env Env, to Column) (d *Default, err error) {
 			d.Sequence = t.sequence(call)
 			return d, nil
 		case "now", "current_timestamp", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "localtimestamp", "current_date":
-			d.SQL = t.now(to, call)
+			d.SQL = t.now(to, call, casts)
 			d.Notes = t.notes
 			return d, nil
 		case "timezone":
-			if zone, now := t.utc(call); now != nil && zone && to.Type == Timestamp {
-				d.SQL = t.now(to, now)
+			utc, now := t.utc(call)
+			if now != nil && !utc {
+				refuse(call.at(), notUTC)
+			}
+			if now != nil && (to.Type == Timestamp || to.Type == Date) {
+				d.SQL = t.now(to, now, casts)
 				d.Notes = t.notes
 				return d, nil
 			}
@@ -67,7 +70,7 @@ func (t *translator) utc(call *callNode) (utc bool, now *callNode) {
 	if !ok || !clocks[now.name] {
 		return false, nil
 	}
-	return zone.lit && slices.Contains([]string{"utc", "etc/utc", "gmt"}, strings.ToLower(zone.text)), now
+	return isUTC(zone), now
 }
 
 // clocks give the time, with its zone.
@@ -141,30 +144,69 @@ func (t *translator) assignNumeric(v value, to Column, at int) value {
 }
 
 // now is the time of a statement, in a column's form. SQLite's clock has milliseconds.
-func (t *translator) now(to Column, call *callNode) string {
-	t.notes = append(t.notes, "the time is the statement's, in UTC and in milliseconds; in PostgreSQL it is the transaction's, in microseconds, and without a zone it is the session's")
-	format := ""
+func (t *translator) now(to Column, call *callNode, casts []typeName) string {
+	t.note("the time is the statement's, in UTC and in milliseconds; in PostgreSQL it is the transaction's, in microseconds, and without a zone it is the session's")
+	digits, midnight := t.rounding(to, call, casts)
 	switch {
-	case to.Type == Date:
-		format = "%Y-%m-%d"
-	case to.Storage.Form == "micros" && isTime(to.Type):
-		return "CAST(strftime('%s', 'now') AS INTEGER) * 1000000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER) * 1000"
-	case to.Storage.Form == "fixed":
-		format = "%Y-%m-%d %H:%M:%f000+00:00"
-	case to.Storage.Form == "appdb":
-		format = "%Y-%m-%d %H:%M:%f+00:00"
-	case to.Type == Timestamp || to.Type == Text:
-		format = "%Y-%m-%d %H:%M:%f"
-		if to.Type == Text {
-			refuse(call.at(), "the time as text is not translated")
-		}
-	default:
+	case !isTime(to.Type):
 		refuse(call.at(), "the time as %s is not translated", to.Type)
+	case midnight && to.Type != Date:
+		refuse(call.at(), "today's date as %s is not translated", to.Type)
+	case to.Type == Date:
+		return "strftime('%Y-%m-%d', 'now')"
+	case to.Storage.Form == "micros":
+		sql := "CAST(strftime('%s', 'now') AS INTEGER) * 1000000"
+		if digits > 0 {
+			sql += " + CAST(substr(strftime('%f', 'now'), 4, " + itoa(digits) + ") AS INTEGER) * " + "1" + strings.Repeat("0", 6-digits)
+		}
+		return sql
+	case to.Storage.Form == "fixed" && digits == 3:
+		return "strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')"
+	case to.Storage.Form == "fixed":
+		return "strftime('%Y-%m-%d %H:%M:%S.000000+00:00', 'now')"
 	}
-	if call.name == "current_date" && to.Type != Date {
-		refuse(call.at(), "CURRENT_DATE as %s is not translated", to.Type)
+	zone := ""
+	if to.Storage.Form == "appdb" {
+		zone = "+00:00"
 	}
-	return "strftime('" + format + "', 'now')"
+	if digits == 0 {
+		return "strftime('%Y-%m-%d %H:%M:%S" + zone + "', 'now')"
+	}
+	sql := "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+	if digits < 3 {
+		sql = "substr(" + sql + ", 1, " + itoa(len("2006-01-02 15:04:05.")+digits) + ")"
+	}
+	sql = "rtrim(rtrim(" + sql + ", '0'), '.')" // a fraction ends in no zero
+	if zone != "" {
+		sql += " || '" + zone + "'"
+	}
+	return sql
+}
+
+// rounding is how many digits of a second a clock's time keeps on its way into a column,
+// three at most, and whether it becomes a date there.
+func (t *translator) rounding(to Column, call *callNode, casts []typeName) (digits int, date bool) {
+	digits, date = 3, call.name == "current_date"
+	least := func(n int) { digits = max(0, min(digits, n)) }
+	if to.Storage.Limited {
+		least(to.Storage.Scale)
+	}
+	if len(call.args) == 1 {
+		if n, ok := constInt(t.expr(call.args[0])); ok {
+			least(n)
+		}
+	}
+	for _, c := range casts {
+		switch typ := c.typ(); {
+		case typ == Date:
+			date = true
+		case typ != Timestamp && typ != TimestampTZ:
+			refuse(call.at(), "the time as %s is not translated", c)
+		case len(c.mods) > 0:
+			least(c.mods[0])
+		}
+	}
+	return digits, date
 }
 
 // newUUID is a random uuid, version 4.

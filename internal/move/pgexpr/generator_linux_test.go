@@ -10,12 +10,12 @@ func (g *generator) one(of ...string) string { return of[g.IntN(len(of))] }
 func (g *generator) of(kind string, depth int) string {
 	leaf := depth == 0 || g.IntN(5) == 0
 	sub := func(kind string) string { return g.of(kind, depth-1) }
-	any := g.one("int", "num", "float", "text", "date", "bool")
+	any := g.one("int", "num", "float", "text", "date", "time", "bool")
 	switch {
 	case kind == "int" && leaf:
 		return g.one("a", "b", "s", "0", "1", "-3", "42", "NULL::int")
 	case kind == "int":
-		switch g.IntN(8) {
+		switch g.IntN(10) {
 		case 0, 1, 2:
 			return "(" + sub("int") + g.one(" + ", " - ", " * ", " / ", " % ", " & ", " | ") + sub("int") + ")"
 		case 3:
@@ -26,6 +26,10 @@ func (g *generator) of(kind string, depth int) string {
 			return g.one("abs", "-", "+") + "(" + sub("int") + ")"
 		case 6:
 			return "(" + sub("bool") + ")::int"
+		case 7:
+			return "extract(" + g.one("year", "month", "day", "dow", "doy", "quarter") + " from " + sub(g.one("date", "time")) + ")::int"
+		case 8:
+			return g.one("num_nulls", "num_nonnulls") + "(" + sub(any) + ", " + sub(any) + ")"
 		}
 		return g.pick("int", depth)
 	case kind == "num" && leaf:
@@ -66,10 +70,23 @@ func (g *generator) of(kind string, depth int) string {
 	case kind == "date" && leaf:
 		return g.one("d", "d2", "'2024-01-31'::date")
 	case kind == "date":
-		if g.IntN(2) == 0 {
+		switch g.IntN(3) {
+		case 0:
 			return g.pick("date", depth)
+		case 1:
+			return "(" + sub("time") + ")::date"
 		}
 		return "(" + sub("date") + g.one(" + ", " - ") + g.one("1", "30", "s") + ")"
+	case kind == "time" && leaf:
+		return g.one("ts", "ts2", "'2000-01-01 00:00:00.50'::timestamp", "(d)::timestamp", "(tz AT TIME ZONE 'UTC')", "NULL::timestamp")
+	case kind == "time":
+		switch g.IntN(3) {
+		case 0:
+			return g.one("greatest", "least") + "(" + sub("time") + ", " + sub("time") + ")"
+		case 1:
+			return "date_trunc('" + g.one("year", "month", "day", "hour", "minute", "second") + "', " + sub("time") + ")"
+		}
+		return g.pick("time", depth)
 	case leaf:
 		return g.one("ok", "no", "true", "false", "NULL::boolean", "a > 0")
 	}

@@ -172,8 +172,14 @@ func (t *translator) arithmetic(op string, l, r value, at int) value {
 	if !isNumber(l.typ) || !isNumber(r.typ) {
 		refuse(at, "%s of %s and %s is not translated", op, l.typ, r.typ)
 	}
+	if (op == "/" || op == "%") && (!r.lit || strings.Trim(r.text, "-0.") == "") {
+		t.note("a division by zero is NULL, which a check takes; PostgreSQL takes no such row")
+	}
 	switch {
 	case isInt(l.typ) && isInt(r.typ):
+		if op == "+" || op == "-" || op == "*" {
+			t.note("an integer beyond the range of its type is no error where it is only compared")
+		}
 		return value{sql: "(" + t.settle(l, at).sql + " " + op + " " + t.settle(r, at).sql + ")", typ: wider(l.typ, r.typ)}
 	case op == "&" || op == "|":
 		refuse(at, "%s of %s and %s", op, l.typ, r.typ)

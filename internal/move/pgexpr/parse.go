@@ -181,18 +181,19 @@ func (p *parser) infix(left node, least int) node {
 		return nil
 	}
 	p.next()
-	if p.isWord("any") || p.isWord("some") || p.isWord("all") {
-		return p.any(left, t)
-	}
-	return &binaryNode{pos: pos(t.pos), op: t.text, l: left, r: p.expr(prec + 1)}
+	return p.right(left, t.text, pos(t.pos), prec)
 }
 
-func (p *parser) any(left node, op token) node {
+// right reads what follows an operator, which may be ANY or ALL of an array.
+func (p *parser) right(left node, op string, at pos, prec int) node {
+	if !p.isWord("any") && !p.isWord("some") && !p.isWord("all") {
+		return &binaryNode{pos: at, op: op, l: left, r: p.expr(prec + 1)}
+	}
 	all := p.next().text == "all"
 	p.wantOp("(")
 	array := p.expr(0)
 	p.wantOp(")")
-	return &anyNode{pos(op.pos), left, op.text, array, all}
+	return &anyNode{at, left, op, array, all}
 }
 
 func (p *parser) wordInfix(left node, least int, t token) node {
@@ -255,8 +256,7 @@ func (p *parser) wordRight(left node, word string, at pos, not bool, prec int) n
 		p.wantWord("zone")
 		return &callNode{at, "timezone", []node{p.expr(prec + 1), left}}
 	case "operator":
-		op := p.qualifiedOperator()
-		return &binaryNode{pos: at, op: op, l: left, r: p.expr(prec + 1)}
+		return p.right(left, p.qualifiedOperator(), at, prec)
 	}
 	refuse(int(at), "%s is not translated", strings.ToUpper(word))
 	return nil

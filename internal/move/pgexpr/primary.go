@@ -73,11 +73,12 @@ func (p *parser) word(t token) node {
 	case "exists", "row", "xmlelement", "overlay", "normalize", "xmlserialize":
 		refuse(t.pos, "%s is not translated", strings.ToUpper(t.text))
 	case "current_timestamp", "current_date", "localtimestamp", "current_time", "localtime", "current_user", "session_user", "user", "current_role", "current_catalog", "current_schema":
+		var digits []node
 		if p.takeOp("(") {
-			p.int()
+			digits = []node{&constNode{at, tokNumber, itoa(p.int())}}
 			p.wantOp(")")
 		}
-		return &callNode{at, t.text, nil}
+		return &callNode{at, t.text, digits}
 	}
 	if n := p.typedConstant(t); n != nil {
 		return n

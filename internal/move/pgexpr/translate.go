@@ -27,6 +27,7 @@ type Env struct {
 	Value    *Column                          // what VALUE is, in a domain's check
 	Bytewise bool                             // the database's collation orders text by bytes
 	Fold     Fold                             // what its lower and upper do
+	Plain    bool                             // what needs a function of package pgfunc is refused
 
 	resolve func(parts []string) (Column, bool) // of a query
 }
@@ -80,8 +81,18 @@ type value struct {
 
 // call writes a call of a function of ours.
 func (t *translator) call(name string, args ...string) string {
+	if t.env.Plain {
+		refuse(0, "it needs %s, which only package appdb has", name)
+	}
 	t.functions = append(t.functions, name)
 	return t.grown(name + "(" + strings.Join(args, ", ") + ")")
+}
+
+// note says once what differs.
+func (t *translator) note(text string) {
+	if !slices.Contains(t.notes, text) {
+		t.notes = append(t.notes, text)
+	}
 }
 
 // grown bounds what is written: SQLite's own limit is a megabyte.

@@ -24,6 +24,7 @@ const (
 	Interval    Type = "interval"
 	UUID        Type = "uuid"
 	Enum        Type = "enum"
+	JSON        Type = "json"   // and jsonb
 	Record      Type = "record" // a composite value, which IS NULL where all its parts are
 	Other       Type = "other"
 )
@@ -48,6 +49,7 @@ type Storage struct {
 	Form string
 
 	Precision, Scale int      // of a numeric; 0, 0 where it has none
+	Limited          bool     // of a time: its type keeps Scale digits of a second
 	Finite           bool     // a check keeps NaN, infinity and far years out
 	Labels           []string // of an enum, in their order
 }
