@@ -68,10 +68,11 @@ func TestQueries(t *testing.T) {
 
 	tests := map[string][]question{
 		"post":            {post("leaving-postgres", leaving), post("taken-back", `5|taken-back|Taken back|withdrawn|false|99999999|["{}","a,b"]|2025-12-24T18:00:00Z`), post("unfinished", `4|unfinished|Unfinished|draft|false|1200|["go"]|NULL`)},
+		"title":           {{"post_by_title", []any{"éTUDES À L'AUBE"}, postAs, []string{etudes}}, {"post_by_title", []any{"études"}, postAs, nil}},
 		"search all":      {search("", "", etudes, cent, leaving)},
 		"search in case":  {search("POSTGRESQL, c", "", leaving)},
 		"search signs":    {search(`100\% of one\_cent \\`, "", cent), search(`1\_0`, "")},
-		"search tag":      {search("", "two words", leaving), search("", "Go"), search("", `say "hi"`, etudes), search("dawn", "go")},
+		"search tag":      {search("", "two words", leaving), search("", "Go"), search("", `say "hi"`, etudes), search("dawn", "go"), search("À L", "", etudes)},
 		"desk":            {{"desk", nil, "text text time", []string{"unfinished|draft|NULL", "etudes|published|2026-02-01T01:30:00Z", "one-cent|published|2026-02-01T00:00:00Z", "leaving-postgres|published|2026-01-02T03:04:05.678901Z", "taken-back|withdrawn|2025-12-24T18:00:00Z"}}},
 		"tags":            {{"tags", nil, "text int", []string{"go|2", "a,b|1", "musique|1", `say "hi"|1`, "sqlite|1", "two words|1", "{}|1"}}},
 		"add post":        {{"add_post", []any{"new", "New: '", "draft", money(1), list{"a", `b"`}, ago(0)}, "any", []string{"*"}}, {"post_by_slug", []any{"new"}, "any text text text bool money json time", []string{`*|new|New: '|draft|false|1|["a","b\""]|NULL`}}},

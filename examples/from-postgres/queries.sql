@@ -6,10 +6,16 @@ SELECT id, slug, title, status, featured, price_cents, tags, published_at
 FROM posts
 WHERE slug = ?1;
 
+-- name: post_by_title
+SELECT id, slug, title, status, featured, price_cents, tags, published_at
+FROM posts
+WHERE pg_lower(title) = pg_lower(?1)
+ORDER BY id;
+
 -- name: search_posts
 SELECT id, slug, title, status, featured, price_cents, tags, published_at
 FROM posts
-WHERE status = 'published' AND title LIKE '%' || ?1 || '%' ESCAPE '\'
+WHERE status = 'published' AND pg_ilike(title, '%' || ?1 || '%', '\')
   AND (?2 = '' OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?2))
 ORDER BY published_at DESC;
 

@@ -39,6 +39,7 @@ func (a *app) handler() http.Handler {
 	mux.HandleFunc("POST /posts/{slug}/tags", a.json(a.addTag))
 	mux.HandleFunc("POST /posts/{slug}/reads", a.json(a.addRead))
 	mux.HandleFunc("POST /posts/{slug}/purchases", a.json(a.buy))
+	mux.HandleFunc("GET /titles/{title}", a.json(a.titled))
 	mux.HandleFunc("PUT /featured", a.json(a.feature))
 	mux.HandleFunc("POST /readers", a.json(a.addReader))
 	mux.HandleFunc("GET /readers/{email}", a.json(a.reader))
@@ -146,6 +147,10 @@ func (a *app) search(r *http.Request) (any, error) {
 
 func (a *app) post(r *http.Request) (any, error) {
 	return a.store.Post(r.Context(), r.PathValue("slug"))
+}
+
+func (a *app) titled(r *http.Request) (any, error) {
+	return a.store.Titled(r.Context(), r.PathValue("title"))
 }
 
 func (a *app) addPost(r *http.Request) (any, error) {

@@ -81,6 +81,8 @@ func TestAPI(t *testing.T) {
 		{"GET /posts/etudes", 200, `{"id":1,"slug":"etudes","title":"100% Études","status":"published","featured":false,"price":"4.50","tags":["go","two words"],"published_at":NOW}`},
 		{"GET /posts/draft", 200, `{"id":2,"slug":"draft","title":"A draft","status":"draft","featured":false,"price":"0.00","tags":[],"published_at":null}`},
 		{"GET /posts/none", 404, `{"error":"there is nothing like it"}`},
+		{"GET /titles/100%25%20%C3%89TUDES", 200, `[{"id":1,"slug":"etudes","title":"100% Études","status":"published","featured":false,"price":"4.50","tags":["go","two words"],"published_at":NOW}]`},
+		{"GET /titles/100%25", 200, `[]`},
 		{"GET /desk", 200, `[{"slug":"draft","status":"draft","published_at":null},{"slug":"etudes","status":"published","published_at":NOW}]`},
 
 		{"POST /posts/draft/tags {\"tag\":\"go\"}", 201, `{"tags":["go"]}`},
@@ -142,12 +144,12 @@ func TestSearch(t *testing.T) {
 	t.Parallel()
 	a := newTestApp(t)
 	for _, p := range []string{`{"slug":"a","title":"100% of One_Cent \\ more","status":"published","tags":["a,b"]}`,
-		`{"slug":"b","title":"1000 and OneXCent","status":"published"}`, `{"slug":"c","title":"100% draft"}`} {
+		`{"slug":"b","title":"1000 and OneXCent, Été","status":"published"}`, `{"slug":"c","title":"100% draft"}`} {
 		if status, body := a.ask(t, "POST /posts "+p); status != http.StatusCreated {
 			t.Fatalf("%s: %d %s", p, status, body)
 		}
 	}
-	for query, want := range map[string]string{"": "b a", "q=100%25": "a", "q=one_cent": "a", "q=ONE": "b a", "q=%5C": "a", "q=one&tag=a,b": "a", "tag=a": "", "q='": ""} {
+	for query, want := range map[string]string{"": "b a", "q=100%25": "a", "q=one_cent": "a", "q=ONE": "b a", "q=%5C": "a", "q=%C3%89T%C3%89": "b", "q=one&tag=a,b": "a", "tag=a": "", "q='": ""} {
 		_, body := a.ask(t, "GET /posts?"+query)
 		var posts []post
 		if err := json.Unmarshal([]byte(strings.ReplaceAll(body, "NOW", "null")), &posts); err != nil {

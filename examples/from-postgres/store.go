@@ -113,6 +113,11 @@ func (s *store) Post(ctx context.Context, slug string) (p post, err error) {
 	return p, err
 }
 
+// Titled reads the posts with that title, in whichever case.
+func (s *store) Titled(ctx context.Context, title string) ([]post, error) {
+	return list(ctx, s, "post_by_title", (*post).scan, title)
+}
+
 // Search reads what is published, the newest first: with text in its title, and with a
 // tag, where these are not "".
 func (s *store) Search(ctx context.Context, text, tag string) ([]post, error) {

@@ -72,7 +72,7 @@ func (c *computed) Scan(src any) error {
 	return err
 }
 
-// likePattern has what LIKE takes for signs stand for themselves.
+// likePattern has what ILIKE takes for signs stand for themselves.
 func likePattern(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }

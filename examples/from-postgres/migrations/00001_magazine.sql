@@ -30,7 +30,8 @@ CREATE TABLE posts (
 
 -- One post is on the front page.
 CREATE UNIQUE INDEX posts_featured ON posts (featured) WHERE featured;
-CREATE INDEX posts_by_title ON posts (lower(title));
+-- SQLite's lower knows A to Z only; pg_lower, which package appdb brings, is PostgreSQL's.
+CREATE INDEX posts_by_title ON posts (pg_lower(title));
 
 CREATE TABLE post_reads (
     id        TEXT     NOT NULL PRIMARY KEY

@@ -5,6 +5,12 @@ SELECT id, slug, title, status, featured, price, tags, published_at
 FROM posts
 WHERE slug = $1;
 
+-- name: post_by_title
+SELECT id, slug, title, status, featured, price, tags, published_at
+FROM posts
+WHERE lower(title) = lower($1)
+ORDER BY id;
+
 -- name: search_posts
 SELECT id, slug, title, status, featured, price, tags, published_at
 FROM posts
