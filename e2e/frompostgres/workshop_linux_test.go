@@ -80,11 +80,6 @@ func magazine(t *testing.T) (pg *testkit.PostgresDB, w workshop, dir string) {
 	return pg, w, dir
 }
 
-// path is PATH with what the workshop has made, and the client programs of the server's own version.
-func (w workshop) path(pg *testkit.PostgresDB) string {
-	return strings.Join([]string{w.bin, filepath.Dir(pg.Program("psql").Path), os.Getenv("PATH")}, ":")
-}
-
 // flysql runs a command of flysql's in the example's directory, and wants that exit code.
 // It returns what it printed.
 func (w workshop) flysql(t *testing.T, dir string, want int, args ...string) string {
