@@ -22,6 +22,7 @@ import (
 // importFlags are the flags of flysql import.
 type importFlags struct {
 	choose importChoices
+	into   intoFlags
 	given  func(flag string) bool
 
 	planOut, report           string
@@ -101,6 +102,7 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 
 func (f *importFlags) register(cmd *cobra.Command) {
 	f.choose.register(cmd)
+	f.into.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.planOut, "plan-out", "", "write the choices to this file, to edit, and copy nothing")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, copy nothing")
@@ -140,7 +142,7 @@ func (f *importFlags) check() error {
 	case f.looksOnly() && (f.litefs != "" || f.report != ""):
 		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
 	}
-	return f.choose.check()
+	return errors.Join(f.into.check(f.sql), f.choose.check())
 }
 
 func (f *importChoices) check() error {
@@ -177,13 +179,17 @@ type importJob struct {
 	plan     *move.Plan
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
+	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
+
+	// end removes what the job needed, if it is not nil.
+	end func() error
 }
 
 // planImport decides what becomes of a source, and how it is copied.
-func (c *cli) planImport(f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
+func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
 	job := &importJob{from: from, source: source, target: target}
 	if err := needSchema(source, from); err != nil {
 		return nil, err
@@ -193,6 +199,15 @@ func (c *cli) planImport(f *importFlags, from *importSource, source move.Source,
 		return nil, err
 	}
 	job.planFile = file
+	if f.into.wanted() {
+		if err := c.planInto(ctx, f, job, o); err != nil {
+			return nil, errors.Join(err, job.close())
+		}
+		return job, nil
+	}
+	if o.Existing {
+		return nil, usagef("the choices of %s are for a schema of the app's own: give --into-existing or --migrations, or --plan none", file)
+	}
 	if job.plan, err = move.NewPlan(source.Schema(), o); err != nil {
 		return nil, inPlanFile(file, err)
 	}
@@ -200,6 +215,13 @@ func (c *cli) planImport(f *importFlags, from *importSource, source move.Source,
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
 	return job, nil
+}
+
+func (j *importJob) close() error {
+	if j.end == nil {
+		return nil
+	}
+	return j.end()
 }
 
 func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target string) (err error) {
@@ -210,7 +232,7 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if !f.looksOnly() {
 		err := inspect.CheckPlace(c.env, target)
 		if err == nil {
-			err = transfer.CheckTarget(target, f.replace)
+			err = f.checkTarget(target)
 		}
 		if err != nil {
 			return fmt.Errorf("%w; %s", targetHint(err), nothingWritten)
@@ -221,10 +243,11 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 		return undone(ctx, err, target)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	job, err := c.planImport(f, from, source, target)
+	job, err := c.planImport(ctx, f, from, source, target)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, job.close()) }()
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
 	}
@@ -255,6 +278,9 @@ func (c *cli) showImport(ctx context.Context, f *importFlags, job *importJob) er
 	default:
 		err = c.printImportPlan(c.stdout, job)
 	}
+	if err == nil {
+		err = c.refuseMismatch(f, job)
+	}
 	if err != nil || f.planOut == "" {
 		return err
 	}
@@ -278,8 +304,8 @@ func (c *cli) agreeImport(ctx context.Context, f *importFlags, job *importJob) e
 			return fmt.Errorf("show the plan: %w; %s", err, nothingWritten)
 		}
 	}
-	if f.yes {
-		return nil
+	if err := c.refuseMismatch(f, job); err != nil || f.yes {
+		return err
 	}
 	ask, err := c.newPrompter()
 	if err != nil {

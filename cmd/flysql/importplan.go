@@ -32,6 +32,7 @@ func (c *cli) printImportPlan(w io.Writer, job *importJob) error {
 	p.types()
 	p.others()
 	p.left()
+	p.mismatches()
 	p.sums()
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -74,6 +75,9 @@ func (p *importText) head(job *importJob) {
 	p.line("%s", strings.Join(about, ", "))
 	if job.planFile != "" {
 		p.line("choices: %s", job.planFile)
+	}
+	if job.schemaOf != "" {
+		p.line("into the schema of %s", job.schemaOf)
 	}
 	p.line("of each column: its name, what it is in PostgreSQL, what in SQLite, its form")
 }
@@ -210,6 +214,9 @@ func (p *importText) views() {
 
 // types says where the types went that somebody has made.
 func (p *importText) types() {
+	if p.plan.Existing != nil {
+		return // the schema is somebody else's
+	}
 	if len(p.schema.Enums)+len(p.schema.Domains) > 0 {
 		p.line("")
 	}
@@ -257,7 +264,11 @@ func (p *importText) sums() {
 		about = fmt.Sprintf(", %s%s in %s", p.about, rowsText(rows), bytesText(size))
 	}
 	p.line("")
-	p.line("%s%s; %s; %s", counted(len(p.plan.Tables), "table"), about, countedIndexes(indexes), counted(len(p.plan.Views), "view"))
+	if p.plan.Existing != nil {
+		p.line("%s%s", counted(len(p.plan.Tables), "table"), about)
+	} else {
+		p.line("%s%s; %s; %s", counted(len(p.plan.Tables), "table"), about, countedIndexes(indexes), counted(len(p.plan.Views), "view"))
+	}
 	if len(p.plan.Functions) > 0 {
 		p.line("the app must open the database with appdb, whose functions it needs: %s", strings.Join(p.plan.Functions, ", "))
 	}

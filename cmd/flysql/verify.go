@@ -70,7 +70,7 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	job := &importJob{from: from, source: source, target: database}
-	if err := c.planVerify(f, job); err != nil {
+	if err := c.planVerify(ctx, f, job); err != nil {
 		return err
 	}
 	p := c.newImportProgress(job.plan, false)
@@ -94,7 +94,7 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 var errDifferent = &findingsError{errors: 1}
 
 // planVerify makes the plan that the file was made by.
-func (c *cli) planVerify(f *verifyFlags, job *importJob) error {
+func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) error {
 	if err := needSchema(job.source, job.from); err != nil {
 		return err
 	}
@@ -106,6 +106,9 @@ func (c *cli) planVerify(f *verifyFlags, job *importJob) error {
 		c.say("note: there is no %s: the file is compared as if it were made with the defaults and the flags given here", importedPlanFile(job.target))
 	}
 	job.planFile = file
+	if o.Existing {
+		return planExistingAgain(ctx, job, o)
+	}
 	if job.plan, err = move.NewPlan(job.source.Schema(), o); err != nil {
 		return inPlanFile(file, err)
 	}

@@ -91,7 +91,7 @@ func (m *matcher) others() {
 			if n := len(t.Checks); n > 0 {
 				m.tell("checks", Note, plan.Source.String(), t.Name, fmt.Sprintf("its CHECKs (%d) are looked at when the rows are there", n), "")
 			}
-		case !toolTable(t.Name):
+		case !m.toolTable(t.Name):
 			m.tell("table-extra", Note, "", t.Name, "PostgreSQL has no such table: it stays as it is", "")
 		}
 	}

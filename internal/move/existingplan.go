@@ -17,6 +17,10 @@ import (
 type ExistingOptions struct {
 	Options
 	Truncate bool // rows that its tables hold go first; without it they are a mismatch
+
+	// ToolTable is where a migration tool records what it has applied, where that is not
+	// a usual name.
+	ToolTable string
 }
 
 // matcher makes a plan for a schema that is there.
@@ -25,6 +29,7 @@ type matcher struct {
 	existing *Existing
 	taken    map[*ExistingTable]*TablePlan
 	probe    *lite.Conn // in memory
+	tool     string     // ExistingOptions.ToolTable
 }
 
 // NewExistingPlan plans how the rows of a schema come into another one, made by an app's
@@ -35,7 +40,7 @@ func NewExistingPlan(ctx context.Context, s *Schema, e *Existing, o ExistingOpti
 	if err := checkOptions(s, o.Options, existingForms); err != nil {
 		return nil, err
 	}
-	m := &matcher{existing: e, taken: map[*ExistingTable]*TablePlan{}}
+	m := &matcher{existing: e, taken: map[*ExistingTable]*TablePlan{}, tool: o.ToolTable}
 	m.schema, m.tables = s, map[Name]*TablePlan{}
 	m.plan = &Plan{Source: s.Server, Options: o.Options, Existing: e, Truncate: o.Truncate}
 	if m.probe, err = lite.Open(ctx, ":memory:", false); err != nil {
@@ -67,7 +72,9 @@ var toolTables = []string{"goose_db_version", "schema_migrations", "gorp_migrati
 	"alembic_version", "django_migrations", "ar_internal_metadata", "_prisma_migrations", "atlas_schema_revisions", "bun_migrations", "bun_migration_locks",
 	"gopg_migrations", "knex_migrations", "knex_migrations_lock", "__drizzle_migrations", "_sqlx_migrations", "sequelizemeta", "darwin_migrations", "tern_version"}
 
-func toolTable(name string) bool { return slices.Contains(toolTables, strings.ToLower(name)) }
+func (m *matcher) toolTable(name string) bool {
+	return slices.Contains(toolTables, strings.ToLower(name)) || m.tool != "" && strings.EqualFold(name, m.tool)
+}
 
 // table finds a table's counterpart; nil where it has none.
 func (m *matcher) table(t *Table) *TablePlan {
@@ -81,7 +88,7 @@ func (m *matcher) table(t *Table) *TablePlan {
 	case o.Skip:
 		m.leave(Left{Kind: "table", Name: where, Severity: Note, Reason: "skip = true"})
 		return nil
-	case o.Name == "" && toolTable(t.Name.Name):
+	case o.Name == "" && m.toolTable(t.Name.Name):
 		m.leave(Left{Kind: "table", Name: where, Severity: Note, Reason: "it is a migration tool's, and SQLite has its own"})
 		return nil
 	}

@@ -20,17 +20,22 @@ type Mismatch struct {
 
 // String returns it in one line.
 func (m Mismatch) String() string {
-	where := m.Source
-	if where == "" {
-		where = m.Target
-	} else if m.Target != "" {
-		where += " -> " + m.Target
-	}
-	s := fmt.Sprintf("%s: %s (%s): %s", where, m.Severity, m.ID, m.Message)
+	s := fmt.Sprintf("%s: %s (%s): %s", m.Where(), m.Severity, m.ID, m.Message)
 	if m.Hint != "" {
 		s += ": " + m.Hint
 	}
 	return s
+}
+
+// Where names both sides, as far as there are any: "public.orders.total -> orders.total".
+func (m Mismatch) Where() string {
+	switch {
+	case m.Source == "":
+		return m.Target
+	case m.Target == "":
+		return m.Source
+	}
+	return m.Source + " -> " + m.Target
 }
 
 // MismatchError is that a database does not fit into the schema that is there.

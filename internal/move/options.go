@@ -51,7 +51,7 @@ func ReadOptions(name string, data []byte) (Options, error) {
 }
 
 func suggestion(key []string) string {
-	keys := []string{"schemas", "special", "functions", "types", "tables"}
+	keys := []string{"existing", "schemas", "special", "functions", "types", "tables"}
 	switch {
 	case len(key) > 4:
 		keys = []string{"name", "skip", "form", "special"}

@@ -15,6 +15,10 @@ import (
 // Options choose among the ways of a plan. The zero value takes every default. A file
 // of them is read by [ReadOptions].
 type Options struct {
+	// Existing says that the choices are for a schema that an app's migrations have made:
+	// [NewExistingPlan] takes them.
+	Existing bool `toml:"existing"`
+
 	// Schemas says what a table outside public is called: "prefix", the default, makes
 	// audit.log audit_log; "bare" makes it log.
 	Schemas string `toml:"schemas"`

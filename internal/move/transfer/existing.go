@@ -20,7 +20,7 @@ import (
 // ReadExisting reads the schema of the SQLite file at path, for [move.NewExistingPlan],
 // and leaves no trace of that.
 func ReadExisting(ctx context.Context, path string) (e *move.Existing, err error) {
-	if err := atRest(path); err != nil {
+	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
 	err = sqlitefile.Read(ctx, path, false, func(o sqlitefile.Opening) error {
