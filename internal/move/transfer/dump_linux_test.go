@@ -41,7 +41,7 @@ func TestImportDump(t *testing.T) {
 			if got, want := text(t, app, "SELECT hex(by) || ' ' || datetime(tza->>0) FROM types WHERE id = 1003"), "00FF5C41 2024-07-01 00:00:00"; got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			if _, err := app.Exec("UPDATE types SET tz = '2024-01-01 03:00:00.250000+00:00' WHERE id = 1003; DELETE FROM types WHERE id = 1007"); err != nil {
+			if _, err := app.Exec("UPDATE types SET tz = '2024-01-01 03:00:00.25+00:00' WHERE id = 1003; DELETE FROM types WHERE id = 1007"); err != nil {
 				t.Fatal(err)
 			}
 			v, err := transfer.Verify(context.Background(), d, plan, path, nil)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/convert"
-	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // RowError is a row that SQLite cannot have as the plan says.
@@ -41,19 +40,21 @@ func (e *RowError) Unwrap() error { return e.Err }
 // longestSample is how many characters of a value an error shows.
 const longestSample = 20
 
-// sample is what an error may show of a value: nothing of what may be somebody's words
-// or keys.
+// shown are the types whose values an error may show: numbers and times, and nothing that
+// may be somebody's words or keys.
+var shown = map[string]bool{"int2": true, "int4": true, "int8": true, "numeric": true, "float4": true, "float8": true, "money": true, "bool": true,
+	"date": true, "timestamp": true, "timestamptz": true, "time": true, "timetz": true, "interval": true}
+
+// sample is what an error shows of a value.
 func sample(c *move.ColumnPlan, value []byte) string {
-	switch c.Source.Type.Root().Kind {
-	case move.BaseType:
-	default:
-		return fmt.Sprintf("a value of %d bytes", len(value))
+	t := c.Source.Type.Root()
+	if t.Kind == move.ArrayType {
+		t = t.Elem.Root()
 	}
-	switch c.Type {
-	case pgexpr.Text, pgexpr.BPChar, pgexpr.Citext, pgexpr.Bytea, pgexpr.Enum, pgexpr.Other:
+	switch {
+	case t.Schema != "pg_catalog" || !shown[t.Name.Name]:
 		return fmt.Sprintf("a value of %d bytes", len(value))
-	}
-	if utf8.RuneCount(value) > longestSample {
+	case utf8.RuneCount(value) > longestSample:
 		return fmt.Sprintf("%q...", string([]rune(string(value))[:longestSample]))
 	}
 	return fmt.Sprintf("%q", value)
