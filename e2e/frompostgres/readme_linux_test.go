@@ -58,6 +58,24 @@ func TestReadmeQueries(t *testing.T) {
 	}
 }
 
+// What cannot be run here, for it needs Fly.io, are at least commands and flags that there are.
+func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
+	w, dir := example(t)
+	n := 0
+	for _, blocks := range readme(t, dir, "sh") {
+		for line := range strings.Lines(strings.Join(blocks, "")) {
+			if args, ok := strings.CutPrefix(strings.TrimSpace(line), "flysql "); ok {
+				n++
+				w.flysql(t, dir, 0, append(strings.Fields(args), "--help")...)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("README.md has no commands of flysql's")
+	}
+}
+
 // walk runs commands of the README in a copy of the example.
 type walk struct {
 	t   *testing.T
