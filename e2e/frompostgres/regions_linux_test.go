@@ -2,6 +2,7 @@ package frompostgres_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,5 +61,40 @@ func TestRegions(t *testing.T) {
 	}
 	for _, app := range apps {
 		app.stop() // before their nodes
+	}
+}
+
+// As the README puts it on Fly: a machine whose volume has the file makes it the database of
+// the cluster at its first boot, and one that is added later has it, too.
+func TestFirstDeploy(t *testing.T) {
+	litefs := testkit.LiteFS(t)
+	t.Parallel()
+	pg, w, dir := magazine(t)
+	file := w.imported(t, pg, dir)
+	leases := testkit.NewLease(t)
+	var apps []*server
+	var peers []string
+	for i, name := range []string{"ams", "ord"} {
+		n := testkit.NewNode(t, name, testkit.NodeOptions{Lease: leases, Replica: i > 0})
+		port, err := fly.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		peers = append(peers, fmt.Sprintf("%s=http://127.0.0.1:%d", name, port))
+		env := []string{"PATH=" + strings.Join([]string{w.bin, filepath.Dir(litefs), os.Getenv("PATH")}, ":"), "FLYSQL_LITEFS=" + n.Config, "DATABASE_URL=" + n.DB("magazine.db"),
+			"FLYSQL_MIGRATIONS=migrations", "FLYSQL_REPLAY_PEERS=" + strings.Join(peers, ",")}
+		if i == 0 {
+			env = append(env, "FLYSQL_LITEFS_IMPORT="+file)
+		}
+		apps = append(apps, serveAt(t, port, dir, env, filepath.Join(w.bin, "flysql-entrypoint"), "from-postgres"))
+	}
+	if log := apps[0].log.String(); !strings.Contains(log, "msg=import outcome=ok") || !strings.Contains(log, "applied=0") {
+		t.Errorf("the first boot:\n%s", log)
+	}
+	apps[1].wants(t, "GET /titles/taken%20BACK", 200, `[{"id":5,"slug":"taken-back","title":"Taken back","status":"withdrawn","featured":false,"price":"999999.99","tags":["{}","a,b"],"published_at":"2025-12-24T18:00:00Z"}]`)
+	apps[1].wants(t, `POST /posts {"slug":"new","title":"New"}`, 201, `{"id":7}`)
+	apps[0].wants(t, "GET /posts/new", 200, `{"id":7,"slug":"new","title":"New","status":"draft","featured":false,"price":"0.00","tags":[],"published_at":null}`)
+	for _, app := range []*server{apps[1], apps[0]} {
+		app.stop()
 	}
 }
