@@ -50,6 +50,10 @@ func TestQueries(t *testing.T) {
 	defer db.Close()
 	conn := pg.Conn()
 	was, is := statements(t, filepath.Join(dir, "postgres", "queries.sql")), statements(t, filepath.Join(dir, "queries.sql"))
+	dollars := map[string]string{} // as PostgreSQL has them, which SQLite takes too
+	for name, text := range is {
+		dollars[name] = strings.ReplaceAll(text, "?", "$")
+	}
 
 	const postAs, leaving = "int text text text bool money json time", `1|leaving-postgres|Leaving PostgreSQL, calmly|published|true|450|["sqlite","go","two words"]|2026-01-02T03:04:05.678901Z`
 	const etudes = `2|etudes|Études à l'aube|published|false|0|["musique","say \"hi\""]|2026-02-01T01:30:00Z`
@@ -96,6 +100,7 @@ func TestQueries(t *testing.T) {
 		t.Run(what, func(t *testing.T) { // not in parallel: one connection each
 			inPostgres(t, conn, was, questions)
 			inSQLite(t, db, is, questions)
+			inSQLite(t, db, dollars, questions)
 		})
 	}
 	for name := range is {
