@@ -39,6 +39,9 @@ type importChoices struct {
 	special        string
 }
 
+// formCompletions are values of --form that a shell offers.
+var formCompletions = []cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "timestamp=micros", "uuid=blob", "money=scaled", "bpchar=padded"}
+
 func (f *importChoices) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.plan, "plan", "", `file of choices, as --plan-out writes it, or "none"`)
@@ -53,7 +56,7 @@ func (f *importChoices) register(cmd *cobra.Command) {
 	for _, flag := range []string{"database", "only", "exclude", "where", "map"} {
 		must(cmd.RegisterFlagCompletionFunc(flag, cobra.NoFileCompletions))
 	}
-	must(cmd.RegisterFlagCompletionFunc("form", cobra.FixedCompletions([]cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "uuid=blob", "money=scaled"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(cmd.RegisterFlagCompletionFunc("form", cobra.FixedCompletions(formCompletions, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("schemas", cobra.FixedCompletions([]cobra.Completion{"prefix\taudit_log", "bare\tlog"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("special", cobra.FixedCompletions([]cobra.Completion{"refuse\tend the import", "keep\tas text", "null\tas NULL"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.MarkFlagFilename("plan", "toml"))
@@ -95,9 +98,18 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 			return c.importInto(cmd.Context(), f, source, target)
 		},
 		SuggestionsMinimumDistance: 2,
+		ValidArgsFunction:          twoFiles,
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// twoFiles completes files for two arguments, and nothing behind them.
+func twoFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) < 2 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (f *importFlags) register(cmd *cobra.Command) {
@@ -198,7 +210,9 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 	if err != nil {
 		return nil, err
 	}
-	job.planFile = file
+	if job.planFile = file; file != "" && f.json && f.yes { // the plan is not shown, which names it
+		c.say("choices: %s", file)
+	}
 	if f.into.wanted() {
 		if err := c.planInto(ctx, f, job, o); err != nil {
 			return nil, errors.Join(err, job.close())

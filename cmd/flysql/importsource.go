@@ -158,8 +158,8 @@ func connectHint(err error) error {
 		{"connection refused", "no PostgreSQL listens there: for one on Fly, run fly proxy 5432 -a APP first, and connect to localhost"},
 		{"no such host", "there is no host of that name: names in .internal and .flycast are known inside Fly and over its WireGuard; fly proxy 5432 -a APP makes it localhost"},
 		{"hostname resolving error", "there is no host of that name: names in .internal and .flycast are known inside Fly and over its WireGuard; fly proxy 5432 -a APP makes it localhost"},
-		{"server refused TLS connection", "add ?sslmode=disable to SOURCE where the network is private, as fly proxy's is"},
 		{"does not exist (SQLSTATE 3D000)", "psql --list shows the server's databases"},
+		{"server refused TLS connection", "add ?sslmode=disable to SOURCE where the network is private, as fly proxy's is"},
 	} {
 		if strings.Contains(text, h.part) {
 			return fmt.Errorf("%w\n%s", err, h.hint)

@@ -52,12 +52,14 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"snapshot": snapshot,
-			"same":     same,
-		},
+		Cmds: scriptCommands,
 	})
+}
+
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	"exits":    exits,
+	"snapshot": snapshot,
+	"same":     same,
 }
 
 // exits runs a command and expects its exit code: exits 2 flysql init.

@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flysql/flysql/internal/inspect"
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/transfer"
+	"github.com/flysql/flysql/internal/sqlitefile"
 )
 
 // verifyFlags are the flags of flysql verify.
@@ -48,6 +50,7 @@ beside it; --plan names another file. SOURCE is as flysql import takes it, a dum
 			}
 			return c.verify(cmd.Context(), f, source, args[len(args)-1])
 		},
+		ValidArgsFunction: twoFiles,
 	}
 	f.choose.register(cmd)
 	cmd.Flags().BoolVar(&f.json, "json", false, "print what was found as JSON")
@@ -73,9 +76,7 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	if err := c.planVerify(ctx, f, job); err != nil {
 		return err
 	}
-	p := c.newImportProgress(job.plan, false)
-	found, err := transfer.Verify(ctx, source, job.plan, database, p.tell)
-	p.end()
+	found, err := c.compare(ctx, job)
 	if err != nil {
 		return caused(ctx, err)
 	}
@@ -88,6 +89,29 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 		return errDifferent
 	}
 	return err
+}
+
+// compare reads the file so that nothing is left beside it.
+func (c *cli) compare(ctx context.Context, job *importJob) (found *transfer.Verification, err error) {
+	locks, err := inspect.OnLiteFS(c.env, job.target)
+	if err != nil {
+		return nil, err
+	}
+	p := c.newImportProgress(job.plan, false)
+	defer p.end()
+	err = sqlitefile.Read(ctx, job.target, locks, func(o sqlitefile.Opening) (err error) {
+		if found, err = transfer.Verify(ctx, job.source, job.plan, o.DSN(), p.tell); err != nil {
+			err = errors.New(strings.ReplaceAll(err.Error(), o.DSN(), job.target)) // the name that the person knows
+		}
+		return err
+	})
+	switch {
+	case err != nil && !strings.Contains(err.Error(), job.target):
+		err = fmt.Errorf("read %s: %w", job.target, err)
+	case err == nil && found == nil:
+		err = fmt.Errorf("%s is empty", job.target)
+	}
+	return found, err
 }
 
 // errDifferent says that a comparison has found what it exits with 1 for, and has told it.

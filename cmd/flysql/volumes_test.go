@@ -115,7 +115,7 @@ func documented(t *testing.T, file string, verb *cobra.Command, values ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cmd := range verb.Commands() {
+	for _, cmd := range append(verb.Commands(), verb) {
 		for _, flag := range regexp.MustCompile(`(?m)^ +(?:-., )?(--[a-z-]+)`).FindAllStringSubmatch(cmd.Flags().FlagUsages(), -1) {
 			if !strings.Contains(string(data), "`"+flag[1]) {
 				t.Errorf("%s: %s is not told of", cmd.Name(), flag[1])
@@ -124,7 +124,10 @@ func documented(t *testing.T, file string, verb *cobra.Command, values ...any) {
 	}
 	for _, v := range values {
 		for i := range reflect.TypeOf(v).NumField() {
-			key := reflect.TypeOf(v).Field(i).Tag.Get("json")
+			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("json"), ",")
+			if key == "" {
+				continue // embedded
+			}
 			if !strings.Contains(string(data), `"`+key+`"`) && !strings.Contains(string(data), "`"+key+"`") {
 				t.Errorf("JSON: %s is not told of", key)
 			}

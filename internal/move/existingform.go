@@ -119,6 +119,8 @@ func unixDefault(expr string) bool {
 func (m *matcher) use(t *TablePlan, c *ColumnPlan, f fit, where string) {
 	at := t.Name + "." + c.Name
 	c.Form, c.Look = f.form, f.look
+	// What a shape means for queries, who has declared the column knows.
+	c.Form.Losses = slices.DeleteFunc(slices.Clone(c.Form.Losses), func(l Loss) bool { return l.Severity == Note })
 	m.loseBy(c, where)
 	if f.trap {
 		m.tell("affinity", Warning, where, at, fmt.Sprintf("SQLite makes a number of a text such as 007 or 1e3 in a column that is declared %s: the rows are looked at", declared(t.Target, c.Target)), "declare it TEXT in a migration")

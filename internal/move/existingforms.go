@@ -115,24 +115,27 @@ func fitOf(f Form, typ *Type, t *ExistingTable, c *ExistingColumn) (out fit, ok 
 			return out, true
 		}
 		n := numberOf(typ)
-		out.asked = out.asked || c.Affinity != AffinityNumeric
 		if n == mayBeNumber {
 			out.form.Conversion, out.look, out.trap = convert.NotNumeric(f.Conversion), true, true
 		}
-		return out, n != alwaysNumber
+		return out, n != alwaysNumber && c.Affinity == AffinityNumeric
 	case convert.Integer:
 		out.asked = out.asked || bytes || c.Affinity == AffinityNumeric && secondary[f.Name]
 		return out, c.Affinity != AffinityText && c.Affinity != AffinityReal
 	case convert.Real:
-		out.asked = out.asked || bytes || c.Affinity == AffinityInteger
-		if c.Affinity == AffinityNumeric || c.Affinity == AffinityInteger {
+		out.asked = out.asked || bytes
+		if c.Affinity == AffinityNumeric {
 			out.form.Conversion = wholeDoubles(f.Conversion)
 		}
-		return out, c.Affinity != AffinityText
+		ok = c.Affinity == AffinityReal || c.Affinity == AffinityNone || c.Affinity == AffinityNumeric && !integersOf(f)
+		return out, ok
 	}
 	out.asked = out.asked || c.Affinity != AffinityNone
 	return out, true
 }
+
+// integersOf reports whether a form makes doubles of integers.
+func integersOf(f Form) bool { return f.Name == "real" && strings.HasPrefix(f.Conversion.Name, "int") }
 
 // wholeDoubles has a conversion to doubles read the integers that SQLite makes of them;
 // others do so anyway.

@@ -28,7 +28,8 @@ type matcher struct {
 	planner
 	existing *Existing
 	taken    map[*ExistingTable]*TablePlan
-	probe    *lite.Conn // in memory
+	open     func() (*lite.Conn, error)
+	probe    *lite.Conn // in memory; nil before it is needed
 	tool     string     // ExistingOptions.ToolTable
 }
 
@@ -43,10 +44,12 @@ func NewExistingPlan(ctx context.Context, s *Schema, e *Existing, o ExistingOpti
 	m := &matcher{existing: e, taken: map[*ExistingTable]*TablePlan{}, tool: o.ToolTable}
 	m.schema, m.tables = s, map[Name]*TablePlan{}
 	m.plan = &Plan{Source: s.Server, Options: o.Options, Existing: e, Truncate: o.Truncate}
-	if m.probe, err = lite.Open(ctx, ":memory:", false); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, m.probe.Close()) }()
+	m.open = func() (*lite.Conn, error) { return lite.Open(ctx, ":memory:", false) }
+	defer func() {
+		if m.probe != nil {
+			err = errors.Join(err, m.probe.Close())
+		}
+	}()
 	var errs []error
 	for _, t := range s.Tables {
 		if plan := m.table(t); plan != nil {

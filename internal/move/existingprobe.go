@@ -44,6 +44,12 @@ func (m *matcher) takesValue(t *ExistingTable, c *ColumnPlan, v convert.Value) b
 	if t.Strict {
 		create += " STRICT"
 	}
+	if m.probe == nil {
+		var err error
+		if m.probe, err = m.open(); err != nil {
+			return true
+		}
+	}
 	if m.probe.Exec(create) != nil {
 		return true
 	}

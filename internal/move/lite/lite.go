@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -46,14 +47,19 @@ type Conn struct {
 	done sync.WaitGroup
 }
 
-// Open opens a file, by its path or a URI of SQLite's (file:///app.db?immutable=1), which it makes where it may write. A connection that only reads
-// leaves checks out of integrity_check: SQLite does not look at them then. When ctx is done, what SQLite is
-// at ends with ctx's error; so does everything after it.
+// Open opens a file, which it makes where it may write. A connection that only reads
+// leaves checks out of integrity_check: SQLite does not look at them then. A path that
+// begins with "file:" is a URI of SQLite's, as package sqlitefile has them, whose mode says
+// whether it may write. When ctx is done, what SQLite is at ends with ctx's error; so does
+// everything after it.
 func Open(ctx context.Context, path string, readOnly bool) (*Conn, error) {
 	c := &Conn{tls: libc.NewTLS(), ctx: ctx}
-	flags := int32(sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI)
+	flags := int32(sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX)
 	if readOnly {
-		flags = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI
+		flags = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX
+	}
+	if strings.HasPrefix(path, "file:") {
+		flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI
 	}
 	name, err := libc.CString(path)
 	if err != nil {
