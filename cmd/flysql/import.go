@@ -28,6 +28,7 @@ type importFlags struct {
 	planOut, report           string
 	streams                   int
 	litefs                    string
+	follow                    followFlags
 	yes, replace, dryRun, sql bool
 	json                      bool
 }
@@ -101,6 +102,7 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 		ValidArgsFunction:          twoFiles,
 	}
 	f.register(cmd)
+	cmd.AddCommand(c.importCutoverCommand(), c.importAbandonCommand())
 	return cmd
 }
 
@@ -115,6 +117,7 @@ func twoFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, co
 func (f *importFlags) register(cmd *cobra.Command) {
 	f.choose.register(cmd)
 	f.into.register(cmd)
+	f.follow.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.planOut, "plan-out", "", "write the choices to this file, to edit, and copy nothing")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, copy nothing")
@@ -153,6 +156,9 @@ func (f *importFlags) check() error {
 		return usagef("--sql prints SQL and --json does not: --dry-run --json has the SQL in it")
 	case f.looksOnly() && (f.litefs != "" || f.report != ""):
 		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
+	}
+	if err := f.follow.check(f); err != nil {
+		return err
 	}
 	return errors.Join(f.into.check(f.sql), f.choose.check())
 }
@@ -228,6 +234,9 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
+	if f.follow.mode != "" {
+		job.copy = c.followedCopy(f, job)
+	}
 	return job, nil
 }
 
@@ -241,6 +250,9 @@ func (j *importJob) close() error {
 func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target string) (err error) {
 	from, err := c.findImportSource(sourceArg)
 	if err != nil {
+		return err
+	}
+	if done, err := c.goOnFollowing(ctx, f, from, target); done {
 		return err
 	}
 	if !f.looksOnly() {
@@ -278,7 +290,13 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if err := c.agreeImport(ctx, f, job); err != nil {
 		return err
 	}
-	return c.carryOutImport(ctx, f, job, node)
+	if err := c.carryOutImport(ctx, f, job, node); err != nil || f.follow.mode == "" {
+		return err
+	}
+	if err := source.Close(); err != nil { // its snapshot would keep PostgreSQL from tidying up
+		return err
+	}
+	return c.followOn(ctx, f, from, target)
 }
 
 // showImport is --dry-run and --plan-out.
