@@ -32,6 +32,7 @@ var floors = map[string]int{
 	"cmd/flysql":              5,
 	"cmd/flysql-entrypoint":   4,
 	"examples/guestbook":      4,
+	"examples/from-postgres":  4,
 	"internal/sqlitefile":     0,
 	"internal/inspect":        3,
 	"internal/pgfunc":         0,

@@ -198,6 +198,7 @@ type importJob struct {
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
 	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
+	base     string // the file that the target begins as a copy of; "" where there is none
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
@@ -222,6 +223,9 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 	if f.into.wanted() {
 		if err := c.planInto(ctx, f, job, o); err != nil {
 			return nil, errors.Join(err, job.close())
+		}
+		if f.follow.mode != "" {
+			job.copy = c.followedCopy(f, job)
 		}
 		return job, nil
 	}

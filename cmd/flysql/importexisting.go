@@ -74,7 +74,7 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 	if err != nil {
 		return err
 	}
-	job.schemaOf = job.target
+	job.base, job.schemaOf = base, job.target
 	if !f.into.existing {
 		job.schemaOf = strings.Join(f.into.migrations, ", ")
 	}

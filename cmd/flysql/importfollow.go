@@ -39,6 +39,8 @@ func (f *followFlags) check(all *importFlags) error {
 		return usagef("--slot is empty: give a name, or leave it out")
 	case f.mode != "" && all.looksOnly():
 		return usagef("--dry-run and --plan-out copy nothing: leave out --follow")
+	case f.mode != "" && all.into.existing:
+		return usagef("--follow makes the file that it follows with: give --migrations in place of --into-existing")
 	case f.mode != "" && all.litefs != "":
 		return usagef("a file that follows is not ready for LiteFS: leave out --litefs, and hand it over behind flysql import cutover")
 	}
@@ -52,7 +54,8 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 			return nil, usagef("a dump does not change: --follow needs the address of PostgreSQL itself")
 		}
 		choices := string(job.plan.TOML())
-		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(choices)}
+		o.Base = job.base
+		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(ctx, choices, job.base)}
 		return follow.Begin(ctx, source, follow.Options{Mode: follow.Mode(f.follow.mode), Name: f.follow.slot, Recall: choices, Transfer: o, Warn: c.warning(f.json),
 			Progress: func(p follow.Progress) {
 				if p.Why != "" && !f.json {
@@ -62,14 +65,22 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 	}
 }
 
-// planByChoices plans by the text of a file of choices, which the followed file keeps.
-func planByChoices(choices string) follow.Planner {
+// planByChoices plans by the text of a file of choices, which the followed file keeps; for
+// the schema of a file, where they are for one that the app's migrations have made.
+func planByChoices(ctx context.Context, choices, file string) follow.Planner {
 	return func(s *move.Schema) (*move.Plan, error) {
 		o, err := move.ReadOptions("the choices of the import", []byte(choices))
 		if err != nil {
 			return nil, err
 		}
-		return move.NewPlan(s, o)
+		if !o.Existing {
+			return move.NewPlan(s, o)
+		}
+		e, err := transfer.ReadExisting(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		return move.NewExistingPlan(ctx, s, e, move.ExistingOptions{Options: o, Truncate: true})
 	}
 }
 
@@ -82,7 +93,7 @@ func followed(ctx context.Context, from *importSource, path string) (follow.Sour
 	if !from.live() {
 		return follow.Source{}, nil, usagef("%s follows a PostgreSQL, and %s is a dump: give its address", filepath.Base(path), from.shown)
 	}
-	return follow.Source{URL: from.address, Path: path, Plan: planByChoices(state.Recall)}, state, nil
+	return follow.Source{URL: from.address, Path: path, Plan: planByChoices(ctx, state.Recall, path)}, state, nil
 }
 
 // goOnFollowing follows on with a file that an earlier run has begun; done is false where

@@ -182,11 +182,15 @@ func (q query) differ(theirs, ours map[string]*found) (out []Difference) {
 	return out
 }
 
+// longestKey is how many characters of a key a difference shows: a uuid and a hash are whole,
+// so that whoever reads of a row can look for it.
+const longestKey = 64
+
 // short is a key that an error may show.
 func short(key []string) (out []string) {
 	for _, k := range key {
-		if r := []rune(k); len(r) > longestSample {
-			k = string(r[:longestSample]) + "..."
+		if r := []rune(k); len(r) > longestKey {
+			k = string(r[:longestKey]) + "..."
 		}
 		out = append(out, k)
 	}
