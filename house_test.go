@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"internal/sqlitefile":     0,
 	"internal/inspect":        3,
 	"internal/pgfunc":         0,
+	"internal/globe":          0,
 	"internal/move":           2,
 	"internal/move/convert":   0,
 	"internal/move/pgexpr":    1,
