@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"internal/pgfunc":           0,
 	"internal/globe":            0,
 	"internal/emulator/latency": 1,
+	"internal/emulator/edge":    2,
 	"internal/move":             2,
 	"internal/move/convert":     0,
 	"internal/move/pgexpr":      1,

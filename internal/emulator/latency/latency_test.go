@@ -37,7 +37,7 @@ func TestReal(t *testing.T) {
 func TestParse(t *testing.T) {
 	for text, want := range map[string]time.Duration{"none": 0, "0": 0, "50ms": 25 * time.Millisecond, "1s": 500 * time.Millisecond, "real": latency.Real("ams", "ord")} {
 		m, err := latency.Parse(text)
-		if err != nil || m("ams", "ord") != want {
+		if err != nil || m.Between("ams", "ord") != want {
 			t.Errorf("%s: %v, want %v there", text, err, want)
 		}
 	}

@@ -16,7 +16,8 @@ const window = 4 << 20
 // Join connects two connections: what one sends, the other gets later, by what there
 // (from a to b) and back return at that moment. It returns when both directions have
 // ended, or one has failed, and both connections are closed then. The end of one
-// direction is passed on where the connection can end one alone.
+// direction is passed on where both connections can end one alone, as TCP's can; else
+// it is the end of both.
 func Join(a, b net.Conn, there, back func() time.Duration) error {
 	var ways sync.WaitGroup
 	var errs [2]error
@@ -32,8 +33,9 @@ func Join(a, b net.Conn, there, back func() time.Duration) error {
 func oneWay(dst, src net.Conn, delay func() time.Duration) error {
 	err := carry(dst, src, delay)
 	if err == nil {
-		if half, ok := dst.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite() // it may be gone: then there is nobody to tell
+		to, can := dst.(halfCloser)
+		if _, both := src.(halfCloser); can && both {
+			_ = to.CloseWrite() // it may be gone: then there is nobody to tell
 			return nil
 		}
 	}
@@ -43,6 +45,8 @@ func oneWay(dst, src net.Conn, delay func() time.Duration) error {
 	}
 	return err
 }
+
+type halfCloser interface{ CloseWrite() error }
 
 // line is what is on its way.
 type line struct {

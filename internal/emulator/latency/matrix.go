@@ -21,8 +21,17 @@ import (
 )
 
 // Matrix is how long a byte takes from one region to another, one way. Within a
-// region from and to are the same. It is called by several goroutines at once.
+// region from and to are the same. It is called by several goroutines at once. nil is a
+// network where everything is in one place.
 type Matrix func(from, to string) time.Duration
+
+// Between is the matrix's answer; nil answers 0.
+func (m Matrix) Between(from, to string) time.Duration {
+	if m == nil {
+		return 0
+	}
+	return m(from, to)
+}
 
 const (
 	// local is what any way takes, however short: half a round trip within a region.
@@ -32,9 +41,6 @@ const (
 	// lightInGlass is in kilometres a millisecond: two thirds of light's speed.
 	lightInGlass = 200
 )
-
-// None is a network where everything is in one place.
-func None(_, _ string) time.Duration { return 0 }
 
 // Real is the time that light needs in glass: 0.5 ms, and 1 ms for every 200 km of a
 // cable that is 1.5 times as long as the great circle. So ams to ord is 100 ms there
@@ -66,11 +72,11 @@ func Fixed(roundTrip time.Duration) Matrix {
 // maxFixed is more than any two places on Earth are apart; what is above it was a slip.
 const maxFixed = 10 * time.Second
 
-// Parse reads "none", "real", or the round trip of Fixed ("50ms").
+// Parse reads "none", which is nil, "real", or the round trip of Fixed ("50ms").
 func Parse(text string) (Matrix, error) {
 	switch text {
 	case "none", "0":
-		return None, nil
+		return nil, nil
 	case "real":
 		return Real, nil
 	}
@@ -82,9 +88,9 @@ func Parse(text string) (Matrix, error) {
 }
 
 // Slowed is a matrix in which regions can be slowed down while it is in use. Its zero
-// value is None with nothing slowed.
+// value is a network without delays, with nothing slowed.
 type Slowed struct {
-	Base Matrix // nil is None; it must not be changed once in use
+	Base Matrix // it must not be changed once in use
 
 	mu    sync.RWMutex
 	extra map[string]time.Duration
@@ -109,8 +115,5 @@ func (s *Slowed) Delay(from, to string) time.Duration {
 		extra += s.extra[to]
 	}
 	s.mu.RUnlock()
-	if s.Base == nil {
-		return extra
-	}
-	return s.Base(from, to) + extra
+	return s.Base.Between(from, to) + extra
 }
