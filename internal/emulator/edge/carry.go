@@ -57,11 +57,9 @@ func (e *Edge) transport(k carrierKey) *http.Transport {
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return e.dial(ctx, k.region, address)
 		},
-		DisableCompression:    true,
-		ExpectContinueTimeout: time.Second,
-		IdleConnTimeout:       pooled,
-		MaxIdleConnsPerHost:   1000,
-		WriteBufferSize:       16 << 10,
+		DisableCompression:  true,
+		IdleConnTimeout:     pooled,
+		MaxIdleConnsPerHost: 1000,
 		// "If you use connections, then the proxy opens a new connection for each HTTP
 		// request."
 		DisableKeepAlives: !e.opt.Service.Requests,
@@ -106,8 +104,7 @@ func (e *Edge) dial(ctx context.Context, region, address string) (net.Conn, erro
 		there := func() time.Duration { return delay(region, m.Region) }
 		back := func() time.Duration { return delay(m.Region, region) }
 		machine := c
-		// It ends when either of its connections does. What fails shows on the other.
-		go func() { _ = latency.Join(far, machine, there, back) }()
+		go latency.Join(far, machine, there, back) // until either of its connections ends
 		return near, nil
 	}
 	return c, nil

@@ -40,6 +40,7 @@
 //     be reached is forgotten, and the request takes its usual way.
 //   - Transformations: here they last for later replays of the same request, and a
 //     fallback gets the request as it was.
+//   - Who answers Expect: 100-continue: here the edge, at once.
 //   - Which of fly-force-instance-id, fly-force-region, fly-prefer-instance-id and
 //     fly-prefer-region wins: here they are taken together, force before prefer; a cached
 //     replay goes before the preferences, and gives way to force.

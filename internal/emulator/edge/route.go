@@ -245,12 +245,12 @@ func (t *trip) give(req *http.Request, s step) (*http.Response, error) {
 			return res, nil
 		}
 		t.letGo()
+		if cause := context.Cause(ctx); cause != nil && !reached() {
+			return nil, t.nobody(ctx, s, cause, err)
+		}
 		var not *notReached
 		if !errors.As(err, &not) || reached() {
 			return nil, fmt.Errorf("machine %s: %w", m.ID, err)
-		}
-		if context.Cause(ctx) != nil {
-			return nil, t.nobody(ctx, s, context.Cause(ctx), nil)
 		}
 		tried[m.ID], last = true, fmt.Errorf("machine %s: %w", m.ID, err)
 	}

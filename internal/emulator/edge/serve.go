@@ -54,6 +54,10 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A response may begin before its request has been read.
 	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 does so anyway, and says that it cannot
 	latency.Wait(r.Context(), e.opt.Latency.Between(t.region, t.region))
+	if r.ProtoMajor == 1 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		// net/http would do so when the body is read, in the midst of an early hint.
+		w.WriteHeader(http.StatusContinue)
+	}
 	t.body = newBody(r)
 	e.proxy.ServeHTTP(out, r.WithContext(context.WithValue(r.Context(), tripKey{}, t)))
 }
@@ -109,6 +113,7 @@ func (e *Edge) rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	h.Del(RegionHeader)
+	h.Del("Expect") // the client has been told to go on
 	e.describe(t, in, h)
 }
 
@@ -155,8 +160,15 @@ func (e *Edge) finish(res *http.Response) error {
 		res.Header.Add("Via", via(t.client))
 		res.Header.Set("Fly-Request-Id", t.event.ID)
 	}
+	if len(res.Trailer) > 0 {
+		res.Header.Del("Content-Length") // HTTP/2 allows both, HTTP/1.1 does not
+	}
 	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")) // "" where it is none
-	t.event.Open = res.StatusCode == http.StatusSwitchingProtocols || media == "text/event-stream"
+	t.event.Open = media == "text/event-stream"
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		t.event.Open = true
+		t.begin(res.StatusCode) // ReverseProxy writes this one past the writer
+	}
 	return nil
 }
 
@@ -188,15 +200,19 @@ type writer struct {
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) WriteHeader(status int) {
-	t := w.trip
-	if status >= 200 && t.event.Status == 0 || status == http.StatusSwitchingProtocols {
-		t.event.Status = status
-		latency.Wait(t.client.Context(), t.edge.opt.Latency.Between(t.region, t.region))
-		if t.event.Open {
-			t.tell()
-		}
+	if status >= 200 && w.trip.event.Status == 0 {
+		w.trip.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// begin is when the response's head goes to the client.
+func (t *trip) begin(status int) {
+	t.event.Status = status
+	latency.Wait(t.client.Context(), t.edge.opt.Latency.Between(t.region, t.region))
+	if t.event.Open {
+		t.tell()
+	}
 }
 
 func (w *writer) Write(p []byte) (int, error) {

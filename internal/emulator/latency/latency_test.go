@@ -84,8 +84,11 @@ func TestJoinDelaysAStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, near := net.Pipe()
 		far, server := net.Pipe()
-		joined := make(chan error)
-		go func() { joined <- latency.Join(near, far, fixed(100*time.Millisecond), fixed(30*time.Millisecond)) }()
+		joined := make(chan struct{})
+		go func() {
+			defer close(joined)
+			latency.Join(near, far, fixed(100*time.Millisecond), fixed(30*time.Millisecond))
+		}()
 		start := time.Now()
 		go func() {
 			for i := range 5 {
@@ -110,9 +113,28 @@ func TestJoinDelaysAStream(t *testing.T) {
 		if at := time.Since(start); err != nil || string(answer) != "answer" || at != 30*time.Millisecond {
 			t.Errorf("%q after %v (%v), want answer after 30 ms", answer, at, err)
 		}
-		if err := <-joined; err != nil {
+		<-joined
+	})
+}
+
+// A server that answers before it has read all, and goes, is heard to its end.
+func TestJoinDeliversAnEarlyAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, near := net.Pipe()
+		far, server := net.Pipe()
+		go latency.Join(near, far, fixed(time.Second), fixed(time.Second))
+		go client.Write(bytes.Repeat([]byte("x"), 100))
+		buf := make([]byte, 10)
+		if _, err := io.ReadFull(server, buf); err != nil {
 			t.Error(err)
 		}
+		io.WriteString(server, "enough")
+		server.Close()
+		if got, err := io.ReadAll(client); err != nil || string(got) != "enough" {
+			t.Errorf("%q, %v", got, err)
+		}
+		client.Close()
+		time.Sleep(2 * time.Second) // until the client's end has arrived
 	})
 }
 
@@ -289,7 +311,7 @@ func ExampleJoin() {
 	client, near := net.Pipe()
 	far, server := net.Pipe()
 	slow := func() time.Duration { return 10 * time.Millisecond }
-	go func() { _ = latency.Join(near, far, slow, slow) }()
+	go latency.Join(near, far, slow, slow)
 	start := time.Now()
 	go func() { _, _ = io.WriteString(client, "hello") }()
 	buf := make([]byte, 5)

@@ -50,8 +50,7 @@ func (r *Relay) relay(ctx context.Context, c net.Conn) {
 		return // its client sees that nobody is there
 	}
 	defer context.AfterFunc(ctx, func() { _, _ = c.Close(), server.Close() })()
-	// An error is one of the two connections', and both see it.
-	_ = Join(c, server, func() time.Duration { there, _ := r.Delay(); return there }, func() time.Duration { _, back := r.Delay(); return back })
+	Join(c, server, func() time.Duration { there, _ := r.Delay(); return there }, func() time.Duration { _, back := r.Delay(); return back })
 }
 
 // Wait waits, and is false when ctx ended first.
