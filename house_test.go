@@ -38,6 +38,7 @@ var floors = map[string]int{
 	"internal/globe":            0,
 	"internal/emulator/latency": 1,
 	"internal/emulator/edge":    2,
+	"internal/emulator/private": 1,
 	"internal/move":             2,
 	"internal/move/convert":     0,
 	"internal/move/pgexpr":      1,

@@ -29,6 +29,20 @@ func Apart(a, b Point) float64 {
 	return radius * 2 * math.Asin(math.Sqrt(min(h, 1)))
 }
 
+// Between is the way between two regions, in kilometres: none within one, and more than
+// any other where one's place is not known.
+func Between(a, b string) float64 {
+	if a == b {
+		return 0
+	}
+	from, known := Of(a)
+	to, too := Of(b)
+	if !known || !too {
+		return math.MaxFloat64
+	}
+	return Apart(from, to)
+}
+
 // Of is where a region is; false for a code that is none of those known here, closed
 // ones among them.
 func Of(region string) (Point, bool) {

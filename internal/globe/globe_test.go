@@ -42,6 +42,15 @@ func TestApart(t *testing.T) {
 	}
 }
 
+func TestBetween(t *testing.T) {
+	if near, far := globe.Between("ams", "cdg"), globe.Between("ams", "syd"); near <= 0 || near >= far || globe.Between("ams", "ams") != 0 {
+		t.Errorf("%v and %v km", near, far)
+	}
+	if globe.Between("xyz", "xyz") != 0 || globe.Between("ams", "xyz") <= globe.Between("ams", "syd") {
+		t.Error("a region whose place is not known is not the farthest")
+	}
+}
+
 func TestIn(t *testing.T) {
 	for _, tt := range []struct {
 		group, region string

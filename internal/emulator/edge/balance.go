@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"time"
 
@@ -40,22 +39,9 @@ func (e *Edge) candidates(w *wish, from string, tried map[string]bool) []*machin
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *machine) int {
-		return cmp.Or(cmp.Compare(w.rank(a.Region), w.rank(b.Region)), cmp.Compare(apart(from, a.Region), apart(from, b.Region)), cmp.Compare(a.Region, b.Region))
+		return cmp.Or(cmp.Compare(w.rank(a.Region), w.rank(b.Region)), cmp.Compare(globe.Between(from, a.Region), globe.Between(from, b.Region)), cmp.Compare(a.Region, b.Region))
 	})
 	return all
-}
-
-// apart is in kilometres. What is not on the map is farther than all that is.
-func apart(a, b string) float64 {
-	if a == b {
-		return 0
-	}
-	from, known := globe.Of(a)
-	to, too := globe.Of(b)
-	if !known || !too {
-		return math.MaxFloat64
-	}
-	return globe.Apart(from, to)
 }
 
 // decision is what becomes of a request for now: a machine takes it, or is started for
