@@ -1,6 +1,8 @@
 package edge_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,6 +115,12 @@ func TestEventsNeverBlock(t *testing.T) {
 	}
 	if _, open := <-quick.C; open {
 		t.Error("the edge is closed, and its events are not")
+	}
+	if err := e.WaitHealthy(t.Context(), "a1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a closed edge waits: %v", err)
+	}
+	if got := ask(e, "GET", "http://localhost/", ""); !strings.HasPrefix(got, "503 edge: PR01") {
+		t.Errorf("a closed edge answers %s", got)
 	}
 	if _, open := <-e.Subscribe(1).C; open {
 		t.Error("a closed edge takes listeners")

@@ -69,11 +69,11 @@ type Service struct {
 	AutoStart     bool
 	MinRunning    int // machines of PrimaryRegion that are not stopped
 	PrimaryRegion string
-	H2Backend     bool          // speak HTTP/2 without TLS to the app
-	IdleTimeout   time.Duration // a connection to the app on which nothing comes is closed; 0 never
-	HeaderTimeout time.Duration // for a client's headers; 0 is a minute
-	Pristine      bool          // add nothing to responses
-	Headers       map[string]any
+	H2Backend     bool           // speak HTTP/2 without TLS to the app
+	IdleTimeout   time.Duration  // a connection to the app on which nothing comes is closed; 0 never
+	HeaderTimeout time.Duration  // for a client's headers; 0 is a minute
+	Pristine      bool           // add nothing to responses
+	Headers       map[string]any // a string or list of strings sets a header of responses, false removes it
 	ReplayCache   []flyconf.ReplayCache
 }
 

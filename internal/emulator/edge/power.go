@@ -41,7 +41,8 @@ func (e *Edge) startedWell(m *machine) bool {
 	return m.healthy()
 }
 
-// WaitHealthy waits until a machine is started and its checks pass.
+// WaitHealthy waits until a machine is started and its checks pass, or the edge is
+// closed: then the error is context.Canceled.
 func (e *Edge) WaitHealthy(ctx context.Context, id string) error {
 	for {
 		e.mu.Lock()
@@ -55,6 +56,8 @@ func (e *Edge) WaitHealthy(ctx context.Context, id string) error {
 		e.mu.Unlock()
 		select {
 		case <-changed:
+		case <-e.ctx.Done():
+			return e.ctx.Err()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

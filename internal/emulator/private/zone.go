@@ -127,7 +127,9 @@ func addresses(started, all []Machine, fits func(Machine) bool) answer {
 // nearest orders machines by how far they are from a region.
 func nearest(machines []Machine, from string) []Machine {
 	near := slices.Clone(machines)
-	slices.SortStableFunc(near, func(a, b Machine) int { return cmp.Compare(globe.Between(from, a.Region), globe.Between(from, b.Region)) })
+	slices.SortStableFunc(near, func(a, b Machine) int {
+		return cmp.Compare(globe.Between(from, a.Region), globe.Between(from, b.Region))
+	})
 	return near
 }
 
