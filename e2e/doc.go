@@ -10,7 +10,6 @@
 //	apprepo    makes app repositories as a user would have them
 //	fly        what Fly.io adds to an image, from fly.toml
 //	network    a private network for machines, as Fly gives them one
-//	edge       Fly's proxy, as far as fly-replay goes
 //	guestbook  a client of the example app
 //	frompostgres  a real PostgreSQL moved into examples/from-postgres, which is booted on it
 //	poll       waits for something, without guessing how long it takes

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/appdb"
-	"github.com/flysql/flysql/e2e/edge"
+	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/testkit"
 	"github.com/flysql/flysql/litefs"
 	"github.com/flysql/flysql/replay"
@@ -194,12 +194,16 @@ func (v *visitor) run(ctx context.Context, number int) {
 func TestReplayThroughEdge(t *testing.T) {
 	testkit.LiteFS(t)
 	all := newRegions(t)
-	e := edge.New(func() (machines []edge.Machine) {
-		for _, r := range all {
-			machines = append(machines, edge.Machine{ID: r.name, Region: r.name, Addr: r.addr})
-		}
-		return machines
-	}, nil)
+	e, err := edge.New(edge.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	var machines []edge.Machine
+	for _, r := range all {
+		machines = append(machines, edge.Machine{ID: r.name, Region: r.name, Address: r.addr})
+	}
+	e.Set(machines)
 	front := httptest.NewServer(e)
 	defer front.Close()
 	ctx, stop := context.WithCancel(t.Context())

@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/appdb"
-	"github.com/flysql/flysql/e2e/edge"
 	"github.com/flysql/flysql/e2e/fly"
 	"github.com/flysql/flysql/e2e/image"
 	"github.com/flysql/flysql/e2e/network"
+	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/lease"
 )
 
@@ -36,6 +36,8 @@ type cluster struct {
 	net      *network.Network
 	machines []*machine
 	port     int // of the proxy, on this machine's loopback
+	edge     *edge.Edge
+	telling  sync.Mutex // the proxy hears of machines in order
 
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -86,8 +88,17 @@ func (c *cluster) serve(dir string) error {
 		return err
 	}
 	c.port = l.Addr().(*net.TCPAddr).Port
-	c.start(l, edge.New(c.inService, c.net.DialContext))
+	// A machine is checked when it boots, and then told of.
+	c.edge, err = edge.New(edge.Options{App: c.app.App, Service: edge.Service{IdleTimeout: time.Minute}, Dial: c.dial})
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	c.start(l, c.edge)
 	return nil
+}
+
+func (c *cluster) dial(ctx context.Context, _ string, m edge.Machine) (net.Conn, error) {
+	return c.net.DialContext(ctx, "tcp", m.Address.String())
 }
 
 func (c *cluster) start(l net.Listener, h http.Handler) {
@@ -102,14 +113,17 @@ func (c *cluster) database() (string, error) {
 	return filepath.Base(p), err
 }
 
-// inService are the machines that take requests.
-func (c *cluster) inService() (all []edge.Machine) {
+// tell tells the proxy which machines take requests.
+func (c *cluster) tell() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	var all []edge.Machine
 	for _, m := range c.machines {
 		if m.state() == up {
-			all = append(all, edge.Machine{ID: m.id, Region: m.region, Addr: m.addr(c.app.HTTPService.InternalPort)})
+			all = append(all, edge.Machine{ID: m.id, Region: m.region, Address: m.addr(c.app.HTTPService.InternalPort)})
 		}
 	}
-	return all
+	c.edge.Set(all)
 }
 
 // hosts stands for Fly's DNS: a name for each machine, and one for all of them.
@@ -152,6 +166,9 @@ func (c *cluster) close() error {
 		err = errors.Join(err, s.Close())
 	}
 	c.serving.Wait()
+	if c.edge != nil {
+		err = errors.Join(err, c.edge.Close())
+	}
 	if c.net != nil {
 		err = errors.Join(err, c.net.Close())
 	}

@@ -89,17 +89,21 @@ func (m *machine) boot(ctx context.Context, img *image.Image) error {
 
 func (m *machine) set(booted *image.Machine, s state) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.booted, m.serving = booted, s
+	m.mu.Unlock()
+	m.cluster.tell()
 }
 
 // off takes the machine from the proxy, and returns what is to be ended.
 func (m *machine) off() *image.Machine {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.serving = down
 	booted := m.booted
 	m.booted = nil
+	m.mu.Unlock()
+	if booted != nil {
+		m.cluster.tell()
+	}
 	return booted
 }
 

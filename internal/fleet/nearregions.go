@@ -2,10 +2,11 @@ package fleet
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	fly "github.com/superfly/fly-go"
+
+	"github.com/flysql/flysql/internal/globe"
 )
 
 // NearRegions are the regions nearest to one, at most so many, by the places that Fly
@@ -27,11 +28,10 @@ func NearRegions(regions []fly.Region, code string, most int) []string {
 	return codes
 }
 
-// apart is how far two regions are from each other, on a ball of radius 1.
+// apart is how far two regions are from each other, in kilometres.
 func apart(a, b fly.Region) float64 {
-	rad := func(degrees float32) float64 { return float64(degrees) * math.Pi / 180 }
-	lat1, lat2, across := rad(a.Latitude), rad(b.Latitude), rad(b.Longitude-a.Longitude)
-	// The haversine is right for near places too, where the cosine is not.
-	h := math.Pow(math.Sin((lat2-lat1)/2), 2) + math.Cos(lat1)*math.Cos(lat2)*math.Pow(math.Sin(across/2), 2)
-	return 2 * math.Asin(math.Sqrt(min(h, 1)))
+	at := func(r fly.Region) globe.Point {
+		return globe.Point{Lat: float64(r.Latitude), Lon: float64(r.Longitude)}
+	}
+	return globe.Apart(at(a), at(b))
 }

@@ -1,0 +1,211 @@
+package edge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/flysql/flysql/internal/emulator/latency"
+	"github.com/flysql/flysql/internal/globe"
+)
+
+// wish is which machines a request may go to.
+type wish struct {
+	app      string   // "" is the edge's own
+	instance string   // this one alone
+	forced   bool     // that instance even if its checks fail
+	prefer   string   // this one if it can be
+	regions  []string // regions and groups, the first before the second; nil is all
+	not      string   // never this one
+}
+
+// rank is the place of a region in the wish, -1 where it is none of its.
+func (w *wish) rank(region string) int {
+	if w.regions == nil {
+		return 0
+	}
+	return slices.IndexFunc(w.regions, func(r string) bool { return r == region || globe.In(r, region) })
+}
+
+// candidates are the machines that the wish is for, nearest first. Those that have been
+// tried are left out.
+func (e *Edge) candidates(w *wish, from string, tried map[string]bool) []*machine {
+	var all []*machine
+	for _, m := range e.machines {
+		if m.App == w.app && (w.instance == "" || m.ID == w.instance) && m.ID != w.not && !tried[m.ID] && m.State != Away && w.rank(m.Region) >= 0 {
+			all = append(all, m)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *machine) int {
+		return cmp.Or(cmp.Compare(w.rank(a.Region), w.rank(b.Region)), cmp.Compare(globe.Between(from, a.Region), globe.Between(from, b.Region)), cmp.Compare(a.Region, b.Region))
+	})
+	return all
+}
+
+// decision is what becomes of a request for now: a machine takes it, or is started for
+// it, or it waits until one is below its hard_limit; or there is none.
+type decision struct {
+	use, start *machine
+	full       bool
+}
+
+// decide chooses among candidates, region by region. "Cross-region routing only happens
+// when all Machines in the local region are unhealthy or at their hard_limit": so
+// soft_limit moves nothing to another region. On when a machine is started, Fly's two
+// documents differ; here, when those of its region are at their soft_limit or none
+// runs there, or when that is so of all.
+func (e *Edge) decide(all []*machine, forced bool) (d decision) {
+	soft, hard := e.opt.Service.SoftLimit, e.opt.Service.HardLimit
+	up := func(m *machine) bool { return m.healthy() || forced && m.State == Started }
+	free := func(m *machine) bool { return up(m) && m.load < soft && (hard == 0 || m.load < hard) }
+	room := func(m *machine) bool { return up(m) && (hard == 0 || m.load < hard) }
+	for rest := all; len(rest) > 0; {
+		n := slices.IndexFunc(rest, func(m *machine) bool { return m.Region != rest[0].Region })
+		if n < 0 {
+			n = len(rest)
+		}
+		here := rest[:n]
+		rest = rest[n:]
+		if d.use = e.anyOf(here, free); d.use != nil {
+			return d
+		}
+		if d.start = e.toStart(here); d.start != nil {
+			return d
+		}
+		if d.use = e.anyOf(here, room); d.use != nil {
+			if !slices.ContainsFunc(rest, free) {
+				if d.start = e.toStart(rest); d.start != nil {
+					d.use = nil
+				}
+			}
+			return d
+		}
+		d.full = d.full || slices.ContainsFunc(here, up)
+	}
+	return d
+}
+
+// anyOf chooses by chance: "if multiple Machines have identical load and closeness,
+// randomly choose one", and of load the proxy knows no more than which limits it is at.
+func (e *Edge) anyOf(all []*machine, ok func(*machine) bool) *machine {
+	var fit []*machine
+	for _, m := range all {
+		if ok(m) {
+			fit = append(fit, m)
+		}
+	}
+	switch len(fit) {
+	case 0:
+		return nil
+	case 1:
+		return fit[0]
+	}
+	return fit[e.opt.pick(len(fit))]
+}
+
+// toStart is the first that can be started.
+func (e *Edge) toStart(all []*machine) *machine {
+	if e.opt.Power == nil || !e.opt.Service.AutoStart {
+		return nil
+	}
+	for _, m := range all {
+		if m.startable() && m.App == "" {
+			return m
+		}
+	}
+	return nil
+}
+
+// errNobody is when no machine can take a request, now or soon.
+var errNobody = errors.New("no known healthy machine")
+
+// errFull is when all stayed at their hard_limit.
+var errFull = errors.New("all machines are at their hard_limit")
+
+// take finds the machine for a wish, and counts the request as its load. missed says
+// that it is not the preferred one.
+func (e *Edge) take(ctx context.Context, w *wish, from string, tried map[string]bool) (m *machine, missed bool, err error) {
+	patience := time.NewTimer(e.opt.Patience)
+	defer patience.Stop()
+	for {
+		e.mu.Lock()
+		all := e.candidates(w, from, tried)
+		d := e.decide(all, w.forced)
+		if p := e.preferred(w, tried); p != nil {
+			d = decision{use: p}
+		}
+		changed := e.changed
+		switch {
+		case d.use != nil:
+			d.use.load++
+			e.mu.Unlock()
+			return d.use, w.prefer != "" && d.use.ID != w.prefer, nil
+		case d.start != nil:
+			started := e.start(d.start)
+			e.mu.Unlock()
+			select {
+			case <-started:
+			case <-ctx.Done():
+				return nil, false, context.Cause(ctx)
+			}
+			if !e.startedWell(d.start) {
+				tried[d.start.ID] = true
+			}
+			continue
+		}
+		e.mu.Unlock()
+		if !d.full {
+			return nil, false, errNobody
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return nil, false, errFull
+		case <-ctx.Done():
+			return nil, false, context.Cause(ctx)
+		}
+	}
+}
+
+// preferred is the machine that a wish prefers, if that can take a request. Whether a
+// machine is started for being preferred, no document says; here it is not.
+func (e *Edge) preferred(w *wish, tried map[string]bool) *machine {
+	if w.prefer == "" || w.prefer == w.not || tried[w.prefer] {
+		return nil
+	}
+	for _, m := range e.machines {
+		if m.ID == w.prefer && m.App == w.app && m.healthy() && (e.opt.Service.HardLimit == 0 || m.load < e.opt.Service.HardLimit) {
+			return m
+		}
+	}
+	return nil
+}
+
+// letGo is when a request is no load of its machine any more.
+func (t *trip) letGo() {
+	m, e := t.hold, t.edge
+	if m == nil {
+		return
+	}
+	t.hold = nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.load--; m.load == e.opt.Service.HardLimit-1 {
+		e.wake()
+	}
+}
+
+// rounds is how often all machines are tried that take no connection. The proxy has
+// such a limit, and does not say which.
+const rounds = 3
+
+// pause is before the second round; it doubles.
+const pause = 50 * time.Millisecond
+
+// nextRound waits before all are tried again, and is false where that was often enough.
+func nextRound(ctx context.Context, round *int) bool {
+	*round++
+	return *round < rounds && latency.Wait(ctx, pause<<(*round-1))
+}

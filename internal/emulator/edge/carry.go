@@ -1,0 +1,134 @@
+package edge
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/flysql/flysql/internal/emulator/latency"
+)
+
+// pooled is how long a connection to a machine waits to be used again: "about 4
+// seconds when using type = requests".
+const pooled = 4 * time.Second
+
+// dialTimeout bounds how long a machine may take to take a connection.
+const dialTimeout = 5 * time.Second
+
+// carriers are the connections to machines, apart for each region that requests come
+// in at, as the way from there has its own length.
+type carriers struct {
+	edge *Edge
+	mu   sync.Mutex
+	all  map[carrierKey]*http.Transport
+}
+
+type carrierKey struct {
+	region  string
+	upgrade bool // HTTP/2 cannot be upgraded to another protocol
+}
+
+func (c *carriers) of(k carrierKey) *http.Transport {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = map[carrierKey]*http.Transport{}
+	}
+	t := c.all[k]
+	if t == nil {
+		t = c.edge.transport(k)
+		c.all[k] = t
+	}
+	return t
+}
+
+func (c *carriers) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.all {
+		t.CloseIdleConnections()
+	}
+}
+
+func (e *Edge) transport(k carrierKey) *http.Transport {
+	t := &http.Transport{
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return e.dial(ctx, k.region, address)
+		},
+		DisableCompression:  true,
+		IdleConnTimeout:     pooled,
+		MaxIdleConnsPerHost: 1000,
+		// "If you use connections, then the proxy opens a new connection for each HTTP
+		// request."
+		DisableKeepAlives: !e.opt.Service.Requests,
+	}
+	var p http.Protocols
+	if e.opt.Service.H2Backend && !k.upgrade {
+		p.SetUnencryptedHTTP2(true)
+	} else {
+		p.SetHTTP1(true)
+	}
+	t.Protocols = &p
+	return t
+}
+
+// notReached is when a machine took no connection: it has seen nothing of the request.
+type notReached struct{ error }
+
+func (n *notReached) Unwrap() error { return n.error }
+
+type machineKey struct{}
+
+// dial connects to the machine that ctx names, with what lies between.
+func (e *Edge) dial(ctx context.Context, region, address string) (net.Conn, error) {
+	m, _ := ctx.Value(machineKey{}).(Machine)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var c net.Conn
+	var err error
+	if e.opt.Dial != nil {
+		c, err = e.opt.Dial(ctx, region, m)
+	} else {
+		c, err = new(net.Dialer).DialContext(ctx, "tcp", address)
+	}
+	if err != nil {
+		return nil, &notReached{err}
+	}
+	if e.opt.Service.IdleTimeout > 0 {
+		c = &idling{Conn: c, limit: e.opt.Service.IdleTimeout}
+	}
+	if delay := e.opt.Latency; delay != nil {
+		near, far := net.Pipe()
+		there := func() time.Duration { return delay(region, m.Region) }
+		back := func() time.Duration { return delay(m.Region, region) }
+		machine := c
+		go latency.Join(far, machine, there, back) // until either of its connections ends
+		return near, nil
+	}
+	return c, nil
+}
+
+// idling is a connection that is closed when nothing moves on it.
+type idling struct {
+	net.Conn
+	limit time.Duration
+}
+
+func (c *idling) Read(p []byte) (int, error) {
+	_ = c.SetReadDeadline(time.Now().Add(c.limit)) // a connection that is closed says so next
+	return c.Conn.Read(p)
+}
+
+func (c *idling) Write(p []byte) (int, error) {
+	_ = c.SetReadDeadline(time.Now().Add(c.limit))
+	return c.Conn.Write(p)
+}
+
+func (c *idling) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return c.Close()
+}
