@@ -230,7 +230,9 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 			return fmt.Errorf("%w; %s", targetHint(err), nothingWritten)
 		}
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return undone(ctx, err, target)
 	}
@@ -331,7 +333,7 @@ func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob
 	done := &importResult{job: job, report: report, took: time.Since(begun)}
 	if err != nil {
 		done.err = undone(ctx, targetHint(err), job.target)
-	} else if done.err = c.keepPlan(job); done.err == nil && node != nil {
+	} else if done.err = c.keepPlan(job, report.Kept); done.err == nil && node != nil {
 		done.given, done.err = c.giveToLiteFS(ctx, node, job.target)
 	}
 	return errors.Join(done.err, c.tellImport(f, done))

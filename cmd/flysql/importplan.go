@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -77,6 +79,11 @@ func (p *importText) head(job *importJob) {
 	p.line("%s", strings.Join(about, ", "))
 	if job.planFile != "" {
 		p.line("choices: %s", job.planFile)
+	}
+	if job.target != "" {
+		if _, err := os.Lstat(job.target); err == nil {
+			p.line("%s is there: --replace keeps it beside, as %s.before-import", job.target, filepath.Base(job.target))
+		}
 	}
 	p.line("of each column: its name, what it is in PostgreSQL, what in SQLite, its form")
 }

@@ -67,7 +67,9 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	} else if !info.Mode().IsRegular() {
 		return fmt.Errorf("read %s: it is no file", database)
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return caused(ctx, err)
 	}
