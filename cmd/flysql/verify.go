@@ -67,7 +67,9 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	} else if !info.Mode().IsRegular() {
 		return fmt.Errorf("read %s: it is no file", database)
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return caused(ctx, err)
 	}
@@ -166,18 +168,18 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	different := 0
 	for _, t := range v.Tables {
 		if t.Equal() {
-			fmt.Fprintf(&b, "%s\n", visible(t.String()))
+			fmt.Fprintf(&b, "%s\n", flat(t.String()))
 			continue
 		}
 		different++
-		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", visible(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
+		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", flat(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
 		for _, column := range t.Columns {
 			if column.Unchecked == "" && (!column.Same || column.Nulls.PostgreSQL != column.Nulls.SQLite) {
-				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", visible(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
+				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", flat(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
 			}
 		}
 		for _, d := range t.Differences {
-			fmt.Fprintf(&b, "  %s\n", visible(d.String()))
+			fmt.Fprintf(&b, "  %s\n", flat(d.String()))
 		}
 		if t.More {
 			b.WriteString("  and other rows\n")
@@ -186,7 +188,7 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	for _, t := range v.Tables {
 		for _, column := range t.Columns {
 			if column.Unchecked != "" {
-				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", visible(t.Source), visible(column.Name), visible(column.Unchecked))
+				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", flat(t.Source), flat(column.Name), flat(column.Unchecked))
 			}
 		}
 	}
