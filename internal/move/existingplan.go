@@ -124,7 +124,11 @@ func containsFold(list []string, name string) bool {
 func (m *matcher) elsewhere(name string) string {
 	var names []string
 	for _, t := range m.existing.Tables {
-		names = append(names, t.Name)
+		if !slices.ContainsFunc(m.schema.Tables, func(other *Table) bool {
+			return pgexpr.FoldName(m.plan.Options.nameOf(other)) == pgexpr.FoldName(t.Name)
+		}) {
+			names = append(names, t.Name)
+		}
 	}
 	if s := alike(name, names); s != "" {
 		return s + " name = says so; else "
