@@ -95,7 +95,7 @@ func (m *matcher) table(t *Table) *TablePlan {
 		m.leave(Left{Kind: "table", Name: where, Severity: Note, Reason: "it is a migration tool's, and SQLite has its own"})
 		return nil
 	}
-	name := m.plan.Options.nameOf(t)
+	name := m.plan.Options.NameOf(t)
 	target := m.existing.Table(name)
 	switch {
 	case target == nil && containsFold(m.existing.Virtual, name), target == nil && containsFold(m.existing.Views, name):
@@ -125,7 +125,7 @@ func (m *matcher) elsewhere(name string) string {
 	var names []string
 	for _, t := range m.existing.Tables {
 		if !slices.ContainsFunc(m.schema.Tables, func(other *Table) bool {
-			return pgexpr.FoldName(m.plan.Options.nameOf(other)) == pgexpr.FoldName(t.Name)
+			return pgexpr.FoldName(m.plan.Options.NameOf(other)) == pgexpr.FoldName(t.Name)
 		}) {
 			names = append(names, t.Name)
 		}
