@@ -1,6 +1,7 @@
 package move
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,18 +99,36 @@ func (m *matcher) others() {
 	for _, v := range m.existing.Virtual {
 		m.tell("table-virtual", Warning, "", v, "a virtual table is not filled", "an FTS5 index of another table's rows is made anew by INSERT INTO "+pgexpr.Ident(v)+"("+pgexpr.Ident(v)+") VALUES ('rebuild')")
 	}
+	m.code()
+	for _, o := range m.schema.Others {
+		if severityOf(o) == Danger {
+			m.leave(Left{Kind: o.Kind, Name: o.Identity, Severity: Danger, Reason: "SQLite has nothing like it" + detail(o.Detail)})
+		}
+	}
+}
+
+// code tells of what runs in PostgreSQL.
+func (m *matcher) code() {
 	s := m.schema
 	triggers, policies := 0, 0
 	for _, t := range s.Tables {
 		triggers, policies = triggers+len(t.Triggers), policies+len(t.Policies)
 	}
-	if n := triggers + policies + len(s.Views) + len(s.Functions); n > 0 {
-		m.tell("code", Note, s.Server.Database, "", fmt.Sprintf("%d views, %d functions, %d triggers and %d policies are not compared: the schema is the app's", len(s.Views), len(s.Functions), triggers, policies), "")
-	}
-	for _, o := range s.Others {
-		if severityOf(o) == Danger {
-			m.leave(Left{Kind: o.Kind, Name: o.Identity, Severity: Danger, Reason: "SQLite has nothing like it" + detail(o.Detail)})
+	var parts []string
+	for _, c := range []struct {
+		n   int
+		one string
+		all string
+	}{{len(s.Views), "view", "views"}, {len(s.Functions), "function", "functions"}, {triggers, "trigger", "triggers"}, {policies, "policy", "policies"}} {
+		switch {
+		case c.n == 1:
+			parts = append(parts, "1 "+c.one)
+		case c.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.all))
 		}
+	}
+	if len(parts) > 0 {
+		m.tell("code", Note, cmp.Or(s.Server.Database, "the database"), "", strings.Join(parts, ", ")+" of PostgreSQL's: not compared, for the schema is the app's", "")
 	}
 }
 
