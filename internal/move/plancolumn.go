@@ -31,9 +31,6 @@ func (p *planner) columns(t *TablePlan) error {
 		errs = append(errs, p.form(plan, co.Form, where))
 		t.Columns = append(t.Columns, plan)
 	}
-	if len(t.Columns) == 0 {
-		p.lose(Loss{ID: "no-columns", Severity: Warning, Where: t.Source.String(), Message: "SQLite has no table without columns: it gets one that is always NULL"})
-	}
 	return errors.Join(errs...)
 }
 

@@ -23,6 +23,9 @@ func (p *planner) table(t *TablePlan) {
 			p.leave(Left{Kind: "exclusion constraint", Name: t.Source.String() + "." + pgexpr.PgIdent(c.Name), Severity: Danger, Reason: "SQLite has none: the app, or a trigger, must look", Definition: c.Definition})
 		}
 	}
+	if len(t.Copied()) == 0 {
+		p.lose(Loss{ID: "no-columns", Severity: Warning, Where: t.Source.String(), Message: "SQLite has no table without a column to write to: it gets one that is always NULL"})
+	}
 	t.Create = p.create(t)
 }
 
@@ -241,8 +244,13 @@ func (p *planner) create(t *TablePlan) string {
 	for _, c := range t.Columns {
 		lines = append(lines, commented(c.Source.Comment)+"  "+c.define(t))
 	}
-	if len(t.Columns) == 0 {
-		lines = append(lines, "  \"nothing\" TEXT CHECK (\"nothing\" IS NULL)")
+	if len(t.Copied()) == 0 {
+		taken := newNames()
+		for _, c := range t.Columns {
+			taken.take(c.Name)
+		}
+		name := pgexpr.Ident(taken.take("nothing"))
+		lines = append(lines, "  "+name+" TEXT CHECK ("+name+" IS NULL)")
 	}
 	if len(t.Key) > 0 && !slices.ContainsFunc(t.Columns, func(c *ColumnPlan) bool { return c.RowID }) {
 		var key []string

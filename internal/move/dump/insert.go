@@ -17,10 +17,11 @@ type row struct {
 	ends   []int  // of the fields in buf
 	absent []bool // DEFAULT
 	fields int
+	none   bool // DEFAULT VALUES: it has none, whatever the table has
 }
 
 func (r *row) reset(line int) {
-	r.line, r.buf, r.ends, r.absent, r.fields = line, r.buf[:0], r.ends[:0], r.absent[:0], 0
+	r.line, r.buf, r.ends, r.absent, r.fields, r.none = line, r.buf[:0], r.ends[:0], r.absent[:0], 0, false
 }
 
 // field returns the text of a field.

@@ -127,6 +127,7 @@ func (s *scanner) insertRows(it item, r *row, each func() error) error {
 	}
 	s.keep = false
 	r.reset(it.line)
+	r.none = true
 	if err := each(); err != nil {
 		return err
 	}
@@ -135,14 +136,14 @@ func (s *scanner) insertRows(it item, r *row, each func() error) error {
 }
 
 func (d *Dump) writeRow(out *bufio.Writer, r *row, o order) error {
-	if r.fields != o.from {
+	if r.fields != o.from && !r.none {
 		return &Error{File: d.source.name, Line: r.line, Reason: fmt.Sprintf("a row of %d values where %d columns are", r.fields, o.from), Hint: insertHint}
 	}
 	for i, from := range o.index {
 		if i > 0 {
 			out.WriteByte('\t') // the newline tells of errors
 		}
-		if r.absent[from] {
+		if r.none || r.absent[from] {
 			return &Error{File: d.source.name, Line: r.line, Reason: fmt.Sprintf("DEFAULT stands for the value of the column %q", o.names[i]), Hint: "dump the table again, with its values"}
 		}
 		out.Write(r.field(from))

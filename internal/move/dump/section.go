@@ -281,9 +281,12 @@ func (r *sectionReader) add(table move.Name, b block) error {
 	return nil
 }
 
+// defaultValues reports whether an INSERT's head ends so, and not in a table's name such as
+// t_default.
 func defaultValues(head string) bool {
 	const end = "DEFAULT VALUES"
-	return len(head) > len(end) && strings.EqualFold(head[len(head)-len(end):], end)
+	at := len(head) - len(end)
+	return at > 0 && isSpace(head[at-1]) && strings.EqualFold(head[at:], end)
 }
 
 // insert reads an INSERT, and adds it to those before it if they are of one table.
@@ -297,7 +300,7 @@ func (r *sectionReader) insert(it item) error {
 		if r.open.rows++; r.width < 0 {
 			r.width = r.row.fields
 		}
-		if r.row.fields != r.width {
+		if r.row.fields != r.width && !r.row.none {
 			return r.s.fail(r.row.line, "", fmt.Sprintf("a row of %d values where %d columns are", r.row.fields, r.width), insertHint)
 		}
 		return nil

@@ -10,7 +10,7 @@ import (
 // builtin are the names in the catalog of the types that SQL spells otherwise.
 var builtin = map[string]string{
 	"boolean": "bool", "smallint": "int2", "integer": "int4", "int": "int4", "bigint": "int8", "real": "float4", "double precision": "float8", "decimal": "numeric",
-	"character varying": "varchar", "character": "bpchar", "timestamp without time zone": "timestamp", "timestamp with time zone": "timestamptz", "timestamp": "timestamp",
+	"character varying": "varchar", "character": "bpchar", "char": "bpchar", "timestamp without time zone": "timestamp", "timestamp with time zone": "timestamptz", "timestamp": "timestamp",
 	"time without time zone": "time", "time with time zone": "timetz", "time": "time", "bit varying": "varbit",
 }
 
@@ -21,7 +21,7 @@ var ranged = map[string]string{"int4": "int4", "int8": "int8", "num": "numeric",
 func (p *parser) typeName() *move.Type {
 	from := p.i
 	t := p.baseType()
-	t.Mod = p.typmod(t)
+	t.Mod = p.typmod(t, p.toks[from].text == "character" || p.toks[from].text == "char")
 	if t.Name.Schema == "pg_catalog" {
 		p.typeTail(t)
 	}
@@ -113,8 +113,8 @@ func (p *parser) resolve(n move.Name) *move.Type {
 }
 
 // typmod takes what stands in parentheses after a type's name, and returns it as the
-// catalog has it.
-func (p *parser) typmod(t *move.Type) int32 {
+// catalog has it. A character without any is of one, and a bpchar of any number.
+func (p *parser) typmod(t *move.Type, one bool) int32 {
 	if t.Name.Schema == "pg_catalog" && t.Name.Name == "interval" {
 		return p.intervalMod()
 	}
@@ -129,8 +129,8 @@ func (p *parser) typmod(t *move.Type) int32 {
 		})
 	}
 	if len(n) == 0 || t.Name.Schema != "pg_catalog" {
-		if t.Name.Name == "bpchar" && t.Name.Schema == "pg_catalog" {
-			return 5 // character is character(1)
+		if one && t.Name.Name == "bpchar" && t.Name.Schema == "pg_catalog" {
+			return 5
 		}
 		return -1
 	}

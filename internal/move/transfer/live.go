@@ -176,6 +176,8 @@ func hint(err error) string {
 		return "; grant SELECT on it to the user, or leave the table out"
 	case strings.Contains(pg.Message, "invalid memory alloc"), pg.Code == "54000":
 		return "; a row is larger than the 1 GB that PostgreSQL prints (a bytea of 512 MB): leave the column or the row out"
+	case pg.Code == "22021":
+		return "; the next row has text that is not UTF-8: mend it, or make its column bytea, in PostgreSQL"
 	case pg.Code == "57P01", pg.Code == "57P02", pg.Code == "57P03":
 		return "; PostgreSQL has been stopped: run the import again, nothing of it is left"
 	}
