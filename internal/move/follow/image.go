@@ -3,7 +3,9 @@ package follow
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/convert"
@@ -84,7 +86,8 @@ func (a *applier) add(t *table) error {
 
 // owing is an error where a row that was to go has never come.
 func (a *applier) owing() error {
-	for _, d := range a.debts {
+	for _, image := range slices.Sorted(maps.Keys(a.debts)) {
+		d := a.debts[image]
 		return &ChangeError{Table: d.plan.Source.String(), Key: d.key, Err: errAbsent}
 	}
 	return nil
