@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/flysql/flysql/internal/inspect"
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/transfer"
+	"github.com/flysql/flysql/internal/sqlitefile"
 )
 
 // verifyFlags are the flags of flysql verify.
@@ -65,7 +67,9 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	} else if !info.Mode().IsRegular() {
 		return fmt.Errorf("read %s: it is no file", database)
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return caused(ctx, err)
 	}
@@ -74,9 +78,7 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	if err := c.planVerify(f, job); err != nil {
 		return err
 	}
-	p := c.newImportProgress(job.plan, false)
-	found, err := transfer.Verify(ctx, source, job.plan, database, p.tell)
-	p.end()
+	found, err := c.compare(ctx, job)
 	if err != nil {
 		return caused(ctx, err)
 	}
@@ -89,6 +91,29 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 		return errDifferent
 	}
 	return err
+}
+
+// compare reads the file so that nothing is left beside it.
+func (c *cli) compare(ctx context.Context, job *importJob) (found *transfer.Verification, err error) {
+	locks, err := inspect.OnLiteFS(c.env, job.target)
+	if err != nil {
+		return nil, err
+	}
+	p := c.newImportProgress(job.plan, false)
+	defer p.end()
+	err = sqlitefile.Read(ctx, job.target, locks, func(o sqlitefile.Opening) (err error) {
+		if found, err = transfer.Verify(ctx, job.source, job.plan, o.DSN(), p.tell); err != nil {
+			err = errors.New(strings.ReplaceAll(err.Error(), o.DSN(), job.target)) // the name that the person knows
+		}
+		return err
+	})
+	switch {
+	case err != nil && !strings.Contains(err.Error(), job.target):
+		err = fmt.Errorf("read %s: %w", job.target, err)
+	case err == nil && found == nil:
+		err = fmt.Errorf("%s is empty", job.target)
+	}
+	return found, err
 }
 
 // errDifferent says that a comparison has found what it exits with 1 for, and has told it.
@@ -140,18 +165,18 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	different := 0
 	for _, t := range v.Tables {
 		if t.Equal() {
-			fmt.Fprintf(&b, "%s\n", visible(t.String()))
+			fmt.Fprintf(&b, "%s\n", flat(t.String()))
 			continue
 		}
 		different++
-		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", visible(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
+		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", flat(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
 		for _, column := range t.Columns {
 			if column.Unchecked == "" && (!column.Same || column.Nulls.PostgreSQL != column.Nulls.SQLite) {
-				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", visible(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
+				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", flat(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
 			}
 		}
 		for _, d := range t.Differences {
-			fmt.Fprintf(&b, "  %s\n", visible(d.String()))
+			fmt.Fprintf(&b, "  %s\n", flat(d.String()))
 		}
 		if t.More {
 			b.WriteString("  and other rows\n")
@@ -160,7 +185,7 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	for _, t := range v.Tables {
 		for _, column := range t.Columns {
 			if column.Unchecked != "" {
-				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", visible(t.Source), visible(column.Name), visible(column.Unchecked))
+				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", flat(t.Source), flat(column.Name), flat(column.Unchecked))
 			}
 		}
 	}
