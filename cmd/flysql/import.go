@@ -299,9 +299,6 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if err := c.carryOutImport(ctx, f, job, node); err != nil || f.follow.mode == "" {
 		return err
 	}
-	if err := source.Close(); err != nil { // its snapshot would keep PostgreSQL from tidying up
-		return err
-	}
 	return c.followOn(ctx, f, from, target)
 }
 

@@ -53,6 +53,9 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 		if !job.from.live() {
 			return nil, usagef("a dump does not change: --follow needs the address of PostgreSQL itself")
 		}
+		if err := job.source.Close(); err != nil { // its snapshot, and locks, would be in the way
+			return nil, err
+		}
 		choices := string(job.plan.TOML())
 		o.Base = job.base
 		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(ctx, choices, job.base)}

@@ -159,7 +159,7 @@ func (f *follower) run(ctx context.Context, to goal) error {
 			return err
 		case f.state.Position != before || f.lag.alive.After(last):
 			last, pause = time.Now(), 100*time.Millisecond
-		case inUse(err) && time.Since(last) > min(f.o.GiveUp, inUsePatience):
+		case (inUse(err) || errors.Is(err, ErrBusy)) && time.Since(last) > min(f.o.GiveUp, inUsePatience):
 			return fmt.Errorf("%w: %w", ErrBusy, err)
 		case time.Since(last) > f.o.GiveUp:
 			return fmt.Errorf("PostgreSQL has been out of reach for %s; the same command goes on from here: %w", f.o.GiveUp, err)

@@ -14,9 +14,9 @@ import (
 	"github.com/flysql/flysql/internal/testkit"
 )
 
-// keys are primary keys of every kind, one of them an integer that is no int: SQLite makes
+// everyKey are primary keys of every kind, one of them an integer that is no int: SQLite makes
 // it the rowid all the same.
-const keys = `CREATE EXTENSION citext;
+const everyKey = `CREATE EXTENSION citext;
 CREATE TABLE "we""ird 't" (b text, a int, c text UNIQUE, PRIMARY KEY (a, b));
 INSERT INTO "we""ird 't" SELECT 'b' || i, i % 7, 'c' || i FROM generate_series(1, 1000) AS i;
 CREATE INDEX ON "we""ird 't" (c DESC, a) WHERE a > 3;
@@ -83,7 +83,7 @@ func vacuumed(t *testing.T, db *sql.DB) []byte {
 func TestImportLateKey(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t)
-	db.Exec(keys)
+	db.Exec(everyKey)
 	for name, o := range map[string]move.Options{
 		"defaults": {},
 		"others":   {Types: map[string]string{"numeric": "scaled", "uuid": "blob"}, Tables: map[string]move.TableOptions{"public.kept": {WithoutRowID: true}}},
@@ -127,7 +127,7 @@ func TestImportLateKeySQLite(t *testing.T) {
 		testkit.NotRun(t, "sqlite3", "apt-get install sqlite3")
 	}
 	db := testkit.Postgres(t)
-	db.Exec(keys)
+	db.Exec(everyKey)
 	_, plan, path, _ := imported(t, db.URL, move.Options{})
 	other := filepath.Join(t.TempDir(), "other.db")
 	if _, err := planned(t, plan, path).Exec("VACUUM INTO '" + other + "'"); err != nil {
