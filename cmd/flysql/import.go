@@ -41,7 +41,7 @@ type importChoices struct {
 }
 
 // formCompletions are values of --form that a shell offers.
-var formCompletions = []cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "timestamp=micros", "uuid=blob", "money=scaled", "bpchar=padded"}
+var formCompletions = []cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=text", "timestamptz=micros", "timestamp=text", "timestamp=micros", "uuid=blob", "money=scaled", "bpchar=padded"}
 
 func (f *importChoices) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
