@@ -191,6 +191,7 @@ type importJob struct {
 	plan     *move.Plan
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
+	untyped  bool   // the source has rows, and no tables
 	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
@@ -203,10 +204,10 @@ type importJob struct {
 // planImport decides what becomes of a source, and how it is copied.
 func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
 	job := &importJob{from: from, source: source, target: target}
-	if err := needSchema(source, from); err != nil {
+	if err := job.describe(f.into.wanted()); err != nil {
 		return nil, err
 	}
-	o, file, err := f.choose.options(source, importPlanFile)
+	o, file, err := f.choose.options(job.source, importPlanFile)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +253,9 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 			return fmt.Errorf("%w; %s", targetHint(err), nothingWritten)
 		}
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return undone(ctx, err, target)
 	}
@@ -286,7 +289,7 @@ func (c *cli) showImport(ctx context.Context, f *importFlags, job *importJob) er
 	var err error
 	switch {
 	case f.sql:
-		err = writeSQL(c.stdout, job.plan)
+		err = c.writeSQL(job.plan)
 	case f.json:
 		err = writeImportPlanJSON(c.stdout, job)
 	default:
@@ -306,8 +309,12 @@ func (c *cli) showImport(ctx context.Context, f *importFlags, job *importJob) er
 }
 
 // writeSQL prints what makes the database, without rows.
-func writeSQL(w io.Writer, plan *move.Plan) error {
-	_, err := io.WriteString(w, strings.Join(append(plan.DDL(), ""), ";\n\n"))
+func (c *cli) writeSQL(plan *move.Plan) error {
+	sql := strings.Join(append(plan.DDL(), ""), ";\n\n")
+	if terminal(c.stdout) != nil {
+		sql = visible(sql)
+	}
+	_, err := io.WriteString(c.stdout, sql)
 	return err
 }
 
@@ -328,9 +335,9 @@ func (c *cli) agreeImport(ctx context.Context, f *importFlags, job *importJob) e
 	if ask == nil {
 		return usagef("to import this without a terminal to ask on, give --yes; %s", nothingWritten)
 	}
-	question, usual := "Import into "+visible(job.target)+"?", "yes"
+	question, usual := "Import into "+flat(job.target)+"?", "yes"
 	if n := len(job.plan.Dangers()); n > 0 {
-		question, usual = fmt.Sprintf("Import into %s, and do without %s?", visible(job.target), dangersText(n)), "no"
+		question, usual = fmt.Sprintf("Import into %s, and do without %s?", flat(job.target), dangersText(n)), "no"
 	}
 	err = ask.confirm(ctx, question, usual)
 	return errors.Join(err, ask.close())
@@ -353,7 +360,7 @@ func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob
 	done := &importResult{job: job, report: report, took: time.Since(begun)}
 	if err != nil {
 		done.err = undone(ctx, targetHint(err), job.target)
-	} else if done.err = c.keepPlan(job); done.err == nil && node != nil {
+	} else if done.err = c.keepPlan(job, report.Kept); done.err == nil && node != nil {
 		done.given, done.err = c.giveToLiteFS(ctx, node, job.target)
 	}
 	return errors.Join(done.err, c.tellImport(f, done))

@@ -174,3 +174,22 @@ func silent(t *testing.T) string {
 	t.Cleanup(func() { listener.Close() })
 	return "postgres://u:hunter2@" + listener.Addr().String() + "/shop?sslmode=disable"
 }
+
+// Names that somebody has chosen to be obeyed by a terminal are shown instead.
+func TestImportOddNames(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	db.Exec(`CREATE TABLE U&"esc\001b[31m\000aflysql: forged" (U&"a\001b[0m\000ab" text PRIMARY KEY, "We""ird; col" text);
+		INSERT INTO U&"esc\001b[31m\000aflysql: forged" VALUES ('x', 'y'); CREATE VIEW U&"v\001b\000a" AS SELECT 1 AS U&"a\001b"`)
+	path := filepath.Join(t.TempDir(), "app.db")
+	for _, args := range [][]string{{"import", db.URL, "--dry-run"}, {"import", db.URL, path, "--yes"}, {"verify", db.URL, path}, {"import", db.URL, path + "2", "--yes", "--json"}} {
+		code, stdout, stderr := quiet(t, args...)
+		if text := stdout + stderr; code != 0 || strings.Contains(text, "\x1b") || strings.Contains(text, "\nflysql: forged") {
+			t.Errorf("%q: exit code %d\n%s", args, code, text)
+		}
+	}
+	db.Exec(`UPDATE U&"esc\001b[31m\000aflysql: forged" SET U&"a\001b[0m\000ab" = U&'key\001b'`)
+	if code, stdout, _ := quiet(t, "verify", db.URL, path); code != 1 || strings.Contains(stdout, "\x1b") || !strings.Contains(stdout, `row key\x1b is missing`) {
+		t.Errorf("exit code %d\n%q", code, stdout)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -49,8 +51,11 @@ type importText struct {
 }
 
 func (p *importText) line(format string, a ...any) {
-	p.b.WriteString(visible(fmt.Sprintf(format, a...)) + "\n")
+	p.b.WriteString(flat(fmt.Sprintf(format, a...)) + "\n")
 }
+
+// flat is visible in one line: a name may have line ends in it.
+func flat(s string) string { return strings.ReplaceAll(visible(s), "\n", `\n`) }
 
 // definition writes somebody's SQL, indented.
 func (p *importText) definition(sql, indent string) {
@@ -78,6 +83,11 @@ func (p *importText) head(job *importJob) {
 	}
 	if job.schemaOf != "" {
 		p.line("into the schema of %s", job.schemaOf)
+	}
+	if job.target != "" && job.target != job.schemaOf {
+		if _, err := os.Lstat(job.target); err == nil {
+			p.line("%s is there: --replace keeps it beside, as %s.before-import", job.target, filepath.Base(job.target))
+		}
 	}
 	p.line("of each column: its name, what it is in PostgreSQL, what in SQLite, its form")
 }
@@ -191,7 +201,7 @@ func (p *importText) writeLosses(where []string, prefix string) {
 		if s.change != "" {
 			text += "; or " + s.change
 		}
-		p.b.WriteString("  " + p.severity(severity[s]) + " " + visible(text) + " [" + s.id + "]\n")
+		p.b.WriteString("  " + p.severity(severity[s]) + " " + flat(text) + " [" + s.id + "]\n")
 	}
 }
 
@@ -245,7 +255,7 @@ func (p *importText) left() {
 	p.line("")
 	p.line("not carried:")
 	for _, l := range p.plan.Left {
-		p.b.WriteString("  " + p.severity(l.Severity) + " " + visible(l.Kind+" "+l.Name+": "+l.Reason) + "\n")
+		p.b.WriteString("  " + p.severity(l.Severity) + " " + flat(l.Kind+" "+l.Name+": "+l.Reason) + "\n")
 		p.definition(l.Definition, "            ")
 	}
 }
@@ -281,7 +291,7 @@ func (p *importText) sums() {
 	p.line("")
 	p.line("data or guarantees that are gone:")
 	for _, d := range dangers {
-		p.b.WriteString("  " + p.severity(move.Danger) + " " + visible(d) + "\n")
+		p.b.WriteString("  " + p.severity(move.Danger) + " " + flat(d) + "\n")
 	}
 }
 

@@ -51,6 +51,16 @@ func (c *cli) newImportProgress(plan *move.Plan, asJSON bool) *importProgress {
 	return p
 }
 
+// working shows on a terminal what takes a while; end takes that away.
+func (c *cli) working(text string) (end func()) {
+	p := &importProgress{}
+	if terminal(c.stderr) != nil && c.getenv("TERM") != "dumb" {
+		p.terminal = c.stderr
+		p.write(flat(text))
+	}
+	return p.end
+}
+
 // progressJSON is a line of flysql import --json while it runs. docs/from-postgres.md
 // documents it; it only ever grows.
 type progressJSON struct {
@@ -108,7 +118,7 @@ func (p *importProgress) text(at time.Time) string {
 			transfer.Syncing: "writing to the disk", transfer.Replacing: "giving it its name"}[p.last.Stage]
 		return fmt.Sprintf("%s (%s rows)", what, humanize.Comma(p.before))
 	}
-	parts := []string{visible(p.last.Table)}
+	parts := []string{flat(p.last.Table)}
 	rows := humanize.Comma(p.last.Rows)
 	if p.last.Estimate > 0 {
 		rows += " of about " + humanize.Comma(p.last.Estimate)

@@ -38,21 +38,21 @@ func (c *cli) printImportReport(w io.Writer, done *importResult) error {
 	if info, err := os.Stat(done.job.target); err == nil {
 		size = ", " + bytesText(info.Size())
 	}
-	fmt.Fprintf(&b, "%s: %s rows of %s in %s (%s rows/s)%s\n", visible(done.job.target), humanize.Comma(r.Rows), counted(len(r.Tables), "table"), roundTime(done.took), humanize.Comma(int64(perSecond(r.Rows, done.took))), size)
+	fmt.Fprintf(&b, "%s: %s rows of %s in %s (%s rows/s)%s\n", flat(done.job.target), humanize.Comma(r.Rows), counted(len(r.Tables), "table"), roundTime(done.took), humanize.Comma(int64(perSecond(r.Rows, done.took))), size)
 	if v := r.Verification; v != nil && v.Equal() {
-		b.WriteString("verified: counts, NULLs and checksums of each column and row are the same in " + visible(sourceKind(done.job)) + " and in the file\n")
+		b.WriteString("verified: counts, NULLs and checksums of each column and row are the same in " + flat(sourceKind(done.job)) + " and in the file\n")
 	}
 	b.WriteString(tablesText(r.Tables))
 	if r.Kept != "" {
-		fmt.Fprintf(&b, "kept what was there as %s\n", visible(filepath.Base(r.Kept)))
+		fmt.Fprintf(&b, "kept what was there as %s\n", flat(filepath.Base(r.Kept)))
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintf(&b, "note: %s\n", visible(note))
+		fmt.Fprintf(&b, "note: %s\n", flat(note))
 	}
 	b.WriteString(givenText(done.given))
 	b.WriteString(acceptedText(done.job))
 	for _, step := range nextSteps(done) {
-		fmt.Fprintf(&b, "%s\n", visible(step))
+		fmt.Fprintf(&b, "%s\n", flat(step))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -73,7 +73,7 @@ func tablesText(tables []transfer.TableReport) string {
 			fmt.Fprintf(&b, "  and %d tables more\n", len(tables)-i)
 			break
 		}
-		fmt.Fprintf(&b, "  %12s  %s\n", humanize.Comma(t.Rows), visible(t.Name))
+		fmt.Fprintf(&b, "  %12s  %s\n", humanize.Comma(t.Rows), flat(t.Name))
 	}
 	return b.String()
 }
@@ -82,7 +82,7 @@ func tablesText(tables []transfer.TableReport) string {
 func acceptedText(job *importJob) string {
 	_, warnings := countLosses(job.plan)
 	text := fmt.Sprintf("accepted: %s, %s", counted(len(job.plan.Dangers()), "danger"), counted(warnings, "warning"))
-	text += "; " + visible(filepath.Base(importedPlanFile(job.target))) + " has them, and all choices\n"
+	text += "; " + flat(filepath.Base(importedPlanFile(job.target))) + " has them, and all choices\n"
 	if len(job.plan.Functions) > 0 {
 		text += "the app must open it with appdb, whose functions it needs: " + strings.Join(job.plan.Functions, ", ") + "\n"
 	}
@@ -94,12 +94,12 @@ func givenText(g *handover.Given) string {
 	if g == nil {
 		return ""
 	}
-	text := "handed to LiteFS as " + visible(g.Database)
+	text := "handed to LiteFS as " + flat(g.Database)
 	if g.Position != "" {
 		text += ", at " + g.Position
 	}
 	if g.Kept != "" {
-		text += "; what it had is kept as " + visible(filepath.Base(g.Kept))
+		text += "; what it had is kept as " + flat(filepath.Base(g.Kept))
 	}
 	return text + "\n"
 }

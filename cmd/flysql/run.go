@@ -63,7 +63,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	if errors.As(err, &exit) {
 		return exit.code
 	}
-	fmt.Fprintf(stderr, "flysql: %v\n", err)
+	fmt.Fprintf(stderr, "flysql: %s\n", visible(err.Error())) // a server's words may be in it
 	var sig *signalError
 	var usage *usageError
 	var drift *driftError

@@ -67,7 +67,9 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	} else if !info.Mode().IsRegular() {
 		return fmt.Errorf("read %s: it is no file", database)
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return caused(ctx, err)
 	}
@@ -119,7 +121,8 @@ var errDifferent = &findingsError{errors: 1}
 
 // planVerify makes the plan that the file was made by.
 func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) error {
-	if err := needSchema(job.source, job.from); err != nil {
+	whole := job.source
+	if err := job.describe(true); err != nil {
 		return err
 	}
 	o, file, err := f.choose.options(job.source, importedPlanFile(job.target))
@@ -132,6 +135,9 @@ func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) er
 	job.planFile = file
 	if o.Existing {
 		return planExistingAgain(ctx, job, o)
+	}
+	if err := needSchema(whole, job.from); err != nil {
+		return err
 	}
 	if job.plan, err = move.NewPlan(job.source.Schema(), o); err != nil {
 		return inPlanFile(file, err)
@@ -166,18 +172,18 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	different := 0
 	for _, t := range v.Tables {
 		if t.Equal() {
-			fmt.Fprintf(&b, "%s\n", visible(t.String()))
+			fmt.Fprintf(&b, "%s\n", flat(t.String()))
 			continue
 		}
 		different++
-		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", visible(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
+		fmt.Fprintf(&b, "%s: different: %d rows in PostgreSQL, %d in SQLite\n", flat(t.Source), t.Rows.PostgreSQL, t.Rows.SQLite)
 		for _, column := range t.Columns {
 			if column.Unchecked == "" && (!column.Same || column.Nulls.PostgreSQL != column.Nulls.SQLite) {
-				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", visible(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
+				fmt.Fprintf(&b, "  column %s: NULLs %d and %d, values differ\n", flat(column.Name), column.Nulls.PostgreSQL, column.Nulls.SQLite)
 			}
 		}
 		for _, d := range t.Differences {
-			fmt.Fprintf(&b, "  %s\n", visible(d.String()))
+			fmt.Fprintf(&b, "  %s\n", flat(d.String()))
 		}
 		if t.More {
 			b.WriteString("  and other rows\n")
@@ -186,7 +192,7 @@ func (c *cli) printVerification(w io.Writer, v *transfer.Verification) error {
 	for _, t := range v.Tables {
 		for _, column := range t.Columns {
 			if column.Unchecked != "" {
-				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", visible(t.Source), visible(column.Name), visible(column.Unchecked))
+				fmt.Fprintf(&b, "not compared: %s.%s: %s\n", flat(t.Source), flat(column.Name), flat(column.Unchecked))
 			}
 		}
 	}

@@ -40,11 +40,12 @@ func (e *Error) Full() bool { return e.Code&0xff == sqlite3.SQLITE_FULL }
 
 // Conn is a connection.
 type Conn struct {
-	tls  *libc.TLS
-	db   uintptr
-	ctx  context.Context // of Open, for the error that an interruption is
-	stop func() bool
-	done sync.WaitGroup
+	tls     *libc.TLS
+	db      uintptr
+	ballast uintptr
+	ctx     context.Context // of Open, for the error that an interruption is
+	stop    func() bool
+	done    sync.WaitGroup
 }
 
 // Open opens a file, which it makes where it may write. A connection that only reads
@@ -53,7 +54,9 @@ type Conn struct {
 // whether it may write. When ctx is done, what SQLite is at ends with ctx's error; so does
 // everything after it.
 func Open(ctx context.Context, path string, readOnly bool) (*Conn, error) {
+	givePages()
 	c := &Conn{tls: libc.NewTLS(), ctx: ctx}
+	c.ballast = libc.Xmalloc(c.tls, ballast)
 	flags := int32(sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX)
 	if readOnly {
 		flags = sqlite3.SQLITE_OPEN_READONLY | sqlite3.SQLITE_OPEN_NOMUTEX
@@ -99,6 +102,7 @@ func (c *Conn) Close() error {
 		c.done.Wait() // the interruption is under way
 	}
 	rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db)
+	libc.Xfree(c.tls, c.ballast)
 	c.tls.Close()
 	c.tls = nil
 	if rc != sqlite3.SQLITE_OK {
