@@ -95,6 +95,9 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 			if target == "" && !f.looksOnly() {
 				return usagef("into which file? Give it behind SOURCE, as in flysql import SOURCE app.db; --dry-run needs none")
 			}
+			if err := pathOnly(target); err != nil {
+				return err
+			}
 			return c.importInto(cmd.Context(), f, source, target)
 		},
 		SuggestionsMinimumDistance: 2,
@@ -102,6 +105,21 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 	}
 	f.register(cmd)
 	return cmd
+}
+
+// pathOnly refuses a DATABASE that is no path: the arguments are the wrong way round, and
+// one of them may have a password in it.
+func pathOnly(target string) error {
+	scheme, _, url := strings.Cut(target, "://")
+	switch {
+	case isPostgresURL(target) || keyValues.MatchString(target):
+		return usagef("DATABASE is the address of a PostgreSQL: SOURCE comes first, then the SQLite file")
+	case url || strings.HasPrefix(target, "file:"):
+		return usagef("DATABASE is a URL (%s): give a path, such as app.db", strings.SplitN(scheme, ":", 2)[0])
+	case target == "-":
+		return usagef("DATABASE is -, and a database cannot be written to standard output: give a path, such as app.db")
+	}
+	return nil
 }
 
 // twoFiles completes files for two arguments, and nothing behind them.
@@ -267,6 +285,9 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	defer func() { err = errors.Join(err, job.close()) }()
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
+	}
+	if len(job.plan.Tables)+len(job.plan.Views) == 0 {
+		return fmt.Errorf("there is nothing to import from %s: is it the right database? --dry-run lists what is not carried; %s", from.shown, nothingWritten)
 	}
 	if err := inDump(source, job.plan); err != nil {
 		return err

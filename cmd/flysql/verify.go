@@ -44,11 +44,14 @@ beside it; --plan names another file. SOURCE is as flysql import takes it, a dum
 			if err := f.choose.check(); err != nil {
 				return err
 			}
-			source := ""
+			source, database := "", args[len(args)-1]
 			if len(args) == 2 {
 				source = args[0]
 			}
-			return c.verify(cmd.Context(), f, source, args[len(args)-1])
+			if err := pathOnly(database); err != nil {
+				return err
+			}
+			return c.verify(cmd.Context(), f, source, database)
 		},
 		ValidArgsFunction: twoFiles,
 	}
