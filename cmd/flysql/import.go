@@ -215,6 +215,7 @@ type importJob struct {
 	plan     *move.Plan
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
+	untyped  bool   // the source has rows, and no tables
 	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
 	base     string // the file that the target begins as a copy of; "" where there is none
 
@@ -228,10 +229,10 @@ type importJob struct {
 // planImport decides what becomes of a source, and how it is copied.
 func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
 	job := &importJob{from: from, source: source, target: target}
-	if err := needSchema(source, from); err != nil {
+	if err := job.describe(f.into.wanted()); err != nil {
 		return nil, err
 	}
-	o, file, err := f.choose.options(source, importPlanFile)
+	o, file, err := f.choose.options(job.source, importPlanFile)
 	if err != nil {
 		return nil, err
 	}

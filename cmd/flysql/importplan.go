@@ -84,7 +84,7 @@ func (p *importText) head(job *importJob) {
 	if job.schemaOf != "" {
 		p.line("into the schema of %s", job.schemaOf)
 	}
-	if job.target != "" && job.schemaOf != job.target { // --into-existing keeps it anyway
+	if job.target != "" && job.target != job.schemaOf {
 		if _, err := os.Lstat(job.target); err == nil {
 			p.line("%s is there: --replace keeps it beside, as %s.before-import", job.target, filepath.Base(job.target))
 		}

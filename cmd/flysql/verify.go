@@ -124,7 +124,8 @@ var errDifferent = &findingsError{errors: 1}
 
 // planVerify makes the plan that the file was made by.
 func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) error {
-	if err := needSchema(job.source, job.from); err != nil {
+	whole := job.source
+	if err := job.describe(true); err != nil {
 		return err
 	}
 	o, file, err := f.choose.options(job.source, importedPlanFile(job.target))
@@ -137,6 +138,9 @@ func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) er
 	job.planFile = file
 	if o.Existing {
 		return planExistingAgain(ctx, job, o)
+	}
+	if err := needSchema(whole, job.from); err != nil {
+		return err
 	}
 	if job.plan, err = move.NewPlan(job.source.Schema(), o); err != nil {
 		return inPlanFile(file, err)

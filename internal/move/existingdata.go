@@ -10,6 +10,8 @@ import (
 // Shape is what can be told of a column's type by its values alone, where a dump has rows
 // and no tables. The zero value has seen none.
 type Shape struct {
+	Nulls int64 // that it has seen
+
 	values int64
 	not    [len(shapes)]bool
 	scale  int // digits after the point
@@ -46,7 +48,8 @@ func (s *Shape) Add(text []byte) {
 		s.not[i] = s.not[i] || err != nil
 	}
 	whole, fraction, _ := bytes.Cut(bytes.TrimPrefix(text, []byte("-")), []byte("."))
-	s.mixed = s.mixed || s.values > 1 && len(fraction) != s.scale
+	padded := len(whole) > 1 && whole[0] == '0' // no number is printed so
+	s.mixed = s.mixed || padded || s.values > 1 && len(fraction) != s.scale
 	s.scale = len(fraction)
 	s.digits = max(s.digits, len(bytes.TrimLeft(whole, "0"))+len(fraction))
 }
@@ -124,6 +127,9 @@ func (s *Shape) numeric(c *ExistingColumn) *Type {
 	t.Mod = int32(most<<16 | min(s.scale, most) + 4)
 	return t
 }
+
+// TextType is text.
+func TextType() *Type { return builtinType("text") }
 
 func builtinType(name string) *Type {
 	t := &Type{Name: Name{"pg_catalog", name}, SQL: name, Kind: BaseType, Mod: -1}

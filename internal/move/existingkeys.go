@@ -33,6 +33,13 @@ func (m *matcher) keys(t *TablePlan) {
 			m.tell("key-missing", Warning, where+"."+pgexpr.PgIdent(k.Name), t.Name, fmt.Sprintf("nothing keeps (%s) unique in SQLite", strings.Join(names, ", ")), "a unique index in a migration does")
 		}
 	}
+	if len(t.Key) == 0 { // rows are named by something
+		for _, u := range t.Target.Uniques {
+			if u.Primary && !slices.ContainsFunc(u.Columns, func(name string) bool { return !t.fills(name) }) {
+				t.Key = u.Columns
+			}
+		}
+	}
 	for _, i := range t.Source.Indexes {
 		var names []string
 		for _, k := range i.Keys {
@@ -57,6 +64,11 @@ func (m *matcher) keys(t *TablePlan) {
 		}
 		m.tell("unique", Note, where, t.Name, message+": it is looked at when the rows are there", "")
 	}
+}
+
+// fills reports whether a column of SQLite's gets values.
+func (t *TablePlan) fills(name string) bool {
+	return slices.ContainsFunc(t.Columns, func(c *ColumnPlan) bool { return c.Name == name })
 }
 
 func sameNames(a, b []string) bool { return len(a) == len(b) && subset(a, b) }
