@@ -195,6 +195,7 @@ type importJob struct {
 	plan     *move.Plan
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
+	follows  bool   // it goes on changing
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
@@ -220,7 +221,7 @@ func (c *cli) planImport(f *importFlags, from *importSource, source move.Source,
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
 	if f.follow.mode != "" {
-		job.copy = c.followedCopy(f, job)
+		job.follows, job.copy = true, c.followedCopy(f, job)
 	}
 	return job, nil
 }
