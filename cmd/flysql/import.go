@@ -218,6 +218,7 @@ type importJob struct {
 	untyped  bool   // the source has rows, and no tables
 	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
 	base     string // the file that the target begins as a copy of; "" where there is none
+	follows  bool   // it goes on changing
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
@@ -244,7 +245,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 			return nil, errors.Join(err, job.close())
 		}
 		if f.follow.mode != "" {
-			job.copy = c.followedCopy(f, job)
+			job.follows, job.copy = true, c.followedCopy(f, job)
 		}
 		return job, nil
 	}
@@ -258,7 +259,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
 	if f.follow.mode != "" {
-		job.copy = c.followedCopy(f, job)
+		job.follows, job.copy = true, c.followedCopy(f, job)
 	}
 	return job, nil
 }

@@ -170,7 +170,7 @@ type followJSON struct {
 	State     string  `json:"state"`           // following, connecting
 	Position  string  `json:"position"`        // up to which the file has everything, on disk
 	Lag       int64   `json:"lag_bytes"`       // of WAL behind PostgreSQL
-	Behind    float64 `json:"behind_seconds"`  // since the last commit that was applied; 0 where none is missing
+	Behind    float64 `json:"behind_seconds"`  // at most so old is what is missing
 	Rows      int64   `json:"rows"`            // changed since the import
 	PerSecond float64 `json:"rows_per_second"` // of late
 	Kept      int64   `json:"kept_bytes"`      // in PostgreSQL, for the slot or the triggers

@@ -319,3 +319,30 @@ func TestInterleaved(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Rows of a table without a key are found by an index, which goes with the follow.
+func TestWithoutKey(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Logical, Triggers} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			db := testkit.Postgres(t)
+			db.Exec(`CREATE EXTENSION citext; CREATE TABLE log (line citext, at timestamptz, n int, body bytea); ALTER TABLE log REPLICA IDENTITY FULL;
+				INSERT INTO log SELECT 'Line', now() + i * interval '1 s', i % 7, '\x00' FROM generate_series(1, 1000) AS i; CREATE TABLE none (); ALTER TABLE none REPLICA IDENTITY FULL; INSERT INTO none DEFAULT VALUES`)
+			source := sourceOf(t, db, move.Options{})
+			begun(t, source, Options{Mode: mode})
+			db.Exec("UPDATE log SET line = 'line' WHERE n = 1; DELETE FROM log WHERE n = 2; UPDATE log SET n = NULL, at = NULL WHERE n = 3; UPDATE log SET body = NULL WHERE n IS NULL; INSERT INTO none DEFAULT VALUES; INSERT INTO none DEFAULT VALUES")
+			if err := drain(t, source); err != nil {
+				t.Fatal(err)
+			}
+			verified(t, source)
+			if got := query(t, source.Path, "EXPLAIN QUERY PLAN SELECT rowid FROM log WHERE line IS 'x' COLLATE BINARY AND at IS 'y' COLLATE BINARY AND n IS 5 COLLATE BINARY"); !strings.Contains(got, "USING COVERING INDEX _flysql_follow log") && !strings.Contains(got, "USING INDEX _flysql_follow log") {
+				t.Error(got)
+			}
+			if _, err := Cutover(context.Background(), source, quick); err != nil {
+				t.Fatal(err)
+			}
+			nothingLeft(t, db, source)
+		})
+	}
+}

@@ -42,8 +42,20 @@ type follower struct {
 	changed string // position of the last change of a row; "" where there was none
 }
 
+// openPatience is how long PostgreSQL may be out of reach at the beginning, where its
+// address may be wrong.
+const openPatience = 30 * time.Second
+
 // open opens a file, and plans what is there now.
 func open(ctx context.Context, source Source, o Options) (f *follower, err error) {
+	err = retry(ctx, openPatience, func() (again bool, err error) {
+		f, err = openOnce(ctx, source, o)
+		return err != nil && ctx.Err() == nil && passing(err), err
+	})
+	return f, err
+}
+
+func openOnce(ctx context.Context, source Source, o Options) (f *follower, err error) {
 	state, err := Load(ctx, source.Path)
 	if err != nil {
 		return nil, err
