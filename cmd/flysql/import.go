@@ -41,7 +41,7 @@ type importChoices struct {
 }
 
 // formCompletions are values of --form that a shell offers.
-var formCompletions = []cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=appdb", "timestamptz=micros", "timestamp=appdb", "timestamp=micros", "uuid=blob", "money=scaled", "bpchar=padded"}
+var formCompletions = []cobra.Completion{"numeric=scaled", "numeric=real", "timestamptz=text", "timestamptz=micros", "timestamp=text", "timestamp=micros", "uuid=blob", "money=scaled", "bpchar=padded"}
 
 func (f *importChoices) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -96,6 +96,9 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 			if target == "" && !f.looksOnly() {
 				return usagef("into which file? Give it behind SOURCE, as in flysql import SOURCE app.db; --dry-run needs none")
 			}
+			if err := pathOnly(target); err != nil {
+				return err
+			}
 			return c.importInto(cmd.Context(), f, source, target)
 		},
 		SuggestionsMinimumDistance: 2,
@@ -104,6 +107,21 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 	f.register(cmd)
 	cmd.AddCommand(c.importCutoverCommand(), c.importAbandonCommand())
 	return cmd
+}
+
+// pathOnly refuses a DATABASE that is no path: the arguments are the wrong way round, and
+// one of them may have a password in it.
+func pathOnly(target string) error {
+	scheme, _, url := strings.Cut(target, "://")
+	switch {
+	case isPostgresURL(target) || keyValues.MatchString(target):
+		return usagef("DATABASE is the address of a PostgreSQL: SOURCE comes first, then the SQLite file")
+	case url || strings.HasPrefix(target, "file:"):
+		return usagef("DATABASE is a URL (%s): give a path, such as app.db", strings.SplitN(scheme, ":", 2)[0])
+	case target == "-":
+		return usagef("DATABASE is -, and a database cannot be written to standard output: give a path, such as app.db")
+	}
+	return nil
 }
 
 // twoFiles completes files for two arguments, and nothing behind them.
@@ -197,8 +215,10 @@ type importJob struct {
 	plan     *move.Plan
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
+	untyped  bool   // the source has rows, and no tables
 	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
 	base     string // the file that the target begins as a copy of; "" where there is none
+	follows  bool   // it goes on changing
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
@@ -210,10 +230,10 @@ type importJob struct {
 // planImport decides what becomes of a source, and how it is copied.
 func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
 	job := &importJob{from: from, source: source, target: target}
-	if err := needSchema(source, from); err != nil {
+	if err := job.describe(f.into.wanted()); err != nil {
 		return nil, err
 	}
-	o, file, err := f.choose.options(source, importPlanFile)
+	o, file, err := f.choose.options(job.source, importPlanFile)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +245,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 			return nil, errors.Join(err, job.close())
 		}
 		if f.follow.mode != "" {
-			job.copy = c.followedCopy(f, job)
+			job.follows, job.copy = true, c.followedCopy(f, job)
 		}
 		return job, nil
 	}
@@ -239,7 +259,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
 	if f.follow.mode != "" {
-		job.copy = c.followedCopy(f, job)
+		job.follows, job.copy = true, c.followedCopy(f, job)
 	}
 	return job, nil
 }
@@ -268,7 +288,9 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 			return fmt.Errorf("%w; %s", targetHint(err), nothingWritten)
 		}
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return undone(ctx, err, target)
 	}
@@ -280,6 +302,9 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	defer func() { err = errors.Join(err, job.close()) }()
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
+	}
+	if len(job.plan.Tables)+len(job.plan.Views) == 0 {
+		return fmt.Errorf("there is nothing to import from %s: is it the right database? --dry-run lists what is not carried; %s", from.shown, nothingWritten)
 	}
 	if err := inDump(source, job.plan); err != nil {
 		return err
@@ -295,9 +320,6 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 		return err
 	}
 	if err := c.carryOutImport(ctx, f, job, node); err != nil || f.follow.mode == "" {
-		return err
-	}
-	if err := source.Close(); err != nil { // its snapshot would keep PostgreSQL from tidying up
 		return err
 	}
 	return c.followOn(ctx, f, from, target)
@@ -379,7 +401,7 @@ func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob
 	done := &importResult{job: job, report: report, took: time.Since(begun)}
 	if err != nil {
 		done.err = undone(ctx, targetHint(err), job.target)
-	} else if done.err = c.keepPlan(job); done.err == nil && node != nil {
+	} else if done.err = c.keepPlan(job, report.Kept); done.err == nil && node != nil {
 		done.given, done.err = c.giveToLiteFS(ctx, node, job.target)
 	}
 	return errors.Join(done.err, c.tellImport(f, done))

@@ -63,21 +63,19 @@ func (c *cli) importCutover(ctx context.Context, args []string, asJSON bool) err
 	if err != nil {
 		return notFollowing(err, from, path)
 	}
-	p := &followProgress{}
-	if terminal(c.stderr) != nil && c.getenv("TERM") != "dumb" {
-		p.line.terminal = c.stderr
-	}
 	var told string
 	r, err := follow.Cutover(ctx, source, follow.Options{Warn: c.warning(false), Progress: func(now follow.Progress) {
-		if now.State != told && now.Why == "" {
-			p.line.end()
-			told = now.State
-			c.say("%s", now.State)
+		text := now.State
+		if now.Why != "" {
+			text += ": " + now.Why
+		}
+		if text != told && text != "following" {
+			told = text
+			c.say("%s", visible(text))
 		}
 	}})
-	p.line.end()
 	if err != nil {
-		return c.cutoverFailed(ctx, err, state, path)
+		return cutoverFailed(ctx, err, state, path)
 	}
 	if asJSON {
 		return writeImportLine(c.stdout, cutoverJSON{"cutover", path, r.Position, r.Rows, r.Resumed, append([]string{}, r.Notes...), newVerdictJSON(r.Verification)})
@@ -105,7 +103,7 @@ func notFollowing(err error, from *importSource, path string) error {
 }
 
 // cutoverFailed says what an error means, and what to do.
-func (c *cli) cutoverFailed(ctx context.Context, err error, state *follow.State, path string) error {
+func cutoverFailed(ctx context.Context, err error, state *follow.State, path string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w; the same command again goes on", context.Cause(ctx))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flysql/flysql/internal/migrate"
 	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/dump"
 	"github.com/flysql/flysql/internal/move/transfer"
 )
 
@@ -74,6 +75,11 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 	if err != nil {
 		return err
 	}
+	if job.untyped {
+		if job.source, err = transfer.Typed(ctx, job.source, e, o); err != nil {
+			return err
+		}
+	}
 	job.base, job.schemaOf = base, job.target
 	if !f.into.existing {
 		job.schemaOf = strings.Join(f.into.migrations, ", ")
@@ -90,6 +96,23 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 		return err
 	}
 	return transfer.Look(ctx, job.source, job.plan)
+}
+
+// describe gives a dump that has rows only a schema, where somebody else's tables say more
+// of it; otherwise it is refused.
+func (j *importJob) describe(into bool) error {
+	err := needSchema(j.source, j.from)
+	if err == nil || !into {
+		return err
+	}
+	d, _ := j.source.(*dump.Dump) // or there would be no error
+	var tables []transfer.DataTable
+	for _, t := range d.Data() {
+		tables = append(tables, transfer.DataTable(t))
+	}
+	j.untyped = true
+	j.source, err = transfer.Untyped(d, tables)
+	return err
 }
 
 // migrated runs the app's migrations in a file of its own, which ends with the job.
@@ -117,6 +140,11 @@ func planExistingAgain(ctx context.Context, job *importJob, o move.Options) (err
 	e, err := transfer.ReadExisting(ctx, job.target)
 	if err != nil {
 		return err
+	}
+	if job.untyped {
+		if job.source, err = transfer.Typed(ctx, job.source, e, o); err != nil {
+			return err
+		}
 	}
 	if job.plan, err = move.NewExistingPlan(ctx, job.source.Schema(), e, move.ExistingOptions{Options: o, Truncate: true}); err != nil {
 		return inPlanFile(job.planFile, err)
@@ -157,7 +185,7 @@ func (p *importText) mismatches() {
 			if m.Hint != "" {
 				text += ": " + m.Hint
 			}
-			p.b.WriteString("  " + p.severity(s) + " " + visible(text) + " [" + m.ID + "]\n")
+			p.b.WriteString("  " + p.severity(s) + " " + flat(text) + " [" + m.ID + "]\n")
 		}
 	}
 }

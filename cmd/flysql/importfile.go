@@ -101,7 +101,7 @@ func needSchema(source move.Source, from *importSource) error {
 	if !ok || len(d.Schema().Tables) > 0 || len(d.Data()) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s has rows and no tables: it is made with --data-only. Dump again without that, or with pg_dump %s", from.shown, "--section=pre-data --section=data --section=post-data")
+	return fmt.Errorf("%s has rows and no tables: it is made with --data-only. Dump again without that, or with pg_dump %s, or give it a schema: --migrations, --into-existing", from.shown, "--section=pre-data --section=data --section=post-data")
 }
 
 // writePlanFile writes --plan-out. A file that is there is somebody's work.
@@ -122,9 +122,17 @@ func (c *cli) writePlanFile(ctx context.Context, f *importFlags, data []byte) er
 	return writeWhole(f.planOut, data)
 }
 
-// keepPlan writes what was chosen beside the database.
-func (c *cli) keepPlan(job *importJob) error {
-	if err := writeWhole(importedPlanFile(job.target), job.plan.TOML()); err != nil {
+// keepPlan writes what was chosen beside the database. The file that was there before
+// keeps what it was made by.
+func (c *cli) keepPlan(job *importJob, kept string) error {
+	var err error
+	if _, there := os.Lstat(importedPlanFile(job.target)); there == nil && kept != "" {
+		err = os.Rename(importedPlanFile(job.target), importedPlanFile(kept))
+	}
+	if err == nil {
+		err = writeWhole(importedPlanFile(job.target), job.plan.TOML())
+	}
+	if err != nil {
 		return fmt.Errorf("%s is whole and proven, and its choices could not be written beside it: %w; keep those that were given, for flysql verify", job.target, err)
 	}
 	return nil

@@ -53,6 +53,9 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 		if !job.from.live() {
 			return nil, usagef("a dump does not change: --follow needs the address of PostgreSQL itself")
 		}
+		if err := job.source.Close(); err != nil { // its snapshot, and locks, would be in the way
+			return nil, err
+		}
 		choices := string(job.plan.TOML())
 		o.Base = job.base
 		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(ctx, choices, job.base)}
@@ -167,7 +170,7 @@ type followJSON struct {
 	State     string  `json:"state"`           // following, connecting
 	Position  string  `json:"position"`        // up to which the file has everything, on disk
 	Lag       int64   `json:"lag_bytes"`       // of WAL behind PostgreSQL
-	Behind    float64 `json:"behind_seconds"`  // since the last commit that was applied; 0 where none is missing
+	Behind    float64 `json:"behind_seconds"`  // at most so old is what is missing
 	Rows      int64   `json:"rows"`            // changed since the import
 	PerSecond float64 `json:"rows_per_second"` // of late
 	Kept      int64   `json:"kept_bytes"`      // in PostgreSQL, for the slot or the triggers

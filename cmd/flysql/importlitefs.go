@@ -46,9 +46,14 @@ func (c *cli) litefsNode(ctx context.Context, f *importFlags, target string) (*h
 
 // giveToLiteFS hands the file over. It is whole and proven by then, and stays.
 func (c *cli) giveToLiteFS(ctx context.Context, node *handover.Node, target string) (*handover.Given, error) {
-	given, err := node.Give(ctx, filepath.Base(target), target)
-	if err != nil {
-		return nil, fmt.Errorf("%s is whole and proven, but not handed to LiteFS: %w; litefs import -name %s %s does it by hand", target, caused(ctx, err), filepath.Base(target), target)
+	name := filepath.Base(target)
+	given, err := node.Give(ctx, name, target)
+	if err == nil {
+		return given, nil
 	}
-	return given, nil
+	kept := ""
+	if given.Kept != "" {
+		kept = "; what LiteFS had is in " + given.Kept
+	}
+	return given, fmt.Errorf("%s is whole and proven, and handing it to LiteFS failed: %w%s; litefs import -name %s %s does it by hand", target, caused(ctx, err), kept, name, target)
 }

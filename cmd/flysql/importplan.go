@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -81,6 +83,11 @@ func (p *importText) head(job *importJob) {
 	}
 	if job.schemaOf != "" {
 		p.line("into the schema of %s", job.schemaOf)
+	}
+	if job.target != "" && job.target != job.schemaOf {
+		if _, err := os.Lstat(job.target); err == nil {
+			p.line("%s is there: --replace keeps it beside, as %s.before-import", job.target, filepath.Base(job.target))
+		}
 	}
 	p.line("of each column: its name, what it is in PostgreSQL, what in SQLite, its form")
 }

@@ -51,6 +51,16 @@ func (c *cli) newImportProgress(plan *move.Plan, asJSON bool) *importProgress {
 	return p
 }
 
+// working shows on a terminal what takes a while; end takes that away.
+func (c *cli) working(text string) (end func()) {
+	p := &importProgress{}
+	if terminal(c.stderr) != nil && c.getenv("TERM") != "dumb" {
+		p.terminal = c.stderr
+		p.write(flat(text))
+	}
+	return p.end
+}
+
 // progressJSON is a line of flysql import --json while it runs. docs/from-postgres.md
 // documents it; it only ever grows.
 type progressJSON struct {
@@ -108,23 +118,25 @@ func (p *importProgress) text(at time.Time) string {
 			transfer.Syncing: "writing to the disk", transfer.Replacing: "giving it its name"}[p.last.Stage]
 		return fmt.Sprintf("%s (%s rows)", what, humanize.Comma(p.before))
 	}
-	parts := []string{flat(p.last.Table)}
 	rows := humanize.Comma(p.last.Rows)
 	if p.last.Estimate > 0 {
-		rows += " of about " + humanize.Comma(p.last.Estimate)
+		rows += " of ~" + humanize.Comma(p.last.Estimate)
 	}
-	parts = append(parts, rows+" rows", bytesText(p.last.Bytes))
+	parts := []string{shorten(flat(p.last.Table), longestTable) + ": " + rows + " rows", bytesText(p.last.Bytes)}
 	if rate := perSecond(p.last.Rows, at.Sub(p.tableBegun)); rate > 0 {
 		parts = append(parts, humanize.Comma(int64(rate))+" rows/s")
 	}
 	if left, ok := remaining(p.last.Rows, p.last.Estimate, at.Sub(p.tableBegun)); ok {
-		parts = append(parts, roundTime(left)+" left")
+		parts = append(parts, (left+time.Second).Truncate(time.Second).String()+" left")
 	}
 	if p.expected > 0 {
-		parts = append(parts, fmt.Sprintf("%d%% of all", min(100*(p.before+p.last.Rows)/p.expected, 100)))
+		parts = append(parts, fmt.Sprintf("all %d%%", min(100*(p.before+p.last.Rows)/p.expected, 100)))
 	}
 	return strings.Join(parts, ", ")
 }
+
+// longestTable is how much of a table's name has room beside its numbers.
+const longestTable = 22
 
 // write puts a line over the one before it.
 func (p *importProgress) write(line string) {

@@ -44,11 +44,14 @@ beside it; --plan names another file. SOURCE is as flysql import takes it, a dum
 			if err := f.choose.check(); err != nil {
 				return err
 			}
-			source := ""
+			source, database := "", args[len(args)-1]
 			if len(args) == 2 {
 				source = args[0]
 			}
-			return c.verify(cmd.Context(), f, source, args[len(args)-1])
+			if err := pathOnly(database); err != nil {
+				return err
+			}
+			return c.verify(cmd.Context(), f, source, database)
 		},
 		ValidArgsFunction: twoFiles,
 	}
@@ -67,7 +70,9 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	} else if !info.Mode().IsRegular() {
 		return fmt.Errorf("read %s: it is no file", database)
 	}
+	end := c.working("reading " + from.shown)
 	source, err := from.open(ctx, c, f.choose.database)
+	end()
 	if err != nil {
 		return caused(ctx, err)
 	}
@@ -119,7 +124,8 @@ var errDifferent = &findingsError{errors: 1}
 
 // planVerify makes the plan that the file was made by.
 func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) error {
-	if err := needSchema(job.source, job.from); err != nil {
+	whole := job.source
+	if err := job.describe(true); err != nil {
 		return err
 	}
 	o, file, err := f.choose.options(job.source, importedPlanFile(job.target))
@@ -132,6 +138,9 @@ func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) er
 	job.planFile = file
 	if o.Existing {
 		return planExistingAgain(ctx, job, o)
+	}
+	if err := needSchema(whole, job.from); err != nil {
+		return err
 	}
 	if job.plan, err = move.NewPlan(job.source.Schema(), o); err != nil {
 		return inPlanFile(file, err)

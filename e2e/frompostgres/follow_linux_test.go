@@ -50,18 +50,28 @@ func (v *walk) following(block string) (stop func()) {
 // after it is there when the new one starts, and so is what it wrote while nobody followed.
 func TestReadmeFollow(t *testing.T) {
 	t.Parallel()
+	for _, flag := range []string{"--follow", "--follow=triggers"} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			follows(t, flag)
+		})
+	}
+}
+
+func follows(t *testing.T, flag string) {
 	pg, w, dir := magazine(t)
 	v := newWalk(t, pg, w, dir)
 	blocks := readme(t, dir, "sh")["Without downtime"]
+	follow := strings.Replace(blocks[0], "--follow", flag, 1)
 
-	stop := v.following(blocks[0])
+	stop := v.following(follow)
 	pg.Exec(`INSERT INTO posts (slug, title, price, tags, status, published_at) VALUES ('live', 'Écrit en direct', 1.25, '{a,"b c"}', 'published', '2026-03-01 00:00:00.5+00');
 		UPDATE readers SET prefs = prefs || '{"theme": "light"}', paying = false WHERE email = 'ada@example.com';
 		DELETE FROM posts WHERE slug = 'etudes'`)
 	stop()
 	pg.Exec(`UPDATE posts SET featured = false WHERE featured; UPDATE posts SET featured = true, price = 2.50 WHERE slug = 'live';
 		INSERT INTO posts (slug, title) VALUES ('gone', 'Gone'); DELETE FROM posts WHERE slug = 'gone'`)
-	v.following(blocks[0])()
+	v.following(follow)()
 	out := v.run(blocks[1])
 	for _, want := range []string{"verified", "dropped", "magazine.db"} {
 		if !strings.Contains(out, want) {
@@ -69,7 +79,7 @@ func TestReadmeFollow(t *testing.T) {
 		}
 	}
 	var left int
-	if err := pg.Conn().QueryRow(t.Context(), "SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database()) + (SELECT count(*) FROM pg_publication)").Scan(&left); err != nil || left != 0 {
+	if err := pg.Conn().QueryRow(t.Context(), "SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database()) + (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'flysql%')").Scan(&left); err != nil || left != 0 {
 		t.Errorf("left in PostgreSQL: %d, %v", left, err)
 	}
 

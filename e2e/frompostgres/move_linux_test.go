@@ -90,22 +90,25 @@ func TestRefused(t *testing.T) {
 	} else if err := os.WriteFile(dump, out[:len(out)/2], 0o644); err != nil {
 		t.Fatal(err)
 	}
+	strict := filepath.Join(whole, "from-postgres")
+	if err := os.CopyFS(strict, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(strict, "migrations", "00001_magazine.sql"), "CHECK (paying IN (0, 1))", "CHECK (paying = 0)")
 	for _, tt := range []struct {
-		what, source string
-		args, want   []string
+		what, dir, source string
+		code              int
+		args, want        []string
 	}{
-		{"NaN", pg.URL, nil, []string{"posts", "price", "NaN"}},
-		{"a dump that breaks off", dump, nil, []string{"magazine.sql"}},
-		{"a table too many", pg.URL, []string{"--exclude", "reader"}, []string{"reader", "readers"}},
+		{"NaN", dir, pg.URL, 1, nil, []string{"posts", "price", "NaN"}},
+		{"a dump that breaks off", dir, dump, 1, nil, []string{"magazine.sql"}},
+		{"a schema that is stricter", strict, pg.URL, 1, []string{"--exclude", "posts,post_reads,purchases"}, []string{"readers", "42 rows break CHECK (paying = 0)"}},
+		{"a table that is not there", dir, pg.URL, 2, []string{"--exclude", "reader"}, []string{"reader", "readers"}},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			t.Parallel()
 			made := t.TempDir()
-			code := 1
-			if tt.args != nil {
-				code = 2
-			}
-			out := w.flysql(t, dir, code, append([]string{"import", tt.source, filepath.Join(made, "magazine.db"), "--migrations", "migrations", "--yes"}, tt.args...)...)
+			out := w.flysql(t, tt.dir, tt.code, append([]string{"import", tt.source, filepath.Join(made, "magazine.db"), "--migrations", "migrations", "--yes"}, tt.args...)...)
 			for _, want := range tt.want {
 				if !strings.Contains(out, want) {
 					t.Errorf("it does not say %q:\n%s", want, out)
@@ -115,5 +118,20 @@ func TestRefused(t *testing.T) {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// edit replaces a text that stands in a file once.
+func edit(t *testing.T, file, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(data), from) != 1 {
+		t.Fatalf("%s has %q %d times", file, from, strings.Count(string(data), from))
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(data), from, to, 1)), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

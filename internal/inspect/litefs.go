@@ -77,10 +77,11 @@ func litefsOf(ctx context.Context, path string, env []string) (*LiteFS, error) {
 	return l, nil
 }
 
-// LiteFSHere is the node of this machine: as its litefs.yml has it, else LiteFS's defaults.
+// LiteFSHere is the node of this machine: as its litefs.yml has it, else what answers
+// where LiteFS does by default, whose mount is not known.
 func LiteFSHere(env []string) (litefs.Config, error) {
 	mount, addr, err := configured(env)
-	return litefs.Config{Addr: addr, FUSEDir: mount}, err
+	return litefs.Config{Addr: addr, FUSEDir: mount, Remote: mount == ""}, err
 }
 
 // maxLiteFS is far above the size of any litefs.yml.

@@ -20,6 +20,12 @@ func TestCheckPlace(t *testing.T) {
 	if err := os.WriteFile(config, []byte("fuse:\n  dir: "+mount+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if c, err := LiteFSHere([]string{"FLYSQL_LITEFS=" + config}); err != nil || c.FUSEDir != mount || c.Remote {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if c, err := LiteFSHere([]string{"FLYSQL_LITEFS=off"}); err != nil || c.FUSEDir != "" || !c.Remote {
+		t.Errorf("%+v, %v", c, err)
+	}
 	for _, tt := range []struct{ path, want string }{
 		{filepath.Join(dir, "app.db"), ""},
 		{filepath.Join(mount, "app.db"), "is in the LiteFS mount"},

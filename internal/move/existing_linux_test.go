@@ -213,7 +213,7 @@ func TestExistingPlan(t *testing.T) {
 		`public.notes -> notes: warning (trigger): its trigger notes_fts does not fire for the rows that come: what it would have written to other tables, write yourself`,
 		`settings: note (table-extra): PostgreSQL has no such table: it stays as it is`,
 		`search: warning (table-virtual): a virtual table is not filled: an FTS5 index of another table's rows is made anew by INSERT INTO "search"("search") VALUES ('rebuild')`,
-		pg.Name + `: note (code): 1 views, 0 functions, 0 triggers and 0 policies are not compared: the schema is the app's`,
+		pg.Name + `: note (code): 1 view of PostgreSQL's: not compared, for the schema is the app's`,
 	}
 	var got []string
 	for _, m := range plan.Mismatches {
@@ -246,7 +246,7 @@ func TestExistingNames(t *testing.T) {
 		"none": {move.Options{}, []string{`public.order_items: danger (table-missing): SQLite has no table "order_items": "OrderItem" is meant? name = says so; else make it in a migration, or skip = true leaves it out`}},
 		"table": {move.Options{Tables: map[string]move.TableOptions{"public.order_items": {Name: "orderitem"}}}, []string{
 			`public.order_items."userId": danger (column-missing): OrderItem has no column "userId" in SQLite: "user_id" is meant? name = says so; else add it in a migration, or skip = true leaves its values out`,
-			`public.order_items.nam: danger (column-missing): OrderItem has no column "nam" in SQLite: name is meant? name = says so; else add it in a migration, or skip = true leaves its values out`,
+			`public.order_items.nam: danger (column-missing): OrderItem has no column "nam" in SQLite: "name" is meant? name = says so; else add it in a migration, or skip = true leaves its values out`,
 		}},
 		"columns": {move.Options{Tables: map[string]move.TableOptions{"public.order_items": {Name: "orderitem", Columns: map[string]move.ColumnOptions{"userId": {Name: "USER_ID"}, "nam": {Skip: true}}}}}, nil},
 	} {

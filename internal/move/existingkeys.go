@@ -1,6 +1,7 @@
 package move
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,13 @@ func (m *matcher) keys(t *TablePlan) {
 			m.tell("key-missing", Warning, where+"."+pgexpr.PgIdent(k.Name), t.Name, fmt.Sprintf("nothing keeps (%s) unique in SQLite", strings.Join(names, ", ")), "a unique index in a migration does")
 		}
 	}
+	if len(t.Key) == 0 { // rows are named by something
+		for _, u := range t.Target.Uniques {
+			if u.Primary && !slices.ContainsFunc(u.Columns, func(name string) bool { return !t.fills(name) }) {
+				t.Key = u.Columns
+			}
+		}
+	}
 	for _, i := range t.Source.Indexes {
 		var names []string
 		for _, k := range i.Keys {
@@ -56,6 +64,11 @@ func (m *matcher) keys(t *TablePlan) {
 		}
 		m.tell("unique", Note, where, t.Name, message+": it is looked at when the rows are there", "")
 	}
+}
+
+// fills reports whether a column of SQLite's gets values.
+func (t *TablePlan) fills(name string) bool {
+	return slices.ContainsFunc(t.Columns, func(c *ColumnPlan) bool { return c.Name == name })
 }
 
 func sameNames(a, b []string) bool { return len(a) == len(b) && subset(a, b) }
@@ -98,18 +111,36 @@ func (m *matcher) others() {
 	for _, v := range m.existing.Virtual {
 		m.tell("table-virtual", Warning, "", v, "a virtual table is not filled", "an FTS5 index of another table's rows is made anew by INSERT INTO "+pgexpr.Ident(v)+"("+pgexpr.Ident(v)+") VALUES ('rebuild')")
 	}
+	m.code()
+	for _, o := range m.schema.Others {
+		if severityOf(o) == Danger {
+			m.leave(Left{Kind: o.Kind, Name: o.Identity, Severity: Danger, Reason: "SQLite has nothing like it" + detail(o.Detail)})
+		}
+	}
+}
+
+// code tells of what runs in PostgreSQL.
+func (m *matcher) code() {
 	s := m.schema
 	triggers, policies := 0, 0
 	for _, t := range s.Tables {
 		triggers, policies = triggers+len(t.Triggers), policies+len(t.Policies)
 	}
-	if n := triggers + policies + len(s.Views) + len(s.Functions); n > 0 {
-		m.tell("code", Note, s.Server.Database, "", fmt.Sprintf("%d views, %d functions, %d triggers and %d policies are not compared: the schema is the app's", len(s.Views), len(s.Functions), triggers, policies), "")
-	}
-	for _, o := range s.Others {
-		if severityOf(o) == Danger {
-			m.leave(Left{Kind: o.Kind, Name: o.Identity, Severity: Danger, Reason: "SQLite has nothing like it" + detail(o.Detail)})
+	var parts []string
+	for _, c := range []struct {
+		n   int
+		one string
+		all string
+	}{{len(s.Views), "view", "views"}, {len(s.Functions), "function", "functions"}, {triggers, "trigger", "triggers"}, {policies, "policy", "policies"}} {
+		switch {
+		case c.n == 1:
+			parts = append(parts, "1 "+c.one)
+		case c.n > 1:
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.all))
 		}
+	}
+	if len(parts) > 0 {
+		m.tell("code", Note, cmp.Or(s.Server.Database, "the database"), "", strings.Join(parts, ", ")+" of PostgreSQL's: not compared, for the schema is the app's", "")
 	}
 }
 

@@ -95,7 +95,7 @@ func (m *matcher) table(t *Table) *TablePlan {
 		m.leave(Left{Kind: "table", Name: where, Severity: Note, Reason: "it is a migration tool's, and SQLite has its own"})
 		return nil
 	}
-	name := m.plan.Options.nameOf(t)
+	name := m.plan.Options.NameOf(t)
 	target := m.existing.Table(name)
 	switch {
 	case target == nil && containsFold(m.existing.Virtual, name), target == nil && containsFold(m.existing.Views, name):
@@ -124,7 +124,11 @@ func containsFold(list []string, name string) bool {
 func (m *matcher) elsewhere(name string) string {
 	var names []string
 	for _, t := range m.existing.Tables {
-		names = append(names, t.Name)
+		if !slices.ContainsFunc(m.schema.Tables, func(other *Table) bool {
+			return pgexpr.FoldName(m.plan.Options.NameOf(other)) == pgexpr.FoldName(t.Name)
+		}) {
+			names = append(names, t.Name)
+		}
 	}
 	if s := alike(name, names); s != "" {
 		return s + " name = says so; else "

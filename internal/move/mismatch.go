@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/flysql/flysql/flyconf"
 )
 
 // Mismatch is where PostgreSQL's schema, or its rows, and a SQLite schema that is there
@@ -68,7 +70,10 @@ func alike(name string, candidates []string) string {
 			return fmt.Sprintf("%q is meant?", c)
 		}
 	}
-	return strings.TrimPrefix(meant(name, candidates), "; ")
+	if s := flyconf.Nearest(name, candidates); s != "" {
+		return fmt.Sprintf("%q is meant?", s)
+	}
+	return ""
 }
 
 // bareName is orderitem of OrderItems, order_items and order-item.

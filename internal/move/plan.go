@@ -310,7 +310,7 @@ func (p *planner) nameTables() {
 			p.leave(Left{Kind: "table", Name: t.String(), Severity: Note, Reason: "skip = true"})
 			continue
 		}
-		want := p.plan.Options.nameOf(t)
+		want := p.plan.Options.NameOf(t)
 		plan := &TablePlan{Source: t, Name: p.names.take(want), Where: o.Where}
 		if plan.Name != want {
 			p.lose(Loss{ID: "table-name", Severity: Warning, Where: t.String(), Message: fmt.Sprintf("it is called %q: SQLite has %q already, or keeps such names for itself", plan.Name, want), Switch: "name"})
@@ -320,8 +320,8 @@ func (p *planner) nameTables() {
 	}
 }
 
-// nameOf is what a table is to be called.
-func (o Options) nameOf(t *Table) string {
+// NameOf is what a table is to be called.
+func (o Options) NameOf(t *Table) string {
 	switch name := o.Tables[t.String()].Name; {
 	case name != "":
 		return name

@@ -94,6 +94,13 @@ func (db *PostgresDB) Crash() {
 	db.server.start(db.t)
 }
 
+// Restart stops the server of OwnPostgres as pg_ctl's fast mode does, and starts it again.
+func (db *PostgresDB) Restart() {
+	db.t.Helper()
+	db.server.end(syscall.SIGINT)
+	db.server.start(db.t)
+}
+
 // PostgresMain runs a package's tests, and stops the server that they have used.
 func PostgresMain(m *testing.M) {
 	m.Run() // the code is the testing package's to return
@@ -265,8 +272,10 @@ func (s *postgres) stop() {
 }
 
 // crash ends the server as pg_ctl's immediate mode does.
-func (s *postgres) crash() {
-	_ = syscall.Kill(s.cmd.Process.Pid, syscall.SIGQUIT) // one that has ended is fine
+func (s *postgres) crash() { s.end(syscall.SIGQUIT) }
+
+func (s *postgres) end(by syscall.Signal) {
+	_ = syscall.Kill(s.cmd.Process.Pid, by) // one that has ended is fine
 	<-s.ended
 }
 

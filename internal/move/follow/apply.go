@@ -119,7 +119,13 @@ func (a *applier) apply(t *table, c *change) error {
 	if key == nil {
 		key = c.new
 	}
-	err := a.change(t, c, key)
+	var err error
+	if c.op != inserted {
+		err = a.help(t)
+	}
+	if err == nil {
+		err = a.change(t, c, key)
+	}
 	if err != nil {
 		err = t.explain(err, key)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -205,6 +204,3 @@ func shapeAt(ctx context.Context, url, snapshot string, plan *move.Plan) (s shap
 	}
 	return s, err
 }
-
-// progressSeconds are seconds, for JSON.
-func progressSeconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }

@@ -52,9 +52,12 @@ func (f Found) String() string {
 	if f.Whose != "" {
 		s += " (" + f.Whose + ")"
 	}
-	if f.Active {
+	switch {
+	case f.Mode == Triggers: // which write in any case
+		s += " are there"
+	case f.Active:
 		s += " is in use"
-	} else {
+	default:
 		s += " is in nobody's use"
 	}
 	if f.Lost {

@@ -20,7 +20,7 @@ type UnfitError struct {
 func (e *UnfitError) Error() string {
 	s := "it cannot be followed as it is: " + strings.Join(e.Reasons, "; ")
 	if e.Mode == Logical {
-		s += "; or use --follow=triggers, which asks for none of this"
+		s += "; or use --follow=triggers, which asks for less"
 	}
 	return s
 }

@@ -81,7 +81,7 @@ type Progress struct {
 	State    string        `json:"state"`    // "following", "connecting" or "waiting"
 	Position string        `json:"position"` // applied, and on disk
 	Lag      int64         `json:"lag_bytes"`
-	Behind   time.Duration `json:"-"`    // since the last commit that was applied; 0 where none is missing
+	Behind   time.Duration `json:"-"`    // at most so old is what is missing; 0 where nothing is
 	Rows     int64         `json:"rows"` // applied since the import
 	Rate     float64       `json:"rows_per_second"`
 	Kept     int64         `json:"wal_kept_bytes"` // in PostgreSQL for the slot

@@ -162,7 +162,7 @@ func TestHistory(t *testing.T) {
 }
 
 func history(t *testing.T, mode Mode) {
-	rounds, end := 5, time.Time{}
+	rounds, end := 6, time.Time{}
 	if long, err := time.ParseDuration(os.Getenv(historyVariable)); err == nil {
 		rounds, end = 1<<30, time.Now().Add(long)
 	}
@@ -198,11 +198,13 @@ func history(t *testing.T, mode Mode) {
 		more := done.Load() + 20 + int64(random.IntN(60))
 		testkit.Poll(t, "writers write", func() bool { return done.Load() >= more })
 		before := rowsOf(t, source)
-		fault := []string{"kill", "killed at flush", "crash", "cut", "killed at flushed"}[(n+int(seed%5))%5]
+		fault := []string{"kill", "killed at flush", "crash", "cut", "killed at flushed", "restart"}[(n+int(seed%6))%6]
 		what[fault]++
 		switch fault {
 		case "crash":
 			db.Crash()
+		case "restart":
+			db.Restart()
 		case "cut":
 			cut.cut()
 		default:

@@ -3,7 +3,9 @@ package follow
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/convert"
@@ -18,6 +20,7 @@ import (
 // debt is a row that was to be deleted before it was there.
 type debt struct {
 	plan *move.TablePlan
+	key  string // what may be shown of it
 	n    int
 }
 
@@ -29,7 +32,7 @@ func (a *applier) image(t *table, c *change) error {
 		}
 	}
 	if c.new == nil {
-		return a.remove(t)
+		return a.remove(t, c.old)
 	}
 	set, err := t.readRow(c.new)
 	if err != nil {
@@ -43,14 +46,14 @@ func (a *applier) image(t *table, c *change) error {
 			return err
 		}
 	}
-	if err := a.remove(t); err != nil {
+	if err := a.remove(t, c.old); err != nil {
 		return err
 	}
 	return a.add(t)
 }
 
 // remove takes the row of t.keys away, or owes it.
-func (a *applier) remove(t *table) error {
+func (a *applier) remove(t *table, old []field) error {
 	if a.parkedDelete(t) {
 		return nil
 	}
@@ -62,8 +65,7 @@ func (a *applier) remove(t *table) error {
 		a.debts = map[string]debt{}
 	}
 	key := imageOf(t, t.keys)
-	d := a.debts[key]
-	a.debts[key] = debt{t.plan, d.n + 1}
+	a.debts[key] = debt{t.plan, t.describe(old), a.debts[key].n + 1}
 	return nil
 }
 
@@ -72,7 +74,7 @@ func (a *applier) add(t *table) error {
 	if len(a.debts) > 0 {
 		key := imageOf(t, t.values)
 		if d := a.debts[key]; d.n > 1 {
-			a.debts[key] = debt{d.plan, d.n - 1}
+			a.debts[key] = debt{d.plan, d.key, d.n - 1}
 			return nil
 		} else if d.n == 1 {
 			delete(a.debts, key)
@@ -84,8 +86,9 @@ func (a *applier) add(t *table) error {
 
 // owing is an error where a row that was to go has never come.
 func (a *applier) owing() error {
-	for _, d := range a.debts {
-		return &ChangeError{Table: d.plan.Source.String(), Err: errAbsent}
+	for _, image := range slices.Sorted(maps.Keys(a.debts)) {
+		d := a.debts[image]
+		return &ChangeError{Table: d.plan.Source.String(), Key: d.key, Err: errAbsent}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 type lag struct {
 	alive     time.Time // PostgreSQL was heard of
 	committed time.Time // the last commit that was applied, by PostgreSQL's clock
+	inStep    time.Time // PostgreSQL had nothing else to send
 
 	told     time.Time
 	toldRows int64
@@ -90,11 +91,18 @@ func (g *lag) warn(o Options, s slot) {
 // out is what is known; why is that it is not following.
 func (g *lag) out(s *State, why error) Progress {
 	p := Progress{State: "following", Position: s.Position, Lag: g.bytes, Rows: s.Rows, Rate: g.rate, Kept: g.kept}
-	if g.bytes > 0 && !g.committed.IsZero() {
-		p.Behind = max(time.Since(g.committed), 0)
+	if known := later(g.committed, g.inStep); g.bytes > 0 && !known.IsZero() {
+		p.Behind = max(time.Since(known), 0)
 	}
 	if why != nil {
 		p.State, p.Why, p.Rate = "connecting", why.Error(), 0
 	}
 	return p
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

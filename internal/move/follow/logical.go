@@ -165,13 +165,16 @@ func (l *logical) chunk(c *chunk) error {
 
 // alive takes a sign of life, with how far PostgreSQL has sent everything.
 func (l *logical) alive(d data) error {
-	if !l.open && d.end > l.end {
-		l.end = d.end
+	if !l.open {
+		l.end, l.lag.inStep = max(l.end, d.end), time.Now()
 	}
-	if d.reply {
-		return l.stream.r.confirm(LSN(l.stream.flushed.Load()), false)
+	switch {
+	case !d.reply:
+		return nil
+	case !l.open && l.end > LSN(l.stream.flushed.Load()): // a PostgreSQL that is being stopped waits for it
+		return l.flush()
 	}
-	return nil
+	return l.stream.r.confirm(LSN(l.stream.flushed.Load()), false)
 }
 
 // idle is called where no changes come.

@@ -26,6 +26,8 @@ type poller struct {
 	number   int64  // of polls that have brought something; in the position
 	snapshot string // of the last one
 
+	gone int // rows that were deleted since the table was tidied up
+
 	old, new       []field
 	oldBuf, newBuf []byte
 	checked        time.Time
@@ -119,13 +121,26 @@ func (p *poller) poll(ctx context.Context) (n int, err error) {
 	if err := tx.Rollback(ctx); err != nil {
 		return n, err
 	}
-	_, err = p.conn.Exec(ctx, fmt.Sprintf("WITH done AS (DELETE FROM %[1]s.changes WHERE pg_visible_in_snapshot(xid, $1::text::pg_snapshot)) UPDATE %[1]s.about SET confirmed = $2", p.state.Name), snapshot, p.number)
-	return n, err
+	return n, p.tidy(ctx, n)
+}
+
+// tidyAfter is how many deleted rows are tidied up together: PostgreSQL by itself takes a
+// minute or more, in which each poll would read them all.
+const tidyAfter = 100_000
+
+// tidy deletes what the file has, and tells PostgreSQL that it does.
+func (p *poller) tidy(ctx context.Context, n int) error {
+	_, err := p.conn.Exec(ctx, fmt.Sprintf("WITH done AS (DELETE FROM %[1]s.changes WHERE pg_visible_in_snapshot(xid, $1::text::pg_snapshot)) UPDATE %[1]s.about SET confirmed = $2", p.state.Name), p.snapshot, p.number)
+	if p.gone += n; err == nil && p.gone > tidyAfter {
+		p.gone = 0
+		_, err = p.conn.Exec(ctx, "VACUUM (TRUNCATE off) "+p.state.Name+".changes")
+	}
+	return err
 }
 
 // apply applies the changes that are visible now and were not before.
 func (p *poller) apply(ctx context.Context, tx pgx.Tx) (n int, err error) {
-	rows, err := tx.Query(ctx, "SELECT relation::text, op::text, old, new FROM "+p.state.Name+".changes WHERE NOT pg_visible_in_snapshot(xid, '"+p.snapshot+"') ORDER BY id", pgx.QueryExecModeSimpleProtocol)
+	rows, err := tx.Query(ctx, "SELECT relation::text, op::text, old, new FROM "+p.state.Name+".changes WHERE NOT pg_visible_in_snapshot(xid, "+quoted(p.snapshot)+") ORDER BY id", pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		return 0, err
 	}

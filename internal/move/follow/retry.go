@@ -54,7 +54,7 @@ func passing(err error) bool {
 	}
 	var network net.Error
 	var connecting *pgconn.ConnectError
-	return errors.Is(err, errEnded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) || errors.As(err, &connecting) || errors.Is(err, net.ErrClosed)
+	return errors.Is(err, errEnded) || errors.Is(err, ErrBusy) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) || errors.As(err, &connecting) || errors.Is(err, net.ErrClosed)
 }
 
 // errEnded is that the server has ended the stream of changes: it is being stopped.

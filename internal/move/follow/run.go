@@ -42,8 +42,20 @@ type follower struct {
 	changed string // position of the last change of a row; "" where there was none
 }
 
+// openPatience is how long PostgreSQL may be out of reach at the beginning, where its
+// address may be wrong.
+const openPatience = 30 * time.Second
+
 // open opens a file, and plans what is there now.
 func open(ctx context.Context, source Source, o Options) (f *follower, err error) {
+	err = retry(ctx, openPatience, func() (again bool, err error) {
+		f, err = openOnce(ctx, source, o)
+		return err != nil && ctx.Err() == nil && passing(err), err
+	})
+	return f, err
+}
+
+func openOnce(ctx context.Context, source Source, o Options) (f *follower, err error) {
 	state, err := Load(ctx, source.Path)
 	if err != nil {
 		return nil, err
@@ -159,7 +171,7 @@ func (f *follower) run(ctx context.Context, to goal) error {
 			return err
 		case f.state.Position != before || f.lag.alive.After(last):
 			last, pause = time.Now(), 100*time.Millisecond
-		case inUse(err) && time.Since(last) > min(f.o.GiveUp, inUsePatience):
+		case (inUse(err) || errors.Is(err, ErrBusy)) && time.Since(last) > min(f.o.GiveUp, inUsePatience):
 			return fmt.Errorf("%w: %w", ErrBusy, err)
 		case time.Since(last) > f.o.GiveUp:
 			return fmt.Errorf("PostgreSQL has been out of reach for %s; the same command goes on from here: %w", f.o.GiveUp, err)

@@ -88,6 +88,9 @@ func Load(ctx context.Context, path string) (s *State, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Exec("PRAGMA busy_timeout=10000"); err != nil { // who comes first behind a kill tidies up
+		return nil, err
+	}
 	if s, err = load(db); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flysql/flysql/internal/move"
@@ -57,10 +58,6 @@ func special(c *move.ColumnPlan, column string) string {
 	return "CASE WHEN " + column + `::text !~ 'BC$|^\d{5}|^24:|nf|NaN' THEN ` + column + " END"
 }
 
-// nothing stands for NULL in a row's hash. Where a text is the same, the columns' own
-// sums and counts of NULLs still tell them apart.
-const nothing = "\x01NULL\x02"
-
 // query is the SQL that a table's rows are hashed by, in PostgreSQL.
 type query struct {
 	table   *move.TablePlan
@@ -113,11 +110,22 @@ func keyOf(t *move.TablePlan, columns []*move.ColumnPlan) (key []int) {
 	return key
 }
 
-// hash is an expression for one hash of some columns, in order.
+// nullBits is how many columns' NULLs one seed tells.
+const nullBits = 60
+
+// hash is an expression for one hash of some columns, in order. NULL is hashed as "",
+// and a seed says which are NULL: no text can be taken for it.
 func (q query) hash(columns []int) string {
-	h := "0"
-	for _, i := range columns {
-		h = fmt.Sprintf(`hashtextextended(coalesce(c%d, E'\x01NULL\x02'), %s)`, i, h)
+	h := "0::int8"
+	for chunk := range slices.Chunk(columns, nullBits) {
+		var nulls strings.Builder
+		for n, i := range chunk {
+			fmt.Fprintf(&nulls, " + (c%d IS NULL)::int4 * %d::int8", i, int64(1)<<n)
+		}
+		h = "(" + h + " # (" + strings.TrimPrefix(nulls.String(), " + ") + "))"
+		for _, i := range chunk {
+			h = fmt.Sprintf("hashtextextended(coalesce(c%d, ''), %s)", i, h)
+		}
 	}
 	return h
 }

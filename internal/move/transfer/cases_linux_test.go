@@ -59,7 +59,7 @@ var ways = []struct {
 // Each case, from a running server and from dumps of it.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	for _, f := range []family{texts, numbers, times, session, keptSpecials, noSpecials, documents, composed, names, twins, keys, sequences, schemas, leftovers, shapes, oddForms, latin1, eucJP, ascii, icu} {
+	for _, f := range []family{textFamily, numberFamily, timeFamily, sessionFamily, keptFamily, nullFamily, jsonFamily, composedFamily, nameFamily, twinFamily, keyFamily, sequenceFamily, schemaFamily, leftFamily, shapeFamily, formFamily, latin1Family, eucFamily, asciiFamily, icuFamily} {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			db := testkit.Postgres(t, f.database)

@@ -6,7 +6,7 @@ import (
 	"github.com/flysql/flysql/internal/move"
 )
 
-var documents = family{name: "documents", cases: []moved{
+var jsonFamily = family{name: "documents", cases: []moved{
 	{
 		name: "json to the letter",
 		script: `CREATE TABLE docs (id int, j json, b jsonb, CHECK (jsonb_typeof(b) IN ('object', 'array', 'number', 'string', 'null')));
@@ -26,7 +26,7 @@ var documents = family{name: "documents", cases: []moved{
 	},
 }}
 
-var composed = family{name: "composed", cases: []moved{
+var composedFamily = family{name: "composed", cases: []moved{
 	{
 		name: "arrays of everything",
 		script: `CREATE TYPE colour AS ENUM ('red', 'it''s "blue"', 'a,b'); CREATE TYPE point3 AS (x int, y text, z numeric(4,1)); CREATE DOMAIN small AS int CHECK (VALUE < 100);
@@ -67,7 +67,7 @@ var composed = family{name: "composed", cases: []moved{
 	},
 }}
 
-var names = family{name: "names", cases: []moved{
+var nameFamily = family{name: "names", cases: []moved{
 	{
 		name: "names that nobody expects",
 		script: `CREATE TABLE "We""ird; tbl" ("a b" int, "c""d
@@ -97,7 +97,7 @@ line" VALUES (1);
 	},
 }}
 
-var twins = family{name: "twins", cases: []moved{
+var twinFamily = family{name: "twins", cases: []moved{
 	{
 		name: "names that differ by case only",
 		script: `CREATE TABLE "Users" ("Id" int PRIMARY KEY, "ID" text, id text); CREATE TABLE users (id int REFERENCES "Users", "É" int, "é" int); CREATE INDEX ix ON users (id); CREATE INDEX "IX" ON "Users" (id); CREATE VIEW "USERS" AS SELECT u.id FROM users u;
@@ -120,8 +120,8 @@ var twins = family{name: "twins", cases: []moved{
 	},
 }}
 
-// bare are schemas that are left out of names.
-var schemas = family{name: "schemas", options: move.Options{Schemas: "bare", Tables: map[string]move.TableOptions{
+// schemaFamily leaves schemas out of names.
+var schemaFamily = family{name: "schemas", options: move.Options{Schemas: "bare", Tables: map[string]move.TableOptions{
 	"audit.log": {Name: "audit trail"}, "public.secret": {Skip: true}, "public.kept": {Columns: map[string]move.ColumnOptions{"password": {Skip: true}, "n": {Name: "number"}}}}}, cases: []moved{{
 	name: "tables renamed, skipped, bare",
 	script: `CREATE SCHEMA audit; CREATE TABLE audit.log (a int); CREATE TABLE audit.other (b int); CREATE TABLE secret (id int PRIMARY KEY); CREATE TABLE kept (id int PRIMARY KEY, password text, n int CHECK (n > 0), s int REFERENCES secret, CHECK (password <> ''));
@@ -132,7 +132,7 @@ var schemas = family{name: "schemas", options: move.Options{Schemas: "bare", Tab
 	says:    []string{"table public.secret is not carried", "column public.kept.password is not carried", "foreign key public.kept.kept_s_fkey is not carried", "check public.kept.kept_password_check is not carried"},
 }}}
 
-var oddForms = family{name: "other forms", options: move.Options{Types: map[string]string{"timestamptz": "text", "timestamp": "micros", "uuid": "blob", "money": "scaled", "bpchar": "padded"},
+var formFamily = family{name: "other forms", options: move.Options{Types: map[string]string{"timestamptz": "text", "timestamp": "micros", "uuid": "blob", "money": "scaled", "bpchar": "padded"},
 	Tables: map[string]move.TableOptions{"public.forms": {Columns: map[string]move.ColumnOptions{"a": {Form: "pg"}, "n": {Form: "scaled"}, "m": {Form: "real"}, "f": {Form: "text"}, "h": {Form: "pg"}}}}}, cases: []moved{{
 	name: "arrays whose first index is not 1, and what else a form can be",
 	script: `CREATE EXTENSION hstore; CREATE TABLE forms (id uuid PRIMARY KEY, a int[], n numeric(10,2) CHECK (n >= 0.5), m numeric, f float8, h hstore, tz timestamptz DEFAULT '2000-01-01 00:00+00' CHECK (tz > '1999-01-01 00:00+00'), ts timestamp CHECK (ts > '1999-01-01'), mo money, c char(4));

@@ -12,7 +12,7 @@ import (
 	"github.com/flysql/flysql/internal/testkit"
 )
 
-var latin1 = family{name: "latin1", database: "ENCODING 'LATIN1' LOCALE 'C'", cases: []moved{{
+var latin1Family = family{name: "latin1", database: "ENCODING 'LATIN1' LOCALE 'C'", cases: []moved{{
 	name: "text in another encoding",
 	script: `SET client_encoding = 'UTF8'; CREATE TYPE size AS ENUM ('Größe', 'klein'); CREATE TABLE "Straße" (id int PRIMARY KEY, "naïve" text DEFAULT 'Ä' CHECK ("naïve" <> 'ü'), s size, a text[], j json, c char(4), b bytea, low text GENERATED ALWAYS AS (lower("naïve")) STORED);
 		INSERT INTO "Straße" VALUES (1, E'É\\ÿ\t§', 'Größe', '{ä,"ö "}', '{"ü": "ß"}', 'éè', '\xe9'), (2, DEFAULT, NULL, NULL, NULL, NULL, NULL); COMMENT ON TABLE "Straße" IS 'Übergröße'; RESET client_encoding`,
@@ -21,19 +21,19 @@ var latin1 = family{name: "latin1", database: "ENCODING 'LATIN1' LOCALE 'C'", ca
 	fails:   map[string]string{`UPDATE "Straße" SET "naïve" = 'ü'`: "CHECK", `UPDATE "Straße" SET s = 'Grosse'`: "CHECK"},
 }}}
 
-var eucJP = family{name: "euc_jp", database: "ENCODING 'EUC_JP' LOCALE 'C'", cases: []moved{{
+var eucFamily = family{name: "euc_jp", database: "ENCODING 'EUC_JP' LOCALE 'C'", cases: []moved{{
 	name:   "text of bytes above 127",
 	script: `SET client_encoding = 'UTF8'; CREATE TABLE "表" ("能" text); INSERT INTO "表" VALUES (E'ソ表\\\n能'), ('~'); RESET client_encoding`,
 	rows:   map[string][]string{"表": {"'ソ表\\\n能'", "'~'"}},
 }}}
 
-var ascii = family{name: "sql_ascii", database: "ENCODING 'SQL_ASCII' LOCALE 'C'", cases: []moved{{
+var asciiFamily = family{name: "sql_ascii", database: "ENCODING 'SQL_ASCII' LOCALE 'C'", cases: []moved{{
 	name:   "bytes that happen to be UTF-8",
 	script: `CREATE TABLE t (v text); INSERT INTO t VALUES ('É漢'), (E'tab\t')`,
 	rows:   map[string][]string{"t": {"'É漢'", "'tab\t'"}},
 }}}
 
-var icu = family{name: "icu", database: "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C.UTF-8'", cases: []moved{{
+var icuFamily = family{name: "icu", database: "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C.UTF-8'", cases: []moved{{
 	name: "a collation that SQLite has not",
 	script: `CREATE COLLATION anycase (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE words (w text CHECK (w < 'm'), c text COLLATE "C" CHECK (c < 'm'), u text UNIQUE CHECK (upper(u) = u), i text COLLATE anycase UNIQUE);
 		INSERT INTO words VALUES ('Äpfel', 'a', 'STRASSE', 'Straße'), ('b', NULL, 'Ä', 'x')`,

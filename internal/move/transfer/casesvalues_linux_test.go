@@ -7,7 +7,7 @@ import (
 	"github.com/flysql/flysql/internal/move/convert"
 )
 
-var texts = family{name: "texts", packed: true, cases: []moved{
+var textFamily = family{name: "texts", packed: true, cases: []moved{
 	{
 		name: "NULL is not empty",
 		script: `CREATE EXTENSION hstore;
@@ -65,7 +65,7 @@ var texts = family{name: "texts", packed: true, cases: []moved{
 	},
 }}
 
-var numbers = family{name: "numbers", cases: []moved{
+var numberFamily = family{name: "numbers", cases: []moved{
 	{
 		name:   "integers",
 		script: `CREATE TABLE ints (s smallint, i integer, b bigint); INSERT INTO ints VALUES (-32768, -2147483648, -9223372036854775808), (32767, 2147483647, 9223372036854775807), (0, 0, 4611686018427387905), (1, -1, 9007199254740993)`,
@@ -113,7 +113,7 @@ var numbers = family{name: "numbers", cases: []moved{
 	},
 }}
 
-var times = family{name: "times", cases: []moved{
+var timeFamily = family{name: "times", cases: []moved{
 	{
 		name: "times",
 		script: `CREATE TABLE moments (id int PRIMARY KEY, tz timestamptz, ts timestamp, d date, t time, tt timetz, i interval, tz0 timestamptz(0), ts3 timestamp(3));
@@ -154,8 +154,8 @@ var times = family{name: "times", cases: []moved{
 	},
 }}
 
-// session is a database whose sessions print otherwise than PostgreSQL does by itself.
-var session = family{
+// sessionFamily is a database whose sessions print otherwise than PostgreSQL does by itself.
+var sessionFamily = family{
 	name: "session",
 	settings: []string{"bytea_output = escape", "timezone = 'Asia/Kolkata'", "datestyle = 'German, DMY'", "intervalstyle = 'iso_8601'", "extra_float_digits = -3", "standard_conforming_strings = off", "backslash_quote = on",
 		"search_path = 'odd', 'public'", "statement_timeout = '60s'", "quote_all_identifiers = on", "xmloption = document"},
@@ -174,7 +174,7 @@ const specialRows = `CREATE TABLE specials (id int, n numeric, n2 numeric(8,2), 
 		(4, 1.50, 1.5, 1.5, 1.5, '5874897-12-31', '294276-12-31 23:59:59.999999', '10000-01-01 00:00:00+00', '23:59:59', '23:59:59+00');
 	CREATE TABLE listed (n numeric[], f float8[], d date[]); INSERT INTO listed VALUES ('{NaN,1.5,NULL}', '{NaN,-Infinity,0.5}', '{infinity,2024-01-01,"0044-03-15 BC"}')`
 
-var keptSpecials = family{name: "specials kept", options: move.Options{Special: convert.Keep}, cases: []moved{{
+var keptFamily = family{name: "specials kept", options: move.Options{Special: convert.Keep}, cases: []moved{{
 	name:   "NaN, infinity, BC, 24:00",
 	script: specialRows,
 	rows: map[string][]string{"specials": {
@@ -185,7 +185,7 @@ var keptSpecials = family{name: "specials kept", options: move.Options{Special: 
 	}, "listed": {`'["NaN","1.5",null]'|'["NaN","-Infinity",0.5]'|'["infinity","2024-01-01","0044-03-15 BC"]'`}},
 }}}
 
-var noSpecials = family{
+var nullFamily = family{
 	name: "specials as NULL", options: move.Options{Special: convert.ToNull},
 	cases: []moved{{
 		name:   "NaN, infinity, BC, 24:00",

@@ -2,7 +2,6 @@ package transfer
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/flysql/flysql/internal/move"
@@ -24,8 +23,14 @@ type lateKey struct {
 
 // lateKeyOf returns nil for a table whose key is its rowid, or that is stored by its key.
 func lateKeyOf(t *move.TablePlan) *lateKey {
-	if len(t.Key) == 0 || strings.HasSuffix(t.Create, " WITHOUT ROWID") || slices.ContainsFunc(t.Columns, func(c *move.ColumnPlan) bool { return c.RowID }) {
+	if len(t.Key) == 0 || strings.HasSuffix(t.Create, " WITHOUT ROWID") {
 		return nil
+	}
+	for _, c := range t.Columns {
+		// Whatever a key's integers count, an amount in cents or an OID, SQLite makes it the rowid.
+		if c.RowID || len(t.Key) == 1 && c.Name == t.Key[0] && strings.EqualFold(c.Form.Declared, "INTEGER") {
+			return nil
+		}
 	}
 	line := ",\n  PRIMARY KEY (" + identifiers(t.Key) + ")"
 	if strings.Count(t.Create, line) != 1 { // somebody's text says the same

@@ -88,18 +88,18 @@ func (l *looker) mismatches() (out []move.Mismatch) {
 		where, at := l.table.Source.String()+"."+pgexpr.PgIdent(c.Source.Name), l.table.Name+"."+c.Name
 		if n := l.nulls[i]; n > 0 {
 			out = append(out, move.Mismatch{ID: "null-rows", Severity: move.Danger, Source: where, Target: at, Rows: n,
-				Message: counted(n) + " NULL, which SQLite's column does not take", Hint: "give them a value in PostgreSQL, or drop NOT NULL in a migration"})
+				Message: rowsHave(n) + " NULL, which SQLite's column does not take", Hint: "give them a value in PostgreSQL, or drop NOT NULL in a migration"})
 		}
 		for _, reason := range slices.Sorted(maps.Keys(l.misfits[i])) {
 			n := l.misfits[i][reason]
 			out = append(out, move.Mismatch{ID: "value-rows", Severity: move.Danger, Source: where, Target: at, Rows: n,
-				Message: counted(n) + " a value that does not fit", Hint: reason})
+				Message: rowsHave(n) + " a value that does not fit", Hint: reason})
 		}
 	}
 	return out
 }
 
-func counted(n int64) string {
+func rowsHave(n int64) string {
 	if n == 1 {
 		return "1 row has"
 	}

@@ -76,7 +76,7 @@ func (c *content) add(hash int64) {
 // nameRowid finds a name of the rowid that is not a column's. A table may have none.
 func (p *proof) nameRowid() (ok bool, err error) {
 	free := []string{"rowid", "_rowid_", "oid"}
-	err = p.db.Rows("SELECT x.name, l.wr FROM pragma_table_list AS l, pragma_table_xinfo(l.name) AS x WHERE l.schema = 'main' AND l.type = 'table' AND l.name = "+pgexpr.Literal(p.table), func(s *lite.Stmt) error {
+	err = p.db.Rows("SELECT x.name, l.wr FROM pragma_table_list("+pgexpr.Literal(p.table)+") AS l, pragma_table_xinfo(l.name) AS x WHERE l.schema = 'main' AND l.type = 'table' AND l.name = "+pgexpr.Literal(p.table), func(s *lite.Stmt) error {
 		ok = s.Column(1).Int == 0
 		for n, name := range free {
 			if strings.EqualFold(name, s.Text(0)) {

@@ -45,16 +45,23 @@ func back(c *convert.Conversion, v convert.Value) (string, error) {
 }
 
 // of hashes columns as query.hash does.
-func (r *rowHash) of(columns []int) int64 {
-	var h int64
-	for _, i := range columns {
-		if r.null[i] {
-			h = hashText(nothing, h)
-		} else {
-			h = hashText(r.texts[i], h)
+func (r *rowHash) of(columns []int) (h int64) {
+	for at, i := range columns {
+		if at%nullBits == 0 {
+			h ^= r.nulls(columns[at:min(at+nullBits, len(columns))])
 		}
+		h = hashText(r.texts[i], h)
 	}
 	return h
+}
+
+func (r *rowHash) nulls(columns []int) (bits int64) {
+	for n, i := range columns {
+		if r.null[i] {
+			bits |= 1 << n
+		}
+	}
+	return bits
 }
 
 // each calls a function for every row of a table, on one side.
