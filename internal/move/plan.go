@@ -205,8 +205,12 @@ func NewPlan(s *Schema, o Options) (*Plan, error) {
 		p.fold = pgexpr.FoldFull
 	}
 	if !p.bytewise {
+		as := "and not as " + s.Server.Collation
+		if s.Server.Collation == "" {
+			as = "whatever the database's collation is, which a dump does not say"
+		}
 		p.lose(Loss{ID: "collation-order", Severity: Warning, Where: cmp.Or(s.Server.Database, "the database"),
-			Message: "text sorts by its bytes, and not as " + cmp.Or(s.Server.Collation, "the database's collation may have it, which a dump does not tell") + ": capitals before small letters, é after z"})
+			Message: "text sorts by its bytes, " + as + ": capitals before small letters, é after z"})
 	}
 	p.nameTables()
 	var errs []error
