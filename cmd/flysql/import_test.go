@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,6 +16,8 @@ import (
 	"github.com/flysql/flysql/internal/move/transfer"
 )
 
+var update = flag.Bool("update", false, "rewrite what testdata/import compares with")
+
 // TestImportScripts runs flysql import and verify on a dump, which every script has as
 // shop.sql.
 func TestImportScripts(t *testing.T) {
@@ -26,6 +29,7 @@ func TestImportScripts(t *testing.T) {
 		Dir:                 "testdata/import",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			return os.WriteFile(filepath.Join(env.WorkDir, "shop.sql"), dump, 0o644)
 		},
