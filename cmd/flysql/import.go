@@ -396,7 +396,16 @@ func dangersText(n int) string {
 func (c *cli) carryOutImport(ctx context.Context, f *importFlags, job *importJob, node *handover.Node) error {
 	p := c.newImportProgress(job.plan, f.json)
 	begun := time.Now()
-	report, err := job.copy(ctx, transfer.Options{Replace: f.replace, Streams: f.streams, Progress: p.tell})
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	report, err := job.copy(ctx, transfer.Options{Replace: f.replace, Streams: f.streams, Progress: func(now transfer.Progress) {
+		p.tell(now)
+		if now.Stage == transfer.Syncing { // an app may have come meanwhile, and would write to what is replaced
+			if err := inspect.CheckPlace(c.env, job.target); err != nil {
+				cancel(err)
+			}
+		}
+	}})
 	p.end()
 	done := &importResult{job: job, report: report, took: time.Since(begun)}
 	if err != nil {

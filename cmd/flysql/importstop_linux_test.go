@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,6 +167,46 @@ func TestImportServerStops(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	check()
+}
+
+// A program that opens the file while the import runs would go on writing to what is
+// replaced: the import ends instead.
+func TestImportBesideApp(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	db.Exec(shop)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "app.db")
+	if err := os.WriteFile(path, []byte("the old one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check := unchanged(t, dir)
+	app := exec.Command("sleep", "3600")
+	app.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	stdout, stderr := &stopAt{stage: "index", stop: func() {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		app.ExtraFiles = []*os.File{f}
+		if err := app.Start(); err != nil {
+			t.Error(err)
+		}
+	}}, &bytes.Buffer{}
+	code := run(t.Context(), []string{"import", db.URL, path, "--yes", "--json", "--replace"}, nil, strings.NewReader(""), stdout, stderr)
+	want := fmt.Sprintf("app.db is open (sleep, pid %d): stop that, or give another name; app.db is as it was\n", app.Process.Pid)
+	if code != 1 || !strings.HasSuffix(stderr.String(), want) {
+		t.Errorf("exit code %d, stderr %q, want %q", code, stderr, want)
+	}
+	check()
+	fails(t, dir, 1, []string{"is open (sleep, pid "}, "import", db.URL, path, "--yes", "--replace")
+	app.Process.Kill()
+	app.Wait()
+	if code, stdout, stderr := quiet(t, "import", db.URL, path, "--yes", "--replace"); code != 0 {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
 }
 
 // On a terminal, the plan is shown and asked about.

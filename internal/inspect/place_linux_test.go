@@ -1,9 +1,12 @@
 package inspect
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -34,6 +37,43 @@ func TestCheckPlace(t *testing.T) {
 		err := CheckPlace([]string{"FLYSQL_LITEFS=" + config}, tt.path)
 		if got := err != nil; got != (tt.want != "") || got && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.path, err, tt.want)
+		}
+	}
+}
+
+// Another process has the file open, and no lock on it.
+func TestCheckPlaceOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.db")
+	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"FLYSQL_LITEFS=off"}
+	if err := CheckPlace(env, path); err != nil {
+		t.Errorf("nobody has it: %v", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := CheckPlace(env, path); err != nil {
+		t.Errorf("this process has it: %v", err)
+	}
+	cmd := exec.Command("sleep", "3600")
+	cmd.ExtraFiles = []*os.File{f}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Dir(path), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{path, filepath.Join(link, "app.db")} {
+		if err := CheckPlace(env, p); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("is open (sleep, pid %d): stop that", cmd.Process.Pid)) {
+			t.Errorf("%s: sleep has it: %v", p, err)
 		}
 	}
 }

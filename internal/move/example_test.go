@@ -48,3 +48,33 @@ func ExampleNewPlan() {
 	// COPY (SELECT id, total, at FROM ONLY public.orders) TO STDOUT
 	// trigger public.orders.orders_touch is not carried (danger): its function public.touch is PostgreSQL's: write it anew for SQLite, or into the app
 }
+
+// Flags of a command line win over what a file of options says.
+func ExampleOverrides_Apply() {
+	uuid := &move.Type{Name: move.Name{Schema: "pg_catalog", Name: "uuid"}, SQL: "uuid", Kind: move.BaseType, Mod: -1}
+	table := func(schema, name string) *move.Table {
+		return &move.Table{Name: move.Name{Schema: schema, Name: name}, Kind: move.PlainTable, Rows: -1, Columns: []*move.Column{{Name: "id", Type: uuid}}}
+	}
+	schema := &move.Schema{Tables: []*move.Table{table("audit", "log"), table("public", "orders")}}
+	flags := move.Overrides{Exclude: []string{"audit.*"}, Map: []string{"orders=purchases", "orders.id=key"}, Forms: []string{"uuid=blob"}}
+	options, err := flags.Apply(schema, move.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plan, err := move.NewPlan(schema, options)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, t := range plan.Tables {
+		for _, c := range t.Columns {
+			fmt.Println(t.Source, "->", t.Name, c.Source.Describe(), "->", t.Declaration(c))
+		}
+	}
+	_, err = move.Overrides{Only: []string{"order"}}.Apply(schema, options)
+	fmt.Println(err)
+	// Output:
+	// public.orders -> purchases uuid -> "key" BLOB CHECK (typeof("key") IN ('blob', 'null') AND length("key") = 16)
+	// --only order: no table is called so; orders is meant?
+}
