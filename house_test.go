@@ -29,7 +29,7 @@ var floors = map[string]int{
 	"entrypoint":              2,
 	"internal/scaffold":       2,
 	"internal/doctor":         3,
-	"cmd/flysql":              4,
+	"cmd/flysql":              5,
 	"cmd/flysql-entrypoint":   4,
 	"examples/guestbook":      4,
 	"internal/sqlitefile":     0,
@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"internal/move/lite":      1,
 	"internal/move/handover":  3,
 	"internal/move/transfer":  3,
+	"internal/move/follow":    4,
 }
 
 // forbidden says what a package must not draw in, however far down.

@@ -28,6 +28,7 @@ type importFlags struct {
 	planOut, report           string
 	streams                   int
 	litefs                    string
+	follow                    followFlags
 	yes, replace, dryRun, sql bool
 	json                      bool
 }
@@ -104,6 +105,7 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 		ValidArgsFunction:          twoFiles,
 	}
 	f.register(cmd)
+	cmd.AddCommand(c.importCutoverCommand(), c.importAbandonCommand())
 	return cmd
 }
 
@@ -133,6 +135,7 @@ func twoFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, co
 func (f *importFlags) register(cmd *cobra.Command) {
 	f.choose.register(cmd)
 	f.into.register(cmd)
+	f.follow.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.planOut, "plan-out", "", "write the choices to this file, to edit, and copy nothing")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, copy nothing")
@@ -172,7 +175,10 @@ func (f *importFlags) check() error {
 	case f.looksOnly() && (f.litefs != "" || f.report != ""):
 		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
 	}
-	return errors.Join(f.into.check(f.sql), f.choose.check())
+	if err := errors.Join(f.follow.check(f), f.into.check(f.sql)); err != nil {
+		return err
+	}
+	return f.choose.check()
 }
 
 func (f *importChoices) check() error {
@@ -210,7 +216,9 @@ type importJob struct {
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
 	untyped  bool   // the source has rows, and no tables
-	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
+	base     string // the file whose schema is filled; "" where the plan makes one
+	schemaOf string // that file or the migrations whose schema is filled; "" where the plan makes one
+	follows  bool   // it goes on changing
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
@@ -236,7 +244,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 		if err := c.planInto(ctx, f, job, o); err != nil {
 			return nil, errors.Join(err, job.close())
 		}
-		return job, nil
+		return c.thenFollow(f, job), nil
 	}
 	if o.Existing {
 		return nil, usagef("the choices of %s are for a schema of the app's own: give --into-existing or --migrations, or --plan none", file)
@@ -247,7 +255,15 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
-	return job, nil
+	return c.thenFollow(f, job), nil
+}
+
+// thenFollow has a job's file go on with what changes, where that is asked for.
+func (c *cli) thenFollow(f *importFlags, job *importJob) *importJob {
+	if f.follow.mode != "" {
+		job.follows, job.copy = true, c.followedCopy(f, job)
+	}
+	return job
 }
 
 func (j *importJob) close() error {
@@ -260,6 +276,9 @@ func (j *importJob) close() error {
 func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target string) (err error) {
 	from, err := c.findImportSource(sourceArg)
 	if err != nil {
+		return err
+	}
+	if done, err := c.goOnFollowing(ctx, f, from, target); done {
 		return err
 	}
 	if !f.looksOnly() {
@@ -286,7 +305,7 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
 	}
-	if len(job.plan.Tables)+len(job.plan.Views) == 0 {
+	if len(job.plan.Tables)+len(job.plan.Views) == 0 && job.plan.Fits() == nil {
 		return fmt.Errorf("there is nothing to import from %s: is it the right database? --dry-run lists what is not carried; %s", from.shown, nothingWritten)
 	}
 	if err := inDump(source, job.plan); err != nil {
@@ -302,7 +321,10 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if err := c.agreeImport(ctx, f, job); err != nil {
 		return err
 	}
-	return c.carryOutImport(ctx, f, job, node)
+	if err := c.carryOutImport(ctx, f, job, node); err != nil || f.follow.mode == "" {
+		return err
+	}
+	return c.followOn(ctx, f, from, target)
 }
 
 // showImport is --dry-run and --plan-out.

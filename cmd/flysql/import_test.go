@@ -37,7 +37,7 @@ func TestImportScripts(t *testing.T) {
 func TestImportDocs(t *testing.T) {
 	const file = "../../docs/from-postgres.md"
 	documented(t, file, new(cli).importCommand(), progressJSON{}, importReportJSON{}, mismatchJSON{}, importSourceJSON{}, importedJSON{}, planLossJSON{}, planLeftJSON{}, givenJSON{},
-		verdictJSON{}, tableVerdictJSON{}, columnVerdictJSON{}, rowDifferenceJSON{}, transfer.Pair{}, importPlanJSON{}, planTableJSON{}, planColumnJSON{}, planIndexJSON{}, planViewJSON{})
+		verdictJSON{}, tableVerdictJSON{}, columnVerdictJSON{}, rowDifferenceJSON{}, transfer.Pair{}, importPlanJSON{}, planTableJSON{}, planColumnJSON{}, planIndexJSON{}, planViewJSON{}, followJSON{}, warningJSON{}, cutoverJSON{})
 	documented(t, file, new(cli).verifyCommand(), verifyJSON{})
 	data, err := os.ReadFile(file)
 	if err != nil {

@@ -112,7 +112,7 @@ func nextSteps(done *importResult) []string {
 		fmt.Sprintf("  flysql verify %s %s  # at any time", shellArgument(job.from.argument()), shellArgument(job.target)),
 		fmt.Sprintf("  flysql db check %s", shellArgument(job.target)),
 	}
-	if done.given == nil {
+	if done.given == nil && !job.follows {
 		steps = append(steps, fmt.Sprintf("  fly ssh sftp put %s /data/%s  # onto an empty volume; see docs/from-postgres.md", shellArgument(job.target), shellArgument(filepath.Base(job.target))))
 	}
 	return steps

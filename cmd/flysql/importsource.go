@@ -131,6 +131,7 @@ func (s *importSource) open(ctx context.Context, c *cli, database string) (move.
 		if err != nil {
 			return nil, connectHint(err)
 		}
+		c.tellFound(ctx, s.address)
 		return live, nil
 	case s.file == "-":
 		if terminal(c.stdin) != nil {

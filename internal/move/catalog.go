@@ -48,6 +48,7 @@ func ReadSchemaTx(ctx context.Context, tx pgx.Tx) (*Schema, error) {
 			return nil, fmt.Errorf("read the catalog: %s: %w", step.what, err)
 		}
 	}
+	r.schema.withoutOwn()
 	return r.schema, nil
 }
 

@@ -149,9 +149,9 @@ func (p *Plan) Before() []string {
 	return out
 }
 
-// After returns the statements that are left when the rows have been copied: sequences,
-// indexes, then views.
-func (p *Plan) After() []string {
+// Sequences returns the statements by which AUTOINCREMENT goes on where PostgreSQL's
+// sequences stand.
+func (p *Plan) Sequences() []string {
 	var out []string
 	for _, t := range p.Tables {
 		if t.Counts {
@@ -160,6 +160,13 @@ func (p *Plan) After() []string {
 				fmt.Sprintf("INSERT INTO sqlite_sequence (name, seq) SELECT %s, %d WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = %s)", name, t.Seed, name))
 		}
 	}
+	return out
+}
+
+// After returns the statements that are left when the rows have been copied: sequences,
+// indexes, then views.
+func (p *Plan) After() []string {
+	out := p.Sequences()
 	for _, t := range p.Tables {
 		for _, i := range t.Indexes {
 			out = append(out, i.Create)

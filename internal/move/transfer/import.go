@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
@@ -15,6 +16,7 @@ type Options struct {
 	Replace  bool           // a file that is there is kept beside, as app.db.before-import
 	Streams  int            // connections that read rows; 2 by default
 	Progress func(Progress) // called from one goroutine at a time
+	Also     []string       // statements that the file gets behind the plan's own
 
 	// Base is the file whose schema a plan's Existing is: a copy of it is filled. Empty, it
 	// is the target itself, which is then kept beside.
@@ -184,7 +186,7 @@ func (i *importer) finish(ctx context.Context) error {
 	if db, err = i.open(ctx); err != nil {
 		return err
 	}
-	for _, statement := range append(i.plan.After(), "ANALYZE") {
+	for _, statement := range slices.Concat(i.plan.After(), i.o.Also, []string{"ANALYZE"}) {
 		if err := db.Exec(statement); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", statement, err), db.Close())
 		}
@@ -199,7 +201,8 @@ func (i *importer) check(ctx context.Context, theirs sums) error {
 	defer cancel()
 	sound := make(chan error, 1)
 	go func() {
-		err := i.sound(ctx)
+		notes, err := Sound(ctx, i.plan, i.temp, i.o.FullCheck)
+		i.report.Notes = append(i.report.Notes, notes...)
 		if err != nil {
 			cancel()
 		}

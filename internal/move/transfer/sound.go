@@ -20,27 +20,29 @@ func (e *UnsoundError) Error() string { return strings.Join(e.Faults, "; ") }
 // mostFaults is how many faults are named.
 const mostFaults = 10
 
-// sound looks for faults of pages, indexes, checks and foreign keys.
-func (i *importer) sound(ctx context.Context) (err error) {
-	db, err := lite.Open(ctx, i.temp, false) // one that only reads does not know the checks
+// Sound looks for faults of pages, indexes, checks and foreign keys of a file; full is
+// Options.FullCheck. What is wrong is an *UnsoundError; what PostgreSQL has as well is in
+// notes.
+func Sound(ctx context.Context, plan *move.Plan, path string, full bool) (notes []string, err error) {
+	db, err := lite.Open(ctx, path, false) // one that only reads does not know the checks
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.Exec("PRAGMA cache_size=-16384"); err != nil {
-		return err
+		return nil, err
 	}
 	var tables []string
-	for _, t := range i.plan.Tables {
+	for _, t := range plan.Tables {
 		tables = append(tables, t.Name)
 	}
-	faults, err := faultsOf(db, tables, i.o.FullCheck)
+	faults, err := faultsOf(db, tables, full)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	orphans, tolerated := 0, map[string]int{}
 	err = db.Rows("PRAGMA foreign_key_check", func(s *lite.Stmt) error {
-		table, parent := i.table(s.Text(0)), s.Text(2)
+		table, parent := tableOf(plan, s.Text(0)), s.Text(2)
 		if table != nil && notValid(table) {
 			tolerated[table.Source.String()]++
 			return nil
@@ -51,17 +53,17 @@ func (i *importer) sound(ctx context.Context) (err error) {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(faults) > 0 {
-		return &UnsoundError{faults}
+		return nil, &UnsoundError{faults}
 	}
-	for _, t := range i.plan.Tables {
+	for _, t := range plan.Tables {
 		if n := tolerated[t.Source.String()]; n > 0 {
-			i.report.Notes = append(i.report.Notes, fmt.Sprintf("%s: %d rows break a foreign key that is NOT VALID in PostgreSQL", t.Source, n))
+			notes = append(notes, fmt.Sprintf("%s: %d rows break a foreign key that is NOT VALID in PostgreSQL", t.Source, n))
 		}
 	}
-	return nil
+	return notes, nil
 }
 
 // faultsOf returns what is wrong with the pages, the checks, NOT NULL, and the indexes of
@@ -101,12 +103,12 @@ func pragma(db *lite.Conn, name string, of any) (faults []string, err error) {
 	return faults, err
 }
 
-func (i *importer) table(name string) *move.TablePlan {
-	n := slices.IndexFunc(i.plan.Tables, func(t *move.TablePlan) bool { return t.Name == name })
+func tableOf(plan *move.Plan, name string) *move.TablePlan {
+	n := slices.IndexFunc(plan.Tables, func(t *move.TablePlan) bool { return t.Name == name })
 	if n < 0 {
 		return nil
 	}
-	return i.plan.Tables[n]
+	return plan.Tables[n]
 }
 
 func sourceName(t *move.TablePlan, name string) string {
