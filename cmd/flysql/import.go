@@ -175,10 +175,10 @@ func (f *importFlags) check() error {
 	case f.looksOnly() && (f.litefs != "" || f.report != ""):
 		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
 	}
-	if err := f.follow.check(f); err != nil {
+	if err := errors.Join(f.follow.check(f), f.into.check(f.sql)); err != nil {
 		return err
 	}
-	return errors.Join(f.into.check(f.sql), f.choose.check())
+	return f.choose.check()
 }
 
 func (f *importChoices) check() error {
@@ -216,8 +216,8 @@ type importJob struct {
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
 	untyped  bool   // the source has rows, and no tables
-	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
-	base     string // the file that the target begins as a copy of; "" where there is none
+	base     string // the file whose schema is filled; "" where the plan makes one
+	schemaOf string // that file or the migrations whose schema is filled; "" where the plan makes one
 	follows  bool   // it goes on changing
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
@@ -244,10 +244,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 		if err := c.planInto(ctx, f, job, o); err != nil {
 			return nil, errors.Join(err, job.close())
 		}
-		if f.follow.mode != "" {
-			job.follows, job.copy = true, c.followedCopy(f, job)
-		}
-		return job, nil
+		return c.thenFollow(f, job), nil
 	}
 	if o.Existing {
 		return nil, usagef("the choices of %s are for a schema of the app's own: give --into-existing or --migrations, or --plan none", file)
@@ -258,10 +255,15 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
+	return c.thenFollow(f, job), nil
+}
+
+// thenFollow has a job's file go on with what changes, where that is asked for.
+func (c *cli) thenFollow(f *importFlags, job *importJob) *importJob {
 	if f.follow.mode != "" {
 		job.follows, job.copy = true, c.followedCopy(f, job)
 	}
-	return job, nil
+	return job
 }
 
 func (j *importJob) close() error {
@@ -303,7 +305,7 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
 	}
-	if len(job.plan.Tables)+len(job.plan.Views) == 0 {
+	if len(job.plan.Tables)+len(job.plan.Views) == 0 && job.plan.Fits() == nil {
 		return fmt.Errorf("there is nothing to import from %s: is it the right database? --dry-run lists what is not carried; %s", from.shown, nothingWritten)
 	}
 	if err := inDump(source, job.plan); err != nil {

@@ -65,13 +65,13 @@ func (f *importFlags) checkTarget(target string) error {
 
 // planInto plans an import into a schema of the app's own.
 func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o move.Options) (err error) {
-	base := job.target
+	job.base = job.target
 	if !f.into.existing {
-		if base, err = c.migrated(ctx, f, job); err != nil {
+		if job.base, err = c.migrated(ctx, f, job); err != nil {
 			return err
 		}
 	}
-	e, err := transfer.ReadExisting(ctx, base)
+	e, err := transfer.ReadExisting(ctx, job.base)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 			return err
 		}
 	}
-	job.base, job.schemaOf = base, job.target
+	job.schemaOf = job.target
 	if !f.into.existing {
 		job.schemaOf = strings.Join(f.into.migrations, ", ")
 	}
@@ -89,7 +89,7 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 		return inPlanFile(job.planFile, err)
 	}
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
-		o.Base = base
+		o.Base = job.base
 		return transfer.Import(ctx, job.source, job.plan, job.target, o)
 	}
 	if err := inDump(job.source, job.plan); err != nil {

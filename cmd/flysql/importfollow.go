@@ -57,8 +57,8 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 			return nil, err
 		}
 		choices := string(job.plan.TOML())
-		o.Base = job.base
-		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(ctx, choices, job.base)}
+		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(ctx, choices, job.base, f.into.truncate)}
+		o.Base, o.Replace = job.base, o.Replace || f.into.existing
 		return follow.Begin(ctx, source, follow.Options{Mode: follow.Mode(f.follow.mode), Name: f.follow.slot, Recall: choices, Transfer: o, Warn: c.warning(f.json),
 			Progress: func(p follow.Progress) {
 				if p.Why != "" && !f.json {
@@ -68,9 +68,9 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 	}
 }
 
-// planByChoices plans by the text of a file of choices, which the followed file keeps; for
-// the schema of a file, where they are for one that the app's migrations have made.
-func planByChoices(ctx context.Context, choices, file string) follow.Planner {
+// planByChoices plans by the text of a file of choices, which the followed file keeps. base
+// is the file whose schema they are for, where that is the app's own.
+func planByChoices(ctx context.Context, choices, base string, truncate bool) follow.Planner {
 	return func(s *move.Schema) (*move.Plan, error) {
 		o, err := move.ReadOptions("the choices of the import", []byte(choices))
 		if err != nil {
@@ -79,11 +79,15 @@ func planByChoices(ctx context.Context, choices, file string) follow.Planner {
 		if !o.Existing {
 			return move.NewPlan(s, o)
 		}
-		e, err := transfer.ReadExisting(ctx, file)
+		e, err := transfer.ReadExisting(ctx, base)
 		if err != nil {
 			return nil, err
 		}
-		return move.NewExistingPlan(ctx, s, e, move.ExistingOptions{Options: o, Truncate: true})
+		plan, err := move.NewExistingPlan(ctx, s, e, move.ExistingOptions{Options: o, Truncate: truncate})
+		if err != nil {
+			return nil, err
+		}
+		return plan, plan.Fits()
 	}
 }
 
@@ -96,7 +100,7 @@ func followed(ctx context.Context, from *importSource, path string) (follow.Sour
 	if !from.live() {
 		return follow.Source{}, nil, usagef("%s follows a PostgreSQL, and %s is a dump: give its address", filepath.Base(path), from.shown)
 	}
-	return follow.Source{URL: from.address, Path: path, Plan: planByChoices(ctx, state.Recall, path)}, state, nil
+	return follow.Source{URL: from.address, Path: path, Plan: planByChoices(ctx, state.Recall, path, true)}, state, nil
 }
 
 // goOnFollowing follows on with a file that an earlier run has begun; done is false where
