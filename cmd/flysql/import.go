@@ -22,6 +22,7 @@ import (
 // importFlags are the flags of flysql import.
 type importFlags struct {
 	choose importChoices
+	into   intoFlags
 	given  func(flag string) bool
 
 	planOut, report           string
@@ -95,6 +96,9 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 			if target == "" && !f.looksOnly() {
 				return usagef("into which file? Give it behind SOURCE, as in flysql import SOURCE app.db; --dry-run needs none")
 			}
+			if err := pathOnly(target); err != nil {
+				return err
+			}
 			return c.importInto(cmd.Context(), f, source, target)
 		},
 		SuggestionsMinimumDistance: 2,
@@ -103,6 +107,21 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 	f.register(cmd)
 	cmd.AddCommand(c.importCutoverCommand(), c.importAbandonCommand())
 	return cmd
+}
+
+// pathOnly refuses a DATABASE that is no path: the arguments are the wrong way round, and
+// one of them may have a password in it.
+func pathOnly(target string) error {
+	scheme, _, url := strings.Cut(target, "://")
+	switch {
+	case isPostgresURL(target) || keyValues.MatchString(target):
+		return usagef("DATABASE is the address of a PostgreSQL: SOURCE comes first, then the SQLite file")
+	case url || strings.HasPrefix(target, "file:"):
+		return usagef("DATABASE is a URL (%s): give a path, such as app.db", strings.SplitN(scheme, ":", 2)[0])
+	case target == "-":
+		return usagef("DATABASE is -, and a database cannot be written to standard output: give a path, such as app.db")
+	}
+	return nil
 }
 
 // twoFiles completes files for two arguments, and nothing behind them.
@@ -116,6 +135,7 @@ func twoFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, co
 func (f *importFlags) register(cmd *cobra.Command) {
 	f.choose.register(cmd)
 	f.follow.register(cmd)
+	f.into.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.planOut, "plan-out", "", "write the choices to this file, to edit, and copy nothing")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, copy nothing")
@@ -155,10 +175,7 @@ func (f *importFlags) check() error {
 	case f.looksOnly() && (f.litefs != "" || f.report != ""):
 		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
 	}
-	if err := f.follow.check(f); err != nil {
-		return err
-	}
-	return f.choose.check()
+	return errors.Join(f.into.check(f.sql), f.follow.check(f), f.choose.check())
 }
 
 func (f *importChoices) check() error {
@@ -196,23 +213,37 @@ type importJob struct {
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
 	follows  bool   // it goes on changing
+	untyped  bool   // the source has rows, and no tables
+	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
+
+	// end removes what the job needed, if it is not nil.
+	end func() error
 }
 
 // planImport decides what becomes of a source, and how it is copied.
-func (c *cli) planImport(f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
+func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource, source move.Source, target string) (*importJob, error) {
 	job := &importJob{from: from, source: source, target: target}
-	if err := needSchema(source, from); err != nil {
+	if err := job.describe(f.into.wanted()); err != nil {
 		return nil, err
 	}
-	o, file, err := f.choose.options(source, importPlanFile)
+	o, file, err := f.choose.options(job.source, importPlanFile)
 	if err != nil {
 		return nil, err
 	}
 	if job.planFile = file; file != "" && f.json && f.yes { // the plan is not shown, which names it
 		c.say("choices: %s", file)
+	}
+	if f.into.wanted() {
+		if err := c.planInto(ctx, f, job, o); err != nil {
+			return nil, errors.Join(err, job.close())
+		}
+		return job, nil
+	}
+	if o.Existing {
+		return nil, usagef("the choices of %s are for a schema of the app's own: give --into-existing or --migrations, or --plan none", file)
 	}
 	if job.plan, err = move.NewPlan(source.Schema(), o); err != nil {
 		return nil, inPlanFile(file, err)
@@ -226,6 +257,13 @@ func (c *cli) planImport(f *importFlags, from *importSource, source move.Source,
 	return job, nil
 }
 
+func (j *importJob) close() error {
+	if j.end == nil {
+		return nil
+	}
+	return j.end()
+}
+
 func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target string) (err error) {
 	from, err := c.findImportSource(sourceArg)
 	if err != nil {
@@ -237,7 +275,7 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if !f.looksOnly() {
 		err := inspect.CheckPlace(c.env, target)
 		if err == nil {
-			err = transfer.CheckTarget(target, f.replace)
+			err = f.checkTarget(target)
 		}
 		if err != nil {
 			return fmt.Errorf("%w; %s", targetHint(err), nothingWritten)
@@ -250,12 +288,16 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 		return undone(ctx, err, target)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	job, err := c.planImport(f, from, source, target)
+	job, err := c.planImport(ctx, f, from, source, target)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, job.close()) }()
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
+	}
+	if len(job.plan.Tables)+len(job.plan.Views) == 0 {
+		return fmt.Errorf("there is nothing to import from %s: is it the right database? --dry-run lists what is not carried; %s", from.shown, nothingWritten)
 	}
 	if err := inDump(source, job.plan); err != nil {
 		return err
@@ -287,6 +329,9 @@ func (c *cli) showImport(ctx context.Context, f *importFlags, job *importJob) er
 	default:
 		err = c.printImportPlan(c.stdout, job)
 	}
+	if err == nil {
+		err = c.refuseMismatch(f, job)
+	}
 	if err != nil || f.planOut == "" {
 		return err
 	}
@@ -314,8 +359,8 @@ func (c *cli) agreeImport(ctx context.Context, f *importFlags, job *importJob) e
 			return fmt.Errorf("show the plan: %w; %s", err, nothingWritten)
 		}
 	}
-	if f.yes {
-		return nil
+	if err := c.refuseMismatch(f, job); err != nil || f.yes {
+		return err
 	}
 	ask, err := c.newPrompter()
 	if err != nil {

@@ -36,7 +36,7 @@ func TestImportScripts(t *testing.T) {
 // docs/from-postgres.md has every flag, every key of the JSON and of the plan file.
 func TestImportDocs(t *testing.T) {
 	const file = "../../docs/from-postgres.md"
-	documented(t, file, new(cli).importCommand(), progressJSON{}, importReportJSON{}, importSourceJSON{}, importedJSON{}, planLossJSON{}, planLeftJSON{}, givenJSON{},
+	documented(t, file, new(cli).importCommand(), progressJSON{}, importReportJSON{}, mismatchJSON{}, importSourceJSON{}, importedJSON{}, planLossJSON{}, planLeftJSON{}, givenJSON{},
 		verdictJSON{}, tableVerdictJSON{}, columnVerdictJSON{}, rowDifferenceJSON{}, transfer.Pair{}, importPlanJSON{}, planTableJSON{}, planColumnJSON{}, planIndexJSON{}, planViewJSON{}, followJSON{}, warningJSON{}, cutoverJSON{})
 	documented(t, file, new(cli).verifyCommand(), verifyJSON{})
 	data, err := os.ReadFile(file)

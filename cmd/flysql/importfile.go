@@ -101,7 +101,7 @@ func needSchema(source move.Source, from *importSource) error {
 	if !ok || len(d.Schema().Tables) > 0 || len(d.Data()) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s has rows and no tables: it is made with --data-only. Dump again without that, or with pg_dump %s", from.shown, "--section=pre-data --section=data --section=post-data")
+	return fmt.Errorf("%s has rows and no tables: it is made with --data-only. Dump again without that, or with pg_dump %s, or give it a schema: --migrations, --into-existing", from.shown, "--section=pre-data --section=data --section=post-data")
 }
 
 // writePlanFile writes --plan-out. A file that is there is somebody's work.

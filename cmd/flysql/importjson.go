@@ -20,10 +20,11 @@ type importPlanJSON struct {
 	Views     []planViewJSON   `json:"views"`
 	Losses    []planLossJSON   `json:"losses"`
 	Left      []planLeftJSON   `json:"left"`
-	Dangers   int              `json:"dangers"`   // of losses and left
-	Functions []string         `json:"functions"` // of appdb, that the app needs
-	SQL       []string         `json:"sql"`       // what makes the database, in order
-	Options   string           `json:"options"`   // what --plan-out writes
+	Dangers   int              `json:"dangers"`    // of losses and left
+	Mismatch  []mismatchJSON   `json:"mismatches"` // of a schema of the app's own; where one is danger, nothing is copied
+	Functions []string         `json:"functions"`  // of appdb, that the app needs
+	SQL       []string         `json:"sql"`        // what makes the database, in order
+	Options   string           `json:"options"`    // what --plan-out writes
 }
 
 type importSourceJSON struct {
@@ -100,7 +101,7 @@ func newImportSourceJSON(job *importJob) importSourceJSON {
 func writeImportPlanJSON(w io.Writer, job *importJob) error {
 	p := job.plan
 	out := importPlanJSON{Source: newImportSourceJSON(job), Database: job.target, PlanFile: job.planFile, Tables: []planTableJSON{}, Views: []planViewJSON{},
-		Losses: lossesJSON(p), Left: leftJSON(p), Dangers: len(p.Dangers()), Functions: append([]string{}, p.Functions...), SQL: append([]string{}, p.DDL()...), Options: string(p.TOML())}
+		Losses: lossesJSON(p), Left: leftJSON(p), Mismatch: mismatchesJSON(p, nil), Dangers: len(p.Dangers()), Functions: append([]string{}, p.Functions...), SQL: append([]string{}, p.DDL()...), Options: string(p.TOML())}
 	for _, t := range p.Tables {
 		out.Tables = append(out.Tables, newPlanTableJSON(t))
 	}
@@ -162,6 +163,7 @@ type importReportJSON struct {
 	Notes     []string         `json:"notes"`
 	Losses    []planLossJSON   `json:"losses"`
 	Left      []planLeftJSON   `json:"left"`
+	Mismatch  []mismatchJSON   `json:"mismatches"`
 	Functions []string         `json:"functions"`
 	Verified  *verdictJSON     `json:"verification"` // null where it did not come to that
 	LiteFS    *givenJSON       `json:"litefs"`       // null: not handed to LiteFS
@@ -183,7 +185,7 @@ type importedJSON struct {
 func newImportReportJSON(done *importResult) importReportJSON {
 	job := done.job
 	out := importReportJSON{Event: "report", Done: done.err == nil, Source: newImportSourceJSON(job), Database: job.target, Seconds: seconds(done.took), Tables: []importedJSON{},
-		Notes: []string{}, Losses: lossesJSON(job.plan), Left: leftJSON(job.plan), Functions: append([]string{}, job.plan.Functions...)}
+		Notes: []string{}, Losses: lossesJSON(job.plan), Left: leftJSON(job.plan), Mismatch: mismatchesJSON(job.plan, done.err), Functions: append([]string{}, job.plan.Functions...)}
 	if done.err != nil {
 		out.Error = done.err.Error()
 	}

@@ -34,6 +34,7 @@ func (c *cli) printImportPlan(w io.Writer, job *importJob) error {
 	p.types()
 	p.others()
 	p.left()
+	p.mismatches()
 	p.sums()
 	_, err := io.WriteString(w, p.b.String())
 	return err
@@ -80,7 +81,10 @@ func (p *importText) head(job *importJob) {
 	if job.planFile != "" {
 		p.line("choices: %s", job.planFile)
 	}
-	if job.target != "" {
+	if job.schemaOf != "" {
+		p.line("into the schema of %s", job.schemaOf)
+	}
+	if job.target != "" && job.target != job.schemaOf {
 		if _, err := os.Lstat(job.target); err == nil {
 			p.line("%s is there: --replace keeps it beside, as %s.before-import", job.target, filepath.Base(job.target))
 		}
@@ -220,6 +224,9 @@ func (p *importText) views() {
 
 // types says where the types went that somebody has made.
 func (p *importText) types() {
+	if p.plan.Existing != nil {
+		return // the schema is somebody else's
+	}
 	if len(p.schema.Enums)+len(p.schema.Domains) > 0 {
 		p.line("")
 	}
@@ -267,7 +274,11 @@ func (p *importText) sums() {
 		about = fmt.Sprintf(", %s%s in %s", p.about, rowsText(rows), bytesText(size))
 	}
 	p.line("")
-	p.line("%s%s; %s; %s", counted(len(p.plan.Tables), "table"), about, countedIndexes(indexes), counted(len(p.plan.Views), "view"))
+	if p.plan.Existing != nil {
+		p.line("%s%s", counted(len(p.plan.Tables), "table"), about)
+	} else {
+		p.line("%s%s; %s; %s", counted(len(p.plan.Tables), "table"), about, countedIndexes(indexes), counted(len(p.plan.Views), "view"))
+	}
 	if len(p.plan.Functions) > 0 {
 		p.line("the app must open the database with appdb, whose functions it needs: %s", strings.Join(p.plan.Functions, ", "))
 	}

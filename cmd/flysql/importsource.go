@@ -51,8 +51,8 @@ func isPostgresURL(s string) bool {
 	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
 }
 
-// keyValues is how libpq's other form begins: host=db dbname=shop.
-var keyValues = regexp.MustCompile(`^\s*[a-z_]+\s*=`)
+// keyValues is in libpq's other form: host=db dbname=shop.
+var keyValues = regexp.MustCompile(`(?:^|\s)(?:host|hostaddr|port|user|password|dbname|service|sslmode)\s*=`)
 
 // readImportSource tells an address from a file. A file is one even where its name has
 // an = in it.

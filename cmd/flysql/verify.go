@@ -44,11 +44,14 @@ beside it; --plan names another file. SOURCE is as flysql import takes it, a dum
 			if err := f.choose.check(); err != nil {
 				return err
 			}
-			source := ""
+			source, database := "", args[len(args)-1]
 			if len(args) == 2 {
 				source = args[0]
 			}
-			return c.verify(cmd.Context(), f, source, args[len(args)-1])
+			if err := pathOnly(database); err != nil {
+				return err
+			}
+			return c.verify(cmd.Context(), f, source, database)
 		},
 		ValidArgsFunction: twoFiles,
 	}
@@ -75,7 +78,7 @@ func (c *cli) verify(ctx context.Context, f *verifyFlags, sourceArg, database st
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	job := &importJob{from: from, source: source, target: database}
-	if err := c.planVerify(f, job); err != nil {
+	if err := c.planVerify(ctx, f, job); err != nil {
 		return err
 	}
 	found, err := c.compare(ctx, job)
@@ -120,8 +123,9 @@ func (c *cli) compare(ctx context.Context, job *importJob) (found *transfer.Veri
 var errDifferent = &findingsError{errors: 1}
 
 // planVerify makes the plan that the file was made by.
-func (c *cli) planVerify(f *verifyFlags, job *importJob) error {
-	if err := needSchema(job.source, job.from); err != nil {
+func (c *cli) planVerify(ctx context.Context, f *verifyFlags, job *importJob) error {
+	whole := job.source
+	if err := job.describe(true); err != nil {
 		return err
 	}
 	o, file, err := f.choose.options(job.source, importedPlanFile(job.target))
@@ -132,6 +136,12 @@ func (c *cli) planVerify(f *verifyFlags, job *importJob) error {
 		c.say("note: there is no %s: the file is compared as if it were made with the defaults and the flags given here", importedPlanFile(job.target))
 	}
 	job.planFile = file
+	if o.Existing {
+		return planExistingAgain(ctx, job, o)
+	}
+	if err := needSchema(whole, job.from); err != nil {
+		return err
+	}
 	if job.plan, err = move.NewPlan(job.source.Schema(), o); err != nil {
 		return inPlanFile(file, err)
 	}

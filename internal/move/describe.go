@@ -9,13 +9,21 @@ import (
 )
 
 // Declaration is how CREATE TABLE declares a column, with its name.
-func (t *TablePlan) Declaration(c *ColumnPlan) string { return c.define(t) }
+func (t *TablePlan) Declaration(c *ColumnPlan) string {
+	if c.Target != nil {
+		return pgexpr.Ident(c.Name) + " " + c.Target.describe()
+	}
+	return c.define(t)
+}
 
 // Declared is Declaration without the name, and without the check of the column's form
 // where that is longer than a person wants to read, or only says that a key is in range.
 func (t *TablePlan) Declared(c *ColumnPlan) string {
 	const long = 60
 	name := pgexpr.Ident(c.Name)
+	if c.Target != nil {
+		return c.Target.describe()
+	}
 	s := strings.TrimPrefix(c.define(t), name+" ")
 	check := c.Form.Check
 	if c.RowID {
@@ -28,6 +36,21 @@ func (t *TablePlan) Declared(c *ColumnPlan) string {
 		s = strings.TrimSuffix(s, " CHECK ("+check+")")
 	}
 	return s
+}
+
+// describe is a column as SQLite has it, without its checks.
+func (c *ExistingColumn) describe() string {
+	s := c.Declared
+	switch {
+	case c.RowID:
+		s += " PRIMARY KEY"
+	case c.NotNull:
+		s += " NOT NULL"
+	}
+	if c.Default != "" {
+		s += " DEFAULT " + c.Default
+	}
+	return strings.TrimSpace(s)
 }
 
 // Constraints are the checks and foreign keys of CREATE TABLE that are no column's form.

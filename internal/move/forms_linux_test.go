@@ -79,10 +79,9 @@ var sources = []struct {
 	{"xid8", []string{"'18446744073709551615'"}, "i::text"},
 }
 
-// Each value goes into SQLite in every form, past its checks, and what comes out there
-// is printed back as PostgreSQL prints it.
-func TestForms(t *testing.T) {
-	t.Parallel()
+// ofSources is a database with a table t0, t1, ... of each of the sources.
+func ofSources(t *testing.T) *testkit.PostgresDB {
+	t.Helper()
 	db := testkit.Postgres(t)
 	var script strings.Builder
 	script.WriteString(`CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s 100%'); CREATE DOMAIN dom AS numeric(8,2); CREATE TYPE pair AS (a int, b text);
@@ -95,6 +94,14 @@ func TestForms(t *testing.T) {
 		fmt.Fprintf(&script, "INSERT INTO t%d SELECT (%s)::%s FROM generate_series(1, 40) AS i;\n", i, s.random, s.typ)
 	}
 	db.Exec(script.String())
+	return db
+}
+
+// Each value goes into SQLite in every form, past its checks, and what comes out there
+// is printed back as PostgreSQL prints it.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	db := ofSources(t)
 	schema := readSchema(t, db)
 	target, err := sql.Open("sqlite", ":memory:")
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/move/convert"
+	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // maxOptions bounds the file of options.
@@ -50,7 +51,7 @@ func ReadOptions(name string, data []byte) (Options, error) {
 }
 
 func suggestion(key []string) string {
-	keys := []string{"schemas", "special", "types", "tables"}
+	keys := []string{"existing", "schemas", "special", "types", "tables"}
 	switch {
 	case len(key) > 4:
 		keys = []string{"name", "skip", "form", "special"}
@@ -86,8 +87,11 @@ func (o Options) validate() error {
 	return errors.Join(errs...)
 }
 
+// formsOf are the ways to keep a type's values, as [Forms] has them.
+type formsOf func(*Type, *Schema, convert.Special) ([]Form, pgexpr.Type)
+
 // checkOptions compares options with a schema: each must be about something.
-func checkOptions(s *Schema, o Options) error {
+func checkOptions(s *Schema, o Options, forms formsOf) error {
 	errs := []error{o.validate()}
 	tables := map[string]*Table{}
 	for _, t := range s.Tables {
@@ -110,7 +114,7 @@ func checkOptions(s *Schema, o Options) error {
 		}
 	}
 	for _, typ := range slices.Sorted(maps.Keys(o.Types)) {
-		if err := s.checkForm(typ, o.Types[typ]); err != nil {
+		if err := s.checkForm(typ, o.Types[typ], forms); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -119,14 +123,14 @@ func checkOptions(s *Schema, o Options) error {
 
 // checkForm looks whether a form is one of some column of the type's; a type that no
 // column is of is fine.
-func (s *Schema) checkForm(typ, form string) error {
+func (s *Schema) checkForm(typ, form string, of formsOf) error {
 	var have []string
 	for _, t := range s.Tables {
 		for _, c := range t.Columns {
 			if typeKey(c.Type) != typ {
 				continue
 			}
-			forms, _ := Forms(c.Type, s, convert.Refuse)
+			forms, _ := of(c.Type, s, convert.Refuse)
 			for _, f := range forms {
 				if f.Name == form {
 					return nil

@@ -17,6 +17,9 @@ import (
 func (p *Plan) TOML() []byte {
 	var b strings.Builder
 	b.WriteString("# What flysql import makes of " + oneLine(cmp.Or(p.Source.Database, "a dump")) + ". Edit it, and give it to --plan.\n\n")
+	if p.Existing != nil {
+		b.WriteString("# The rows come into a schema that the app's migrations have made.\nexisting = true\n")
+	}
 	b.WriteString("# How a table outside the schema public is called: \"prefix\" (audit_log) or \"bare\" (log).\n")
 	fmt.Fprintf(&b, "schemas = %s\n", tomlString(cmp.Or(p.Options.Schemas, "prefix")))
 	b.WriteString("# NaN, infinity, years that are not of four digits, 24:00: \"refuse\", \"keep\" or \"null\".\n")
@@ -59,6 +62,9 @@ func (p *Plan) writeTable(b *strings.Builder, t *TablePlan, losses map[string][]
 	for _, c := range t.Source.Columns {
 		key := "tables." + tomlString(name) + ".columns." + tomlString(c.Name)
 		i := slices.IndexFunc(t.Columns, func(p *ColumnPlan) bool { return p.Source == c })
+		if i < 0 && p.Existing != nil && !o.Columns[c.Name].Skip {
+			continue // what has no counterpart is told each time
+		}
 		if i < 0 {
 			fmt.Fprintf(b, "\n[%s] # %s\nskip = true\n", key, oneLine(c.Type.SQL))
 			continue

@@ -15,6 +15,10 @@ import (
 // Options choose among the ways of a plan. The zero value takes every default. A file
 // of them is read by [ReadOptions].
 type Options struct {
+	// Existing says that the choices are for a schema that an app's migrations have made:
+	// [NewExistingPlan] takes them.
+	Existing bool `toml:"existing"`
+
 	// Schemas says what a table outside public is called: "prefix", the default, makes
 	// audit.log audit_log; "bare" makes it log.
 	Schemas string `toml:"schemas"`
@@ -59,6 +63,12 @@ type Plan struct {
 	Losses    []Loss       // what is carried otherwise than it was
 	Left      []Left       // what is not carried
 	Functions []string     // of package pgfunc: an app without them cannot write to the database
+
+	// Of a plan for a schema that is there, which [NewExistingPlan] makes.
+	Existing   *Existing
+	Mismatches []Mismatch
+	Truncate   bool // the tables' own rows go first
+	Looked     bool // Mismatches has those of the rows, too
 }
 
 // TablePlan is what becomes of a table.
@@ -74,6 +84,8 @@ type TablePlan struct {
 	// Seed is what AUTOINCREMENT has given out at least, where Counts.
 	Counts bool
 	Seed   int64
+
+	Target *ExistingTable // where Plan.Existing is
 
 	checks, foreign []string // of Create
 	parents         []Name   // tables that it refers to
@@ -91,6 +103,11 @@ type ColumnPlan struct {
 	NotNull   bool   // a domain's, too
 	Default   string // SQLite's; "" where there is none
 	Generated string // SQLite's; such a column is not copied
+
+	// Of a schema that is there: the column, and whether PostgreSQL's rows may hold what
+	// it does not take.
+	Target *ExistingColumn
+	Look   bool
 }
 
 // IndexPlan is an index of SQLite's.
@@ -203,7 +220,7 @@ type planner struct {
 // the schema.
 func NewPlan(s *Schema, o Options) (*Plan, error) {
 	p := &planner{schema: s, plan: &Plan{Source: s.Server, Options: o}, names: newNames(), tables: map[Name]*TablePlan{}, functions: map[string]bool{}}
-	if err := checkOptions(s, o); err != nil {
+	if err := checkOptions(s, o, Forms); err != nil {
 		return nil, err
 	}
 	p.bytewise = bytewise(s.Server.Collation) && s.Server.Provider != "icu"
@@ -277,13 +294,7 @@ func (p *planner) nameTables() {
 			p.leave(Left{Kind: "table", Name: t.String(), Severity: Note, Reason: "skip = true"})
 			continue
 		}
-		want := t.Name.Name
-		if t.Schema != "public" && p.plan.Options.Schemas != "bare" {
-			want = t.Schema + "_" + want
-		}
-		if o.Name != "" {
-			want = o.Name
-		}
+		want := p.plan.Options.NameOf(t)
 		plan := &TablePlan{Source: t, Name: p.names.take(want), Where: o.Where}
 		if plan.Name != want {
 			p.lose(Loss{ID: "table-name", Severity: Warning, Where: t.String(), Message: fmt.Sprintf("it is called %q: SQLite has %q already, or keeps such names for itself", plan.Name, want), Switch: "name"})
@@ -291,6 +302,17 @@ func (p *planner) nameTables() {
 		p.tables[t.Name] = plan
 		p.plan.Tables = append(p.plan.Tables, plan)
 	}
+}
+
+// NameOf is what a table is to be called.
+func (o Options) NameOf(t *Table) string {
+	switch name := o.Tables[t.String()].Name; {
+	case name != "":
+		return name
+	case t.Schema != "public" && o.Schemas != "bare":
+		return t.Schema + "_" + t.Name.Name
+	}
+	return t.Name.Name
 }
 
 // parentsFirst orders tables so that each comes after those that it refers to, as far as

@@ -50,6 +50,12 @@ func (p *planner) form(c *ColumnPlan, asked, where string) error {
 		return fmt.Errorf("%s: form %q: a column of type %s has %s", where, asked, c.Source.Type.SQL, strings.Join(quotedAll(c.Forms), " or "))
 	}
 	c.Form = forms[max(i, 0)]
+	p.loseBy(c, where)
+	return nil
+}
+
+// loseBy says what a column's form loses.
+func (p *planner) loseBy(c *ColumnPlan, where string) {
 	for _, l := range c.Form.Losses {
 		l.Where = where
 		if others := slices.DeleteFunc(slices.Clone(c.Forms), func(n string) bool { return n == c.Form.Name }); len(others) > 0 {
@@ -60,10 +66,9 @@ func (p *planner) form(c *ColumnPlan, asked, where string) error {
 	if c.Special == convert.ToNull && c.Form.Conversion.Lossy {
 		p.lose(Loss{ID: "special-null", Severity: Danger, Where: where, Message: "NaN, infinity and the like become NULL", Switch: `special = "refuse" or "keep"`})
 	}
-	if isText(typ) && c.Source.Collation != "" && !bytewise(collationName(c.Source.Collation)) {
+	if isText(c.Type) && c.Source.Collation != "" && !bytewise(collationName(c.Source.Collation)) {
 		p.lose(Loss{ID: "column-collation", Severity: Warning, Where: where, Message: "its collation " + c.Source.Collation + " is not there: it sorts and compares by its bytes"})
 	}
-	return nil
 }
 
 // typeKey is what Options.Types calls a type: numeric, timestamptz, public.mood.

@@ -144,9 +144,11 @@ func TestUnescape(t *testing.T) {
 // all is every conversion there is, of some type.
 func all() []*Conversion {
 	plain := []*Conversion{Bool(), Int("int8", -1<<63, 1<<63-1), Plain("text"), Char(3, false), Bytea(), MoneyText(), MoneyScaled(), UUIDText(), UUIDBlob(), JSON("json"), Hstore(),
-		NumericScaled(3, Refuse), NumericText(Keep), Float(32, Keep), Float(64, Refuse)}
+		NumericScaled(3, Refuse), NumericText(Keep), Float(32, Keep), Float(64, Refuse),
+		NumericNumber(3, Keep), BoolText("t", "f"), IntReal("int8", -1<<63, 1<<63-1)}
 	for _, p := range []Special{Refuse, Keep} {
-		plain = append(plain, Date(p), Timestamp(p), TimestampTZ(p), TimestampAppDB(true, p), TimestampAppDB(false, p), TimestampMicros(true, p), Time(true, p), Time(false, p))
+		plain = append(plain, Date(p), Timestamp(p), TimestampTZ(p), TimestampAppDB(true, p), TimestampAppDB(false, p), TimestampMicros(true, p), TimestampMillis(false, p), TimestampSeconds(true, p),
+			TimestampBare(true, p), TimestampBare(false, p), TimestampRFC3339(true, p), TimestampRFC3339(false, p), Time(true, p), Time(false, p))
 	}
 	for _, c := range plain {
 		plain = append(plain, Array(c, ','))

@@ -99,41 +99,6 @@ func timestampName(zoned bool) string {
 	return "timestamp"
 }
 
-// TimestampMicros is the number of microseconds since 1970 in UTC. Keep stores the
-// infinities as the largest and smallest integer, which sorts them rightly.
-func TimestampMicros(zoned bool, policy Special) *Conversion {
-	typ := timestampName(zoned)
-	return &Conversion{Name: typ + " micros", Kind: Integer, Lossy: policy == ToNull,
-		To: func(src, _ []byte) (Value, error) {
-			m, odd, err := parseMoment(typ, src)
-			switch {
-			case err != nil:
-				return Value{}, err
-			case odd == "infinity":
-				return special(typ, odd, policy, Value{Kind: Integer, Int: math.MaxInt64})
-			case odd == "-infinity":
-				return special(typ, odd, policy, Value{Kind: Integer, Int: math.MinInt64})
-			case !m.hasTime || m.hasOffset != zoned:
-				return Value{}, misfit(typ, "not as datestyle ISO prints it")
-			case m.year > lastYear:
-				return Value{}, &Misfit{Type: typ, Reason: tooFar, Hint: `form = "text" with special = "keep" takes it`}
-			}
-			return Value{Kind: Integer, Int: m.sinceEpoch()}, nil
-		},
-		Back: func(v Value) (string, error) {
-			switch {
-			case v.Kind != Integer:
-				return "", errKind(v, Integer)
-			case v.Int == math.MaxInt64:
-				return "infinity", nil
-			case v.Int == math.MinInt64:
-				return "-infinity", nil
-			}
-			m := fromMicros(v.Int)
-			return string(m.appendPG(nil, zoned)), nil
-		}}
-}
-
 // Time keeps PostgreSQL's text of a time of day, with its zone where zoned. 24:00 is
 // special: SQLite's functions do not read it.
 func Time(zoned bool, policy Special) *Conversion {

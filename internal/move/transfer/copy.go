@@ -23,10 +23,8 @@ func (i *importer) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, statement := range append(before(i.plan), "BEGIN") {
-		if err := db.Exec(statement); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", statement, err), db.Close())
-		}
+	if err := i.tables(db); err != nil {
+		return errors.Join(err, db.Close())
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	flows := newFlows(i.plan.Tables)
@@ -57,6 +55,22 @@ func (i *importer) fill(ctx context.Context) error {
 		err = db.Exec("COMMIT")
 	}
 	return errors.Join(err, db.Close())
+}
+
+// tables makes the tables, or readies those that are there, and begins.
+func (i *importer) tables(db *lite.Conn) error {
+	if i.into != nil {
+		if err := i.into.prepare(db, i.plan); err != nil {
+			return err
+		}
+		return db.Exec("BEGIN")
+	}
+	for _, statement := range append(before(i.plan), "BEGIN") {
+		if err := db.Exec(statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
 }
 
 // flow is the rows of a table on their way.
@@ -151,9 +165,10 @@ func (i *importer) insert(ctx context.Context, db *lite.Conn, f *flow) (err erro
 	return nil
 }
 
-// ownChecks reports whether a table has checks besides its columns' forms.
+// ownChecks reports whether a table has checks besides its columns' forms. Those of a
+// schema that is there are looked at when the rows are.
 func ownChecks(t *move.TablePlan) bool {
-	return slices.ContainsFunc(t.Source.Constraints, func(c *move.Constraint) bool {
+	return t.Target == nil && (slices.ContainsFunc(t.Source.Constraints, func(c *move.Constraint) bool {
 		return c.Kind == move.Check || c.References != nil && c.References.Full
-	}) || slices.ContainsFunc(t.Columns, func(c *move.ColumnPlan) bool { return c.Source.Type.Kind == move.DomainType })
+	}) || slices.ContainsFunc(t.Columns, func(c *move.ColumnPlan) bool { return c.Source.Type.Kind == move.DomainType }))
 }

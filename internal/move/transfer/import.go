@@ -18,6 +18,10 @@ type Options struct {
 	Progress func(Progress) // called from one goroutine at a time
 	Also     []string       // statements that the file gets behind the plan's own
 
+	// Base is the file whose schema a plan's Existing is: a copy of it is filled. Empty, it
+	// is the target itself, which is then kept beside.
+	Base string
+
 	// FullCheck has SQLite's integrity_check look for every row in every index. Without it,
 	// the indexes are read and compared with the tables, which shows the same in a fraction
 	// of the time.
@@ -72,12 +76,22 @@ func Import(ctx context.Context, source move.Source, plan *move.Plan, path strin
 	if o.Streams < 1 {
 		o.Streams = 2
 	}
+	if plan.Existing != nil {
+		if err := intoExisting(ctx, source, plan, path, &o); err != nil {
+			return nil, err
+		}
+	}
 	t, err := newTarget(path, o.Replace)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, t.discard()) }()
 	i := &importer{source: source, other: otherOf(source), plan: plan, o: o, temp: t.temp, report: &Report{}}
+	if plan.Existing != nil {
+		if i.into, err = copyBase(o.Base, t); err != nil {
+			return nil, err
+		}
+	}
 	if t.left > 0 {
 		i.report.Notes = append(i.report.Notes, fmt.Sprintf("an import that was killed had left %s, %d bytes: it is gone", filepath.Base(t.temp), t.left))
 	}
@@ -85,13 +99,16 @@ func Import(ctx context.Context, source move.Source, plan *move.Plan, path strin
 		return nil, i.explain(err, path)
 	}
 	o.Progress(Progress{Stage: Syncing})
-	if err := t.sync(); err != nil {
+	if err := errors.Join(i.into.restore(ctx, t.temp), t.sync()); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	o.Progress(Progress{Stage: Replacing})
+	if err := i.into.unchanged(); err != nil {
+		return nil, err
+	}
 	i.report.Kept, err = t.place(o.Replace)
 	return i.report, err
 }
@@ -103,6 +120,7 @@ type importer struct {
 	plan   *move.Plan
 	o      Options
 	temp   string
+	into   *base // nil where the schema is the plan's own
 	report *Report
 }
 
@@ -157,7 +175,12 @@ func (i *importer) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(lateKeys(db, i.plan), db.Close()); err != nil {
+	if i.into != nil {
+		err = i.into.finish(db, i.plan)
+	} else {
+		err = lateKeys(db, i.plan)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
 	if db, err = i.open(ctx); err != nil {

@@ -30,7 +30,7 @@ func child(job string) {
 	s, err := transfer.Open(ctx, url)
 	if err == nil {
 		var plan *move.Plan
-		if plan, err = move.NewPlan(s.Schema(), move.Options{}); err == nil {
+		if plan, err = planFor(ctx, s, path); err == nil {
 			_, err = transfer.Import(ctx, s, plan, path, transfer.Options{Replace: true, Progress: func(p transfer.Progress) {
 				if string(p.Stage) == stage && (stage != "copy" || p.Rows > 0) {
 					fmt.Println("at " + stage)
@@ -40,6 +40,18 @@ func child(job string) {
 		}
 	}
 	fmt.Println("ended:", err)
+}
+
+// planFor is for the schema of the file where that is a database.
+func planFor(ctx context.Context, s *transfer.Live, path string) (*move.Plan, error) {
+	if data, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(data), "SQLite format 3") {
+		return move.NewPlan(s.Schema(), move.Options{})
+	}
+	e, err := transfer.ReadExisting(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return move.NewExistingPlan(ctx, s.Schema(), e, move.ExistingOptions{})
 }
 
 var stages = []transfer.Stage{transfer.Copying, transfer.Indexing, transfer.Checking, transfer.Syncing, transfer.Replacing}

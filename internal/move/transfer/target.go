@@ -83,9 +83,14 @@ func (t *target) refuse(replace bool) error {
 		return fmt.Errorf("%s: %w: move it away, or replace it, which keeps it beside", t.path, ErrExists)
 	}
 	// SQLite would apply another database's WAL or journal to the new one.
+	return noCompanions(t.path)
+}
+
+// noCompanions returns an error where a database has files beside it.
+func noCompanions(path string) error {
 	for _, suffix := range companions {
-		if _, err := os.Lstat(t.path + suffix); err == nil {
-			return fmt.Errorf("%s is there: a program has %s open, or was killed; stop it, and open and close the database once", t.path+suffix, filepath.Base(t.path))
+		if _, err := os.Lstat(path + suffix); err == nil {
+			return fmt.Errorf("%s is there: a program has %s open, or was killed; stop it, and open and close the database once", path+suffix, filepath.Base(path))
 		}
 	}
 	return nil
