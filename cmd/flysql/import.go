@@ -212,6 +212,7 @@ type importJob struct {
 	plan     *move.Plan
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
+	base     string // a file with a schema of the app's own
 	follows  bool   // it goes on changing
 	untyped  bool   // the source has rows, and no tables
 	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
@@ -240,7 +241,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 		if err := c.planInto(ctx, f, job, o); err != nil {
 			return nil, errors.Join(err, job.close())
 		}
-		return job, nil
+		return c.following(f, job), nil
 	}
 	if o.Existing {
 		return nil, usagef("the choices of %s are for a schema of the app's own: give --into-existing or --migrations, or --plan none", file)
@@ -251,10 +252,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
-	if f.follow.mode != "" {
-		job.follows, job.copy = true, c.followedCopy(f, job)
-	}
-	return job, nil
+	return c.following(f, job), nil
 }
 
 func (j *importJob) close() error {
