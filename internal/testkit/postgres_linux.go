@@ -37,6 +37,8 @@ type PostgresDB struct {
 type postgres struct {
 	bin, dir string
 	port     int
+	settings []string            // besides what every server has
+	as       *syscall.Credential // nil is the test's own
 	cmd      *exec.Cmd
 	out      output
 	ended    chan struct{}
@@ -73,9 +75,41 @@ func Postgres(t testing.TB, options ...string) *PostgresDB {
 	return db
 }
 
+// OwnPostgres makes a database as Postgres does, on a server that no other test has, with
+// settings besides, as name=value: one that the test may crash.
+func OwnPostgres(t testing.TB, settings ...string) *PostgresDB {
+	t.Helper()
+	s := newPostgres(t, settings...)
+	t.Cleanup(s.stop)
+	db := &PostgresDB{Name: "own", server: s, t: t, URL: s.url("own")}
+	s.admin(t, "CREATE DATABASE own TEMPLATE template0")
+	return db
+}
+
+// Crash ends the server of OwnPostgres at once, as a power cut would but for the disk's
+// caches, and starts it again.
+func (db *PostgresDB) Crash() {
+	db.t.Helper()
+	db.server.crash()
+	db.server.start(db.t)
+}
+
+// Restart stops the server of OwnPostgres as pg_ctl's fast mode does, and starts it again.
+func (db *PostgresDB) Restart() {
+	db.t.Helper()
+	db.server.end(syscall.SIGINT)
+	db.server.start(db.t)
+}
+
 // PostgresMain runs a package's tests, and stops the server that they have used.
 func PostgresMain(m *testing.M) {
 	m.Run() // the code is the testing package's to return
+	StopPostgres()
+}
+
+// StopPostgres stops the server that a package's tests have used, for a TestMain that has
+// more to do than PostgresMain.
+func StopPostgres() {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server != nil {
@@ -89,7 +123,7 @@ func sharedPostgres(t testing.TB) *postgres {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil {
-		shared.server = startPostgres(t)
+		shared.server = newPostgres(t)
 	}
 	return shared.server
 }
@@ -123,31 +157,42 @@ func release(dir string) int {
 	return n
 }
 
-func startPostgres(t testing.TB) *postgres {
+// newPostgres makes and starts a server; settings are as name=value.
+func newPostgres(t testing.TB, settings ...string) *postgres {
 	t.Helper()
-	s := &postgres{bin: postgresPrograms(t), port: FreePort(t), ended: make(chan struct{})}
+	s := &postgres{bin: postgresPrograms(t), port: FreePort(t), settings: settings}
 	dir, err := os.MkdirTemp("", "flysql-postgres-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.dir = dir
-	as := postgresAccount(t, dir)
+	s.as = postgresAccount(t, dir)
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte(postgresPassword), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	data := filepath.Join(dir, "data")
-	s.run(t, as, "initdb", "-D", data, "-U", postgresUser, "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync",
+	s.run(t, s.as, "initdb", "-D", s.data(), "-U", postgresUser, "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync",
 		"--auth-local=trust", "--auth-host=scram-sha-256", "--pwfile="+password)
+	s.start(t)
+	return s
+}
 
-	s.cmd = s.command(as, "postgres", "-D", data, "-k", dir, "-p", fmt.Sprint(s.port), "-c", "listen_addresses=127.0.0.1",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "wal_level=logical", "-c", "max_wal_senders=20", "-c", "max_replication_slots=20",
-		"-c", "max_prepared_transactions=5", "-c", "timezone=UTC", "-c", "log_min_messages=fatal", "-c", "log_min_error_statement=panic")
+func (s *postgres) data() string { return filepath.Join(s.dir, "data") }
+
+// start starts the server, and waits until it takes connections.
+func (s *postgres) start(t testing.TB) {
+	t.Helper()
+	args := []string{"-D", s.data(), "-k", s.dir, "-p", fmt.Sprint(s.port)}
+	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off", "wal_level=logical", "max_wal_senders=20", "max_replication_slots=20",
+		"max_prepared_transactions=5", "timezone=UTC", "log_min_messages=fatal", "log_min_error_statement=panic"}, s.settings...) {
+		args = append(args, "-c", setting)
+	}
+	s.cmd, s.ended = s.command(s.as, "postgres", args...), make(chan struct{})
 	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { defer close(s.ended); s.cmd.Wait() }()
+	go func(cmd *exec.Cmd, ended chan struct{}) { defer close(ended); cmd.Wait() }(s.cmd, s.ended)
 	Poll(t, "postgres ready", func() bool {
 		select {
 		case <-s.ended:
@@ -156,7 +201,6 @@ func startPostgres(t testing.TB) *postgres {
 		}
 		return s.ready()
 	})
-	return s
 }
 
 // postgresAccount gives dir to the account that PostgreSQL can run as, which is not
@@ -223,9 +267,16 @@ func (s *postgres) admin(t testing.TB, statement string) {
 
 // stop ends the server at once, for nothing in it is worth keeping.
 func (s *postgres) stop() {
-	_ = syscall.Kill(s.cmd.Process.Pid, syscall.SIGQUIT) // one that has ended is fine
-	<-s.ended
+	s.crash()
 	os.RemoveAll(s.dir)
+}
+
+// crash ends the server as pg_ctl's immediate mode does.
+func (s *postgres) crash() { s.end(syscall.SIGQUIT) }
+
+func (s *postgres) end(by syscall.Signal) {
+	_ = syscall.Kill(s.cmd.Process.Pid, by) // one that has ended is fine
+	<-s.ended
 }
 
 // Conn opens a connection that ends with the test.

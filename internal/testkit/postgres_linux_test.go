@@ -29,7 +29,7 @@ func TestPostgres(t *testing.T) {
 
 // The server and its directory are gone when the tests are.
 func TestPostgresStops(t *testing.T) {
-	s := startPostgres(t)
+	s := newPostgres(t)
 	s.stop()
 	if s.ready() {
 		t.Error("it still answers")
