@@ -132,9 +132,9 @@ var timeFamily = family{name: "times", cases: []moved{
 	{
 		name: "clocks in defaults",
 		script: `CREATE TABLE clocks (id int PRIMARY KEY, tz timestamptz DEFAULT now(), ts timestamp DEFAULT CURRENT_TIMESTAMP, u timestamp DEFAULT (now() AT TIME ZONE 'utc'), d date DEFAULT CURRENT_DATE, tz0 timestamptz(0) DEFAULT now(), ts1 timestamp(1) DEFAULT LOCALTIMESTAMP,
-			n timestamptz DEFAULT clock_timestamp(), day date DEFAULT now(), later timestamptz DEFAULT now() + interval '1 day', m timestamp DEFAULT CURRENT_DATE)`,
+			n timestamptz DEFAULT clock_timestamp(), day date DEFAULT now(), later timestamptz DEFAULT now() + interval '1 day', m timestamp DEFAULT CURRENT_DATE, g uuid DEFAULT gen_random_uuid())`,
 		done:    []string{"INSERT INTO clocks (id) VALUES (1)"},
-		answers: map[string]string{"SELECT (abs(julianday(tz) - julianday('now')) < 0.01) || (abs(julianday(ts) - julianday(u)) < 0.01) || (length(tz0) = 25) || (length(ts1) <= 27) || (d = date('now')) || (day = d) || coalesce(later, '-') || coalesce(m, '-') FROM clocks": "111111--"},
+		answers: map[string]string{"SELECT (abs(julianday(tz) - julianday('now')) < 0.01) || (abs(julianday(ts) - julianday(u)) < 0.01) || (length(tz0) = 25) || (length(ts1) <= 27) || (d = date('now')) || (day = d) || coalesce(later, '-') || coalesce(m, '-') || (substr(g, 15, 1) = '4' AND length(g) = 36) FROM clocks": "111111--1"},
 		says:    []string{"default public.clocks.later is not carried", "default public.clocks.m is not carried", "public.clocks.tz: note (expression): the time is the statement's"},
 	},
 	{
