@@ -64,9 +64,10 @@ build: ## bin/flysql and bin/flysql-entrypoint
 bench: setup $(GOOSE) $(BENCHSTAT) $(LITEFS) ## the benchmarks that docs/ quote
 	PATH="$(TOOLS):$$PATH" scripts/bench
 
-soak: setup $(LITEFS) ## on three LiteFS nodes: 50 rolling deploys, failovers and boots beside litefs mount; a replica far behind; clocks that differ; reads and writes by way of all; a file that follows PostgreSQL through crashes
+soak: setup $(LITEFS) ## on three LiteFS nodes: 50 rolling deploys, failovers and boots beside litefs mount; a replica far behind; clocks that differ; reads and writes by way of all; 2,000 tables and a row of 300 MB from PostgreSQL; a file that follows PostgreSQL through crashes
 	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time|TestFaultFarBehind' -v -timeout 40m
 	scripts/skewed && FLYSQL_TEST_LITEFS=$(BIN)/skewed/litefs go test ./entrypoint -run 'TestWatch|TestSalvage|TestLiteFSHandoff|TestLiteFSReplicaFirst' -v -timeout 20m
+	FLYSQL_TEST_IMPORT_TABLES=2000 FLYSQL_TEST_IMPORT_ROW=300 go test ./internal/move/transfer -run 'TestCasesMany|TestCasesLargeRow' -v -timeout 40m
 	FLYSQL_TEST_REPLAY=60s go test ./entrypoint -run TestReplayHistory -v -timeout 20m
 	FLYSQL_TEST_FOLLOW_HISTORY=5m go test ./internal/move/follow -run TestHistory -v -timeout 20m
 

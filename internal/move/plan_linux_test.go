@@ -310,7 +310,7 @@ func TestPlanLosses(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t, "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LOCALE 'C.UTF-8'")
 	db.Exec(`CREATE TABLE a (n numeric PRIMARY KEY, m numeric(8,2) UNIQUE, x text CHECK (x < 'm'), y text COLLATE "C" CHECK (y < 'm' AND lower(y) = y), z text COLLATE "C.utf8" CHECK (z < 'm' AND upper(z) <> z), u text CHECK (upper(u) <> u));
-		CREATE TABLE b (n numeric REFERENCES a, m numeric(8,2) REFERENCES a (m), o numeric(8,3) REFERENCES a (m));
+		CREATE TABLE k (i interval UNIQUE, j jsonb UNIQUE); CREATE TABLE b (n numeric REFERENCES a, m numeric(8,2) REFERENCES a (m), o numeric(8,3) REFERENCES a (m));
 		CREATE SEQUENCE shared INCREMENT 10; CREATE TABLE c (id int PRIMARY KEY DEFAULT nextval('shared'), other int DEFAULT nextval('shared'), d timestamp DEFAULT (now() AT TIME ZONE 'utc'), j jsonb DEFAULT '{}', k int[] DEFAULT '{1}', i interval DEFAULT '1 day', h char(5) DEFAULT 'ab', w money DEFAULT 1.5, v int DEFAULT 2.5)`)
 	p := newPlan(t, readSchema(t, db), move.Options{})
 	target := openSQLite(t, p)
@@ -330,7 +330,7 @@ func TestPlanLosses(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{"check public.a.a_x_check", "check public.a.a_u_check", "default public.c.other", "default public.c.w", "public.c.i interval-text", "public.c.w money-text", "foreign key public.b.b_n_fkey", "foreign key public.b.b_o_fkey",
-		"public.a.a_pkey numeric-key", "public.c.id sequence-step", "sequence public.shared", p.Source.Database + " collation-order", p.Source.Database + " functions"}
+		"public.a.a_pkey numeric-key", "public.k.k_i_key interval-key", "public.k.k_j_key jsonb-key", "public.k.i interval-text", "public.c.id sequence-step", "sequence public.shared", p.Source.Database + " collation-order", p.Source.Database + " functions"}
 	slices.Sort(want)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)

@@ -48,8 +48,13 @@ func (p *planner) uniqueConstraint(t *TablePlan, c *Constraint) {
 // keyForms names columns of a key whose texts may differ where their values are equal.
 func (p *planner) keyForms(columns []*ColumnPlan, where string) {
 	for _, c := range columns {
-		if loose(c) {
+		switch {
+		case loose(c):
 			p.lose(Loss{ID: "numeric-key", Severity: Danger, Where: where, Message: c.Name + " is a numeric without a scale: 1.0 and 1.00 are the same key in PostgreSQL, and two as text"})
+		case c.Type == pgexpr.Interval:
+			p.lose(Loss{ID: "interval-key", Severity: Danger, Where: where, Message: c.Name + " is an interval: 1 day and 24:00:00 are the same key in PostgreSQL, and two as text"})
+		case c.Type == pgexpr.JSON:
+			p.lose(Loss{ID: "jsonb-key", Severity: Warning, Where: where, Message: c.Name + " is jsonb: what is written later is the same key only if its text is that which PostgreSQL would print"})
 		}
 	}
 }

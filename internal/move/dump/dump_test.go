@@ -233,6 +233,33 @@ func TestDefault(t *testing.T) {
 	}
 }
 
+// DEFAULT VALUES is a row of none, and no part of a table's name.
+func TestDefaultValues(t *testing.T) {
+	t.Parallel()
+	d := mustRead(t, head+"CREATE TABLE public.t_default (a integer, b integer);\nCREATE TABLE public.t (a integer GENERATED ALWAYS AS (1) STORED, b integer);\n"+
+		"INSERT INTO public.t_default VALUES (1, 2);\nINSERT INTO public.t DEFAULT VALUES;\nINSERT INTO public.t\ndefault values;\n"+tail)
+	if got := rowsOf(t, d, public("t_default"), "b", "a") + rowsOf(t, d, public("t")); got != "2\t1\n\n\n" {
+		t.Errorf("%q", got)
+	}
+	_, err := d.CopyTo(context.Background(), &bytes.Buffer{}, public("t"), []string{"b"})
+	if err == nil || !strings.Contains(err.Error(), `app.sql:8: DEFAULT stands for the value of the column "b"`) {
+		t.Error(err)
+	}
+}
+
+// A character without a length is of one, and a bpchar of any.
+func TestCharacter(t *testing.T) {
+	t.Parallel()
+	d := mustRead(t, head+"CREATE TABLE public.t (a character, b bpchar, c character(3), d \"char\", e char(2), f character varying, g bpchar[], h character[]);\n"+tail)
+	var got []string
+	for _, c := range d.Schema().Tables[0].Columns {
+		got = append(got, fmt.Sprint(c.Type.Name.Name, c.Type.Mod))
+	}
+	if diff := cmp.Diff([]string{"bpchar5", "bpchar-1", "bpchar7", "char-1", "bpchar6", "varchar-1", "_bpchar-1", "_bpchar5"}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // A statement that is not known is named, and no statement's secrets are.
 func TestUnknownIsNamed(t *testing.T) {
 	t.Parallel()

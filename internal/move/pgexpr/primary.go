@@ -118,6 +118,9 @@ func (p *parser) caseOf(at pos) node {
 	if !p.isWord("when") {
 		n.operand = p.expr(0)
 	}
+	if !p.isWord("when") {
+		p.fail("WHEN is missing")
+	}
 	for p.takeWord("when") {
 		when := p.expr(0)
 		p.wantWord("then")

@@ -87,6 +87,7 @@ func TestTranslate(t *testing.T) {
 		"(SELECT 1) = a":                                          "!a subquery",
 		"(a, a) = (1, 2)":                                         "!a row of several values",
 		"a = 1 a":                                                 `!"a" is not expected`,
+		"CASE 0 END":                                              "!WHEN is missing",
 		"a = ":                                                    "!an expression is missing",
 		"'abc'::date > ever":                                      "!a constant is not read",
 		"a[1] = 1":                                                "!a part of an array",
@@ -165,7 +166,7 @@ func TestTranslateDefault(t *testing.T) {
 
 // Whatever is written, nothing panics or hangs.
 func FuzzTranslate(f *testing.F) {
-	for _, s := range []string{"a > 0", "x ~* '[a-c[:digit:]]'", "CASE a WHEN 1 THEN x END", "E'\\n' || $t$x$t$", "extract(year from ever)", "price BETWEEN 1 AND 2.50",
+	for _, s := range []string{"a > 0", "x ~* '[a-c[:digit:]]'", "CASE a WHEN 1 THEN x END", "E'\\n' || $t$x$t$", "extract(year from ever)", "CASE 0 END", "date_trunc('day', \"text\")", "at AT TIME ZONE 'UTC'", "mail OPERATOR(public.=) ANY (ARRAY['a'::public.citext])", "now()::date", "CURRENT_TIMESTAMP(0)", "price BETWEEN 1 AND 2.50",
 		"x LIKE '%_' ESCAPE '!'", "a::numeric(3,1)", "OPERATOR(pg_catalog.=)", "x = ANY('{a,b}'::text[])", "timestamp(3) with time zone '2024-01-01 00:00:00+00' = at", "U&\"a\""} {
 		f.Add(s)
 	}
@@ -174,6 +175,7 @@ func FuzzTranslate(f *testing.F) {
 			t.Errorf("%q became nothing", s)
 		}
 		_, _ = TranslateDefault(s, testEnv(), testColumns["price"]) // only a panic is an error
+		_, _ = TranslateDefault(s, testEnv(), testColumns["then"])
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flysql/flysql/internal/move"
@@ -117,5 +118,34 @@ func TestCasesNotText(t *testing.T) {
 		if way.args == nil && (err == nil || !strings.Contains(err.Error(), "copy public.t: after row 1: ")) {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// PostgreSQL is killed, or stopped, half-way: the error says what to do, nothing is left, and
+// the next run is whole.
+func TestCasesStopped(t *testing.T) {
+	t.Parallel()
+	db := testkit.OwnPostgres(t)
+	db.Exec("CREATE TABLE t AS SELECT i AS id, repeat('x', 1000) AS v FROM generate_series(1, 20000) AS i; CHECKPOINT")
+	for name, stop := range map[string]func(){"killed": db.Crash, "stopped": db.Restart} {
+		s, plan := open(t, db.URL, move.Options{})
+		dir := t.TempDir()
+		path, once := filepath.Join(dir, "app.db"), sync.OnceFunc(stop)
+		_, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{Progress: func(p transfer.Progress) {
+			if p.Stage == transfer.Copying && p.Rows > 0 {
+				once()
+			}
+		}})
+		if err == nil || !strings.Contains(err.Error(), "copy public.t: after row ") || !strings.Contains(err.Error(), "run the import again, nothing of it is left") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := files(t, dir); len(got) > 0 {
+			t.Errorf("%s: files: %q", name, got)
+		}
+		s, plan = open(t, db.URL, move.Options{})
+		if r, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{}); err != nil || r.Rows != 20000 {
+			t.Errorf("%s: again: %+v, %v", name, r, err)
+		}
+		s.Close() // a server that is stopped waits for nobody
 	}
 }
