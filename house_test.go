@@ -39,6 +39,7 @@ var floors = map[string]int{
 	"internal/emulator/latency": 1,
 	"internal/emulator/edge":    2,
 	"internal/emulator/private": 1,
+	"internal/emulator/cluster": 3,
 	"internal/move":             2,
 	"internal/move/convert":     0,
 	"internal/move/pgexpr":      1,

@@ -1,0 +1,234 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/private"
+	"github.com/flysql/flysql/internal/lease"
+)
+
+// Cluster is an app's machines and what stands around them. Its methods may be called
+// by several goroutines at once.
+type Cluster struct {
+	Edge *edge.Edge
+	Zone *private.Zone // the names of the machines
+
+	opt        Options
+	lock       *os.File
+	lease      *leaseServer
+	litefs     *flyconf.LiteFS // nil for none
+	litefsText []byte
+	machines   []*machine // always the same ones
+
+	telling sync.Mutex // the edge hears of machines in order
+	command []string   // guarded by telling
+}
+
+// Start ends what is left of another run in the directory, and starts machines, the
+// first of the primary region first, all others when that one serves. When it fails,
+// or ctx ends, nothing is left running.
+func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	c := &Cluster{opt: o, Zone: &private.Zone{}, command: o.Command}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.lock, err = lockDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := CleanUp(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := c.readLiteFS(); err != nil {
+		return nil, err
+	}
+	if c.litefs != nil {
+		if c.lease, err = startLease(filepath.Join(o.Dir, "lease")); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.place(); err != nil {
+		return nil, err
+	}
+	eo, err := o.edge(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.Edge, err = edge.New(eo); err != nil {
+		return nil, err
+	}
+	return c, c.bootAll(ctx)
+}
+
+// place makes the machines, none of which runs yet.
+func (c *Cluster) place() error {
+	regions := slices.Clone(c.opt.Regions)
+	// Whoever may be the primary is the first.
+	slices.SortStableFunc(regions, func(a, b string) int {
+		switch c.opt.Config.PrimaryRegion {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return 0
+	})
+	regions = slices.Compact(regions)
+	for _, region := range regions {
+		for n := range c.opt.PerRegion {
+			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1}
+			m.places = placesOf(c.opt.Dir, m.ID)
+			if err := errors.Join(os.MkdirAll(m.places.volume, 0o755), os.MkdirAll(m.places.mount, 0o755)); err != nil {
+				return err
+			}
+			c.machines = append(c.machines, m)
+		}
+	}
+	return c.ports()
+}
+
+// ports gives each machine its own.
+func (c *Cluster) ports() error {
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			_ = l.Close() // which is what it is for
+		}
+	}()
+	free := func() (int, error) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 0, err
+		}
+		held = append(held, l) // so that the next one is another
+		return l.Addr().(*net.TCPAddr).Port, nil
+	}
+	for _, m := range c.machines {
+		var err error
+		if m.port, err = free(); err != nil {
+			return err
+		}
+		m.appPort = m.port
+		if c.litefs == nil {
+			continue
+		}
+		if m.api, err = free(); err != nil {
+			return err
+		}
+		if c.litefs.Proxy.Target != "" { // LiteFS's proxy is between
+			if m.appPort, err = free(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) bootAll(ctx context.Context) error {
+	if err := c.boot(ctx, c.machines[0]); err != nil {
+		return err
+	}
+	errs := make([]error, len(c.machines))
+	var all sync.WaitGroup
+	for i, m := range c.machines[1:] {
+		all.Go(func() { errs[i] = c.boot(ctx, m) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// Close stops the machines, the primary's region last, and what is around them.
+// Nothing of them is left mounted or running, however that goes.
+func (c *Cluster) Close() error {
+	var errs []error
+	ctx := context.Background()
+	for _, m := range slices.Backward(c.machines) {
+		errs = append(errs, c.stop(ctx, m))
+	}
+	if c.Edge != nil {
+		errs = append(errs, c.Edge.Close())
+	}
+	if c.lease != nil {
+		errs = append(errs, c.lease.close())
+	}
+	if c.lock != nil {
+		errs = append(errs, CleanUp(c.opt.Dir), c.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// tell tells the edge and the zone what the machines are.
+func (c *Cluster) tell() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	var machines []edge.Machine
+	var network []private.Machine
+	for _, m := range c.machines {
+		s := m.current()
+		machines = append(machines, edge.Machine{ID: m.ID, Region: m.Region, Address: m.address(), State: s})
+		n := m.onNetwork(c.opt.Config.App)
+		n.Started = s == edge.Started
+		network = append(network, n)
+	}
+	c.Edge.Set(machines)
+	c.Zone.Set(network)
+}
+
+// find is a machine by its ID.
+func (c *Cluster) find(id string) (*machine, error) {
+	for _, m := range c.machines {
+		if m.ID == id {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no machine %q", id)
+}
+
+// leaseServer is Consul's place.
+type leaseServer struct {
+	url     string
+	server  *http.Server
+	state   *lease.Server
+	serving sync.WaitGroup
+}
+
+func startLease(dir string) (*leaseServer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	state, err := lease.Open(lease.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, state.Close())
+	}
+	s := &leaseServer{url: "http://" + l.Addr().String(), state: state, server: &http.Server{Handler: state, ReadHeaderTimeout: 10 * time.Second}}
+	s.serving.Go(func() { _ = s.server.Serve(l) }) // it always returns an error: that it was closed
+	return s, nil
+}
+
+func (s *leaseServer) close() error {
+	err := s.server.Close()
+	s.serving.Wait()
+	return errors.Join(err, s.state.Close())
+}

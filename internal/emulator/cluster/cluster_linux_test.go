@@ -1,0 +1,320 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/emulator/cluster"
+	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/private"
+	"github.com/flysql/flysql/internal/testkit"
+)
+
+// runsIn names the directory in which this program runs a cluster until it is killed.
+const runsIn = "FLYSQL_TEST_CLUSTER"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(runsIn); dir != "" {
+		o, err := options(dir, os.Getenv("FLYSQL_TEST_PROGRAMS"), os.Getenv("FLYSQL_TEST_LITEFS_DIR"))
+		if err == nil {
+			_, err = cluster.Start(context.Background(), o)
+		}
+		fmt.Println("started:", err)
+		select {}
+	}
+	os.Exit(m.Run())
+}
+
+// options are the example of three regions.
+func options(dir, programs, litefs string) (cluster.Options, error) {
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		return cluster.Options{}, err
+	}
+	text, err := os.ReadFile(filepath.Join(root, "examples/regions/fly.toml"))
+	if err != nil {
+		return cluster.Options{}, err
+	}
+	c, err := flyconf.Parse("fly.toml", text)
+	return cluster.Options{
+		Dir: dir, Config: c, LiteFS: filepath.Join(root, "examples/regions/litefs.yml"),
+		Regions: []string{"ord", "ams", "syd"}, Command: []string{filepath.Join(programs, "guestbook")},
+		Entrypoint: filepath.Join(programs, "flysql-entrypoint"), Litefs: litefs,
+		Env: []string{"FLYSQL_MIGRATIONS=" + filepath.Join(root, "examples/guestbook/migrations")},
+	}, err
+}
+
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "flysql-cluster")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", dir, "github.com/flysql/flysql/examples/guestbook", "github.com/flysql/flysql/cmd/flysql-entrypoint")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return dir, err
+})
+
+// prepare makes options for a test, and sees that nothing is left when it ends.
+func prepare(t *testing.T) cluster.Options {
+	t.Helper()
+	litefs := filepath.Dir(testkit.LiteFS(t))
+	programs, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		if err := cluster.CleanUp(dir); err != nil {
+			t.Error(err)
+		}
+		if data, err := os.ReadFile("/proc/self/mountinfo"); err != nil || bytes.Contains(data, []byte(dir)) {
+			t.Errorf("something is mounted in %s (%v)", dir, err)
+		}
+	})
+	o, err := options(dir, programs, litefs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Log = func(machine, line string) { t.Log(machine, line) }
+	return o
+}
+
+// visitor asks by way of a region.
+type visitor struct {
+	t            *testing.T
+	base, region string
+	jar          []*http.Cookie
+}
+
+func (v *visitor) do(method, path string, form url.Values) (int, string) {
+	v.t.Helper()
+	req, err := http.NewRequest(method, v.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set(edge.RegionHeader, v.region)
+	for _, c := range v.jar {
+		req.AddCookie(c)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if set := res.Cookies(); len(set) > 0 {
+		v.jar = set
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// signs signs the guestbook and reads it again.
+func (v *visitor) signs(message string) {
+	v.t.Helper()
+	if status, body := v.do("POST", "/messages", url.Values{"name": {"V"}, "message": {message}}); status/100 != 2 {
+		v.t.Fatalf("sign by way of %s: %d %s", v.region, status, body)
+	}
+	status, body := v.do("GET", "/messages.json", nil)
+	var all []struct{ Message string }
+	if err := json.Unmarshal([]byte(body), &all); status != 200 || err != nil || !strings.Contains(body, message) {
+		v.t.Fatalf("by way of %s: %d %v %s, want %s in it", v.region, status, err, body, message)
+	}
+}
+
+// Three regions with a real LiteFS each: a write by way of any of them reaches the
+// primary by fly-replay, and is seen by who wrote it; a machine that was killed comes
+// back with all; a deploy goes through them; in the end nothing is left.
+func TestThreeRegions(t *testing.T) {
+	o := prepare(t)
+	c, err := cluster.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	front := httptest.NewServer(c.Edge)
+	defer front.Close()
+	events := c.Edge.Subscribe(100)
+	for _, region := range []string{"ams", "ord", "syd"} {
+		(&visitor{t: t, base: front.URL, region: region}).signs("from " + region)
+	}
+	events.Close()
+	way := ""
+	for ev := range events.C {
+		if ev.Method == "POST" && ev.Edge == "syd" {
+			for _, h := range ev.Hops {
+				way += h.Why + " " + h.Machine + " "
+			}
+		}
+	}
+	if way != "nearest syd1 replay ams1 " {
+		t.Errorf("the way of a write from syd: %s", way)
+	}
+
+	if err := c.Kill("syd1"); err != nil {
+		t.Fatal(err)
+	}
+	(&visitor{t: t, base: front.URL, region: "syd"}).signs("while syd is away")
+	if err := c.Start(t.Context(), "syd1"); err != nil {
+		t.Fatal(err)
+	}
+	(&visitor{t: t, base: front.URL, region: "syd"}).signs("syd is back")
+
+	if err := c.Deploy(t.Context(), o.Command); err != nil {
+		t.Fatal(err)
+	}
+	(&visitor{t: t, base: front.URL, region: "ord"}).signs("deployed")
+	for _, m := range c.Machines() {
+		if !m.Healthy || m.Err != nil || m.Pid == 0 || m.API == 0 {
+			t.Errorf("%+v", m)
+		}
+	}
+	if got := c.Zone.Hosts(private.Machine{Region: "ord"}); !strings.Contains(got, "127.0.0.2 flysql-regions.internal global.flysql-regions.internal ams.flysql-regions.internal ams1.vm.flysql-regions.internal") {
+		t.Errorf("hosts:\n%s", got)
+	}
+
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// What was written is there in the next run.
+	if c, err = cluster.Start(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	again := httptest.NewServer(c.Edge)
+	defer again.Close()
+	(&visitor{t: t, base: again.URL, region: "syd"}).signs("the second run")
+	_, body := (&visitor{t: t, base: again.URL, region: "ord"}).do("GET", "/messages.json", nil)
+	for _, want := range []string{"from ams", "from ord", "from syd", "while syd is away", "syd is back", "deployed"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s is missing in the second run", want)
+		}
+	}
+}
+
+// When a cluster's own process is killed, the next one finds and ends what it has left.
+func TestKilled(t *testing.T) {
+	o := prepare(t)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), runsIn+"="+o.Dir, "FLYSQL_TEST_PROGRAMS="+filepath.Dir(o.Entrypoint), "FLYSQL_TEST_LITEFS_DIR="+o.Litefs)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := make([]byte, len("started: <nil>\n"))
+	if _, err := io.ReadFull(out, said); err != nil || string(said) != "started: <nil>\n" {
+		more, _ := io.ReadAll(io.LimitReader(out, 1000))
+		t.Fatalf("%s%s, %v", said, more, err)
+	}
+	if _, err := cluster.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "is in use by another run") {
+		t.Errorf("a second run in the same directory: %v", err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	c, err := cluster.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(c.Edge)
+	defer front.Close()
+	(&visitor{t: t, base: front.URL, region: "syd"}).signs("after a kill")
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// An app that ends, or never listens, says why in the error, and nothing is left.
+func TestAppThatFails(t *testing.T) {
+	programs, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, script, want string }{
+		{"ends", "echo no such table >&2; exit 3", "it ended before it served: exit status 3\n"},
+		{"never listens", "echo waiting >&2; exec sleep 1000", "which PORT names: it did not serve within 3s"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o, err := options(t.TempDir(), programs, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.LiteFS, o.Regions, o.BootWait = "", []string{"ams"}, 3*time.Second
+			o.Command = []string{"/bin/sh", "-c", tt.script}
+			o.Config.Env = map[string]string{"DATABASE_URL": "file:///data/app.db"}
+			_, err = cluster.Start(t.Context(), o)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "machine ams1: ") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// One machine on a volume, without LiteFS, that ends by itself when it is in use.
+func TestOneMachine(t *testing.T) {
+	programs, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := options(t.TempDir(), programs, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.LiteFS, o.Regions = "", []string{"ams"}
+	o.Config.Env["DATABASE_URL"] = "file:///data/app.db"
+	c, err := cluster.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	front := httptest.NewServer(c.Edge)
+	defer front.Close()
+	(&visitor{t: t, base: front.URL, region: "syd"}).signs("alone")
+	if _, err := os.Stat(filepath.Join(o.Dir, "machines/ams1/volume/app.db")); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Kill(c.Machines()[0].Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Poll(t, "the end to be seen", func() bool {
+		m := c.Machines()[0]
+		return m.State == edge.Stopped && m.Err != nil
+	})
+	if err := c.Start(t.Context(), "ams1"); err != nil {
+		t.Fatal(err)
+	}
+	(&visitor{t: t, base: front.URL, region: "syd"}).signs("again")
+	if err := c.Start(t.Context(), "ord1"); err == nil {
+		t.Error("a machine that there is not was started")
+	}
+}

@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// attributes are of a process that has a terminal's signals not sent to it: they are for
+// whoever runs the cluster. When that is killed, so is this one.
+func attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// lockDir makes a directory this cluster's.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		err = fmt.Errorf("%s is in use by another run: end that one first", dir)
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// patience is how long what was killed may take to be gone.
+const patience = 30 * time.Second
+
+// CleanUp ends the processes that machines of a directory have left, and takes what
+// they have mounted away. dir must not be in use. It is fine where there is nothing.
+func CleanUp(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	return kill(dir, "")
+}
+
+// kill ends all processes of a machine, of all machines for "", and their mounts.
+func kill(dir, id string) error {
+	marker := []byte(Marker + "=" + dir + ":" + id)
+	under := filepath.Join(dir, "machines", id) + "/"
+	if id == "" {
+		under = filepath.Join(dir, "machines") + "/"
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		pids, err := marked(marker, id == "")
+		if err != nil {
+			return err
+		}
+		for _, pid := range pids {
+			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
+		}
+		// Whoever waits for a LiteFS that was killed can only end when its mount does.
+		mounted, err := unmount(under)
+		if err != nil {
+			return err
+		}
+		if len(pids) == 0 && !mounted {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("processes %v of %s are still there %v after they were killed, or their mounts: %v", pids, dir, patience, mounted)
+		}
+	}
+}
+
+// marked finds processes by their environment. The marker is a variable, or for whole
+// the beginning of one.
+func marked(marker []byte, beginning bool) (pids []int, err error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		env, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
+		if err != nil {
+			continue // it is gone, or another user's
+		}
+		for v := range bytes.SplitSeq(env, []byte{0}) {
+			if bytes.Equal(v, marker) || beginning && bytes.HasPrefix(v, marker) {
+				pids = append(pids, pid)
+				break
+			}
+		}
+	}
+	return pids, nil
+}
+
+// unmount takes away what is mounted below a directory, and tells whether there was
+// anything.
+func unmount(under string) (found bool, err error) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return false, err
+	}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		if len(fields) < 5 {
+			continue
+		}
+		point := unescape(fields[4])
+		if !strings.HasPrefix(point, under) {
+			continue
+		}
+		found = true
+		if err := detach(point); err != nil {
+			return true, fmt.Errorf("unmount %s: %w", point, err)
+		}
+	}
+	return found, nil
+}
+
+// detach takes one mount away. Whoever is not root may do so by fusermount3 alone.
+func detach(point string) error {
+	_ = unix.Unmount(point, unix.MNT_FORCE) // ends what waits for it
+	err := unix.Unmount(point, unix.MNT_DETACH)
+	switch {
+	case errors.Is(err, unix.EINVAL):
+		return nil // it is gone
+	case errors.Is(err, unix.EPERM):
+		if out, err := exec.Command("fusermount3", "-u", "-z", point).CombinedOutput(); err != nil {
+			return fmt.Errorf("fusermount3: %w: %s", err, bytes.TrimSpace(out))
+		}
+		return nil
+	}
+	return err
+}
+
+// unescape reads a path of mountinfo, where spaces and such are octal.
+func unescape(s string) string {
+	for _, c := range []struct{ code, char string }{{`\040`, " "}, {`\011`, "\t"}, {`\012`, "\n"}, {`\134`, `\`}} {
+		s = strings.ReplaceAll(s, c.code, c.char)
+	}
+	return s
+}
