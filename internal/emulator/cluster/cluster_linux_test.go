@@ -139,7 +139,7 @@ func (v *visitor) signs(message string) {
 		v.t.Fatalf("sign by way of %s: %d %s", v.region, status, body)
 	}
 	status, body := v.do("GET", "/messages.json", nil)
-	var all []struct{ Message string }
+	var all struct{ Messages []struct{ Message string } }
 	if err := json.Unmarshal([]byte(body), &all); status != 200 || err != nil || !strings.Contains(body, message) {
 		v.t.Fatalf("by way of %s: %d %v %s, want %s in it", v.region, status, err, body, message)
 	}
