@@ -30,14 +30,18 @@ type Cluster struct {
 	litefs     *flyconf.LiteFS // nil for none
 	litefsText []byte
 	machines   []*machine // always the same ones
+	order      []*machine // in which they are booted
+
+	closing sync.Once
+	closed  error
 
 	telling sync.Mutex // the edge hears of machines in order
 	command []string   // guarded by telling
 }
 
-// Start ends what is left of another run in the directory, and starts machines, the
-// first of the primary region first, all others when that one serves. When it fails,
-// or ctx ends, nothing is left running.
+// Start ends what is left of another run in the directory, and starts machines: that
+// run's primary first, or the first of the primary region, and all others when it serves.
+// When it fails, or ctx ends, nothing is left running.
 func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -102,7 +106,8 @@ func (c *Cluster) place() error {
 			c.machines = append(c.machines, m)
 		}
 	}
-	return c.ports()
+	c.order = slices.Clone(c.machines)
+	return errors.Join(c.ports(), c.first())
 }
 
 // ports gives each machine its own.
@@ -143,12 +148,12 @@ func (c *Cluster) ports() error {
 }
 
 func (c *Cluster) bootAll(ctx context.Context) error {
-	if err := c.boot(ctx, c.machines[0]); err != nil {
+	if err := c.boot(ctx, c.order[0]); err != nil {
 		return err
 	}
-	errs := make([]error, len(c.machines))
+	errs := make([]error, len(c.order))
 	var all sync.WaitGroup
-	for i, m := range c.machines[1:] {
+	for i, m := range c.order[1:] {
 		all.Go(func() { errs[i] = c.boot(ctx, m) })
 	}
 	all.Wait()
@@ -157,7 +162,14 @@ func (c *Cluster) bootAll(ctx context.Context) error {
 
 // Close stops the machines, the primary's region last, and what is around them.
 // Nothing of them is left mounted or running, however that goes.
+//
+// It may be called again, and returns the same.
 func (c *Cluster) Close() error {
+	c.closing.Do(func() { c.closed = c.close() })
+	return c.closed
+}
+
+func (c *Cluster) close() error {
 	var errs []error
 	ctx := context.Background()
 	for _, m := range slices.Backward(c.machines) {
@@ -205,6 +217,7 @@ func (c *Cluster) find(id string) (*machine, error) {
 // leaseServer is Consul's place.
 type leaseServer struct {
 	url     string
+	key     string // of LiteFS's lease
 	server  *http.Server
 	state   *lease.Server
 	serving sync.WaitGroup

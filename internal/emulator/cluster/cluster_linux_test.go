@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -102,6 +103,7 @@ func prepare(t *testing.T) cluster.Options {
 type visitor struct {
 	t            *testing.T
 	base, region string
+	machine      string // "" is the nearest
 	jar          []*http.Cookie
 }
 
@@ -114,6 +116,9 @@ func (v *visitor) do(method, path string, form url.Values) (int, string) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set(edge.RegionHeader, v.region)
+	if v.machine != "" {
+		req.Header.Set("Fly-Force-Instance-Id", v.machine)
+	}
 	for _, c := range v.jar {
 		req.AddCookie(c)
 	}
@@ -149,6 +154,7 @@ func (v *visitor) signs(message string) {
 // primary by fly-replay, and is seen by who wrote it; a machine that was killed comes
 // back with all; a deploy goes through them; in the end nothing is left.
 func TestThreeRegions(t *testing.T) {
+	t.Parallel()
 	o := prepare(t)
 	c, err := cluster.Start(t.Context(), o)
 	if err != nil {
@@ -218,8 +224,63 @@ func TestThreeRegions(t *testing.T) {
 	}
 }
 
+// What was written is never left behind: whoever was the primary last is the first of the
+// next run, also where another one was meant to be.
+func TestLastPrimaryIsFirst(t *testing.T) {
+	t.Parallel()
+	o := prepare(t)
+	o.Regions, o.PerRegion = []string{"ams"}, 2
+	c, err := cluster.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	front := httptest.NewServer(c.Edge)
+	defer front.Close()
+	if got := c.Primary(); got != "ams1" {
+		t.Errorf("the first primary is %s", got)
+	}
+	if err := c.Kill("ams1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ExpireLease(); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Poll(t, "another primary", func() bool { return c.Primary() == "ams2" })
+	v := &visitor{t: t, base: front.URL, region: "ams"}
+	testkit.Poll(t, "a write", func() bool {
+		status, _ := v.do("POST", "/messages", url.Values{"name": {"V"}, "message": {"on ams2 alone"}})
+		return status/100 == 2
+	})
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = cluster.Start(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Primary(); got != "ams2" {
+		t.Errorf("the primary of the second run is %s", got)
+	}
+	again := httptest.NewServer(c.Edge)
+	defer again.Close()
+	for _, id := range []string{"ams1", "ams2"} {
+		if status, body := (&visitor{t: t, base: again.URL, region: "ams", machine: id}).do("GET", "/messages.json", nil); status != 200 || !strings.Contains(body, "on ams2 alone") {
+			t.Errorf("%s: %d %s", id, status, body)
+		}
+	}
+	// In order, ams2 would give the lease to ams1.
+	if err := errors.Join(c.Kill("ams1"), c.Close()); err != nil {
+		t.Error(err)
+	}
+	o.PerRegion = 1
+	if _, err := cluster.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), `there is no machine "ams2": it was the last primary here`) {
+		t.Errorf("without it: %v", err)
+	}
+}
+
 // When a cluster's own process is killed, the next one finds and ends what it has left.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	o := prepare(t)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), runsIn+"="+o.Dir, "FLYSQL_TEST_PROGRAMS="+filepath.Dir(o.Entrypoint), "FLYSQL_TEST_LITEFS_DIR="+o.Litefs)
@@ -256,6 +317,7 @@ func TestKilled(t *testing.T) {
 
 // An app that ends, or never listens, says why in the error, and nothing is left.
 func TestAppThatFails(t *testing.T) {
+	t.Parallel()
 	programs, err := built()
 	if err != nil {
 		t.Fatal(err)
@@ -282,6 +344,7 @@ func TestAppThatFails(t *testing.T) {
 
 // One machine on a volume, without LiteFS, that ends by itself when it is in use.
 func TestOneMachine(t *testing.T) {
+	t.Parallel()
 	programs, err := built()
 	if err != nil {
 		t.Fatal(err)

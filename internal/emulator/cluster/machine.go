@@ -224,7 +224,7 @@ func (c *Cluster) stop(ctx context.Context, m *machine) error {
 		return nil
 	}
 	c.become(m, edge.Away) // no new request goes there
-	err := c.end(m, p, c.grace())
+	err := errors.Join(c.remember(), c.end(m, p, c.grace()))
 	c.become(m, edge.Stopped)
 	if err != nil {
 		return fmt.Errorf("machine %s: %w", m.ID, err)
@@ -292,7 +292,7 @@ func (c *Cluster) Kill(id string) error {
 	m.turn.Lock()
 	defer m.turn.Unlock()
 	if p := m.running(); p != nil {
-		err = c.end(m, p, 0)
+		err = errors.Join(c.remember(), c.end(m, p, 0))
 	}
 	c.become(m, edge.Stopped)
 	return err
