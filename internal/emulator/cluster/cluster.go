@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/emulator/private"
-	"github.com/flysql/flysql/internal/lease"
 )
 
 // Cluster is an app's machines and what stands around them. Its methods may be called
@@ -26,6 +23,7 @@ type Cluster struct {
 
 	opt        Options
 	lock       *os.File
+	network    *network
 	lease      *leaseServer
 	litefs     *flyconf.LiteFS // nil for none
 	litefsText []byte
@@ -49,7 +47,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{opt: o, Zone: &private.Zone{}, command: o.Command}
+	c := &Cluster{opt: o, Zone: &private.Zone{}, command: o.Command, network: newNetwork(o.Latency)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -65,7 +63,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	if c.litefs != nil {
-		if c.lease, err = startLease(filepath.Join(o.Dir, "lease")); err != nil {
+		if c.lease, err = openLease(filepath.Join(o.Dir, "lease")); err != nil {
 			return nil, err
 		}
 	}
@@ -76,6 +74,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
+	eo.Dial = c.dial
 	if c.Edge, err = edge.New(eo); err != nil {
 		return nil, err
 	}
@@ -107,7 +106,22 @@ func (c *Cluster) place() error {
 		}
 	}
 	c.order = slices.Clone(c.machines)
-	return errors.Join(c.ports(), c.first())
+	if err := c.ports(); err != nil {
+		return err
+	}
+	if c.litefs == nil {
+		return nil
+	}
+	if err := c.link(); err != nil {
+		return err
+	}
+	for _, m := range c.machines {
+		var err error
+		if m.leaseURL, err = c.lease.serve(c, m); err != nil {
+			return err
+		}
+	}
+	return c.first()
 }
 
 // ports gives each machine its own.
@@ -178,6 +192,7 @@ func (c *Cluster) close() error {
 	if c.Edge != nil {
 		errs = append(errs, c.Edge.Close())
 	}
+	c.network.close()
 	if c.lease != nil {
 		errs = append(errs, c.lease.close())
 	}
@@ -212,36 +227,4 @@ func (c *Cluster) find(id string) (*machine, error) {
 		}
 	}
 	return nil, fmt.Errorf("there is no machine %q", id)
-}
-
-// leaseServer is Consul's place.
-type leaseServer struct {
-	url     string
-	key     string // of LiteFS's lease
-	server  *http.Server
-	state   *lease.Server
-	serving sync.WaitGroup
-}
-
-func startLease(dir string) (*leaseServer, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	state, err := lease.Open(lease.Options{Dir: dir})
-	if err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, errors.Join(err, state.Close())
-	}
-	s := &leaseServer{url: "http://" + l.Addr().String(), state: state, server: &http.Server{Handler: state, ReadHeaderTimeout: 10 * time.Second}}
-	s.serving.Go(func() { _ = s.server.Serve(l) }) // it always returns an error: that it was closed
-	return s, nil
-}
-
-func (s *leaseServer) close() error {
-	err := s.server.Close()
-	s.serving.Wait()
-	return errors.Join(err, s.state.Close())
 }

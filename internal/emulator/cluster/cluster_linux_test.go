@@ -22,6 +22,7 @@ import (
 	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/emulator/cluster"
 	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/latency"
 	"github.com/flysql/flysql/internal/emulator/private"
 	"github.com/flysql/flysql/internal/testkit"
 )
@@ -156,6 +157,7 @@ func (v *visitor) signs(message string) {
 func TestThreeRegions(t *testing.T) {
 	t.Parallel()
 	o := prepare(t)
+	o.Latency = latency.Fixed(10 * time.Millisecond)
 	c, err := cluster.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -192,6 +194,7 @@ func TestThreeRegions(t *testing.T) {
 		t.Fatal(err)
 	}
 	(&visitor{t: t, base: front.URL, region: "syd"}).signs("syd is back")
+	cutOff(t, c, front.URL)
 
 	if err := c.Deploy(t.Context(), o.Command); err != nil {
 		t.Fatal(err)

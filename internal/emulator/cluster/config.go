@@ -80,9 +80,9 @@ func (m *machine) environ(c *Cluster) []string {
 	}
 	if c.litefs != nil {
 		own["FLYSQL_LITEFS"] = m.places.config
-		own["FLY_CONSUL_URL"] = c.lease.url
-		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return p.apiAddress() })
-		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string { return p.ID + "=http://" + p.address().String() })
+		own["FLY_CONSUL_URL"] = m.leaseURL
+		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return m.to[p].api })
+		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string { return p.ID + "=http://" + m.to[p].app })
 		own["PATH"] = strings.Trim(o.Litefs+string(os.PathListSeparator)+os.Getenv("PATH"), string(os.PathListSeparator))
 	} else {
 		own["FLYSQL_LITEFS"] = "off"
@@ -129,7 +129,7 @@ func (m *machine) writeLiteFS(c *Cluster) error {
 		{"http.addr", m.apiAddress()},
 		{"lease.hostname", m.ID},
 		{"lease.advertise-url", "http://" + m.apiAddress()},
-		{"lease.consul.url", c.lease.url},
+		{"lease.consul.url", m.leaseURL},
 	}
 	if os.Geteuid() != 0 {
 		// fusermount3 refuses it, unless /etc/fuse.conf says user_allow_other.

@@ -18,6 +18,11 @@
 // left running or mounted in it: a process is known by a variable in its environment,
 // so that none but its own is ever touched.
 //
+// What a machine says to one of another region, LiteFS's stream and what an app forwards,
+// goes through a relay, which is as far as [Options.Latency] says and ends where
+// [Cluster.Cut] has cut. The lease server tells each machine where the primary is by the
+// relay that leads there from it.
+//
 // # How it differs from Fly
 //
 // All machines are on one network, so each app is told by PORT to listen on a port of

@@ -27,6 +27,8 @@ type machine struct {
 	port       int // that the edge connects to
 	appPort    int // PORT; the same, unless LiteFS's proxy is between
 	api        int // LiteFS's
+	leaseURL   string
+	to         map[*machine]relays // how it reaches the others
 
 	turn sync.Mutex // one boot, stop or kill at a time
 

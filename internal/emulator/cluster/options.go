@@ -27,7 +27,7 @@ type Options struct {
 	Litefs     string          // the directory of the program litefs, where it is not in PATH
 	Env        []string        // NAME=value for every machine: above fly.toml's [env], as secrets are
 	Log        func(machine, line string)
-	Latency    latency.Matrix // of the edge
+	Latency    latency.Matrix // between regions: the edge and machines, and machines among themselves
 	HTTPS      bool           // as edge.Options
 	// BootWait bounds a machine's boot, until its app listens and its checks pass. 0 is
 	// two minutes.
