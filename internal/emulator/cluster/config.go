@@ -81,7 +81,9 @@ func (m *machine) environ(c *Cluster) []string {
 	if c.litefs != nil {
 		own["FLYSQL_LITEFS"] = m.places.config
 		own["FLY_CONSUL_URL"] = m.leaseURL
-		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return m.to[p].api })
+		// Past the relays, which take a connection also for a machine that is off: who hands
+		// over would wait for that one.
+		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return p.apiAddress() })
 		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string { return p.ID + "=http://" + m.to[p].app })
 		own["PATH"] = strings.Trim(o.Litefs+string(os.PathListSeparator)+os.Getenv("PATH"), string(os.PathListSeparator))
 	} else {

@@ -126,7 +126,8 @@ func (n *network) set(region string, cut bool) {
 // Connections break at once, and none can be made: on a real network they would rather
 // hang until somebody gives up. The region's machines do not reach the lease server,
 // which is in the primary region, and the edges of other regions do not reach them; those
-// of its own do.
+// of its own do. What flysql-entrypoint asks other machines at a boot or a hand-over does
+// not go by this network.
 func (c *Cluster) Cut(region string, cut bool) error {
 	if !slices.ContainsFunc(c.machines, func(m *machine) bool { return m.Region == region }) {
 		return fmt.Errorf("there is no machine in the region %q", region)
