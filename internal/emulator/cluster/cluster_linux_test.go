@@ -39,8 +39,15 @@ func TestMain(m *testing.M) {
 		fmt.Println("started:", err)
 		select {}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if programs != "" {
+		_ = os.RemoveAll(programs) // a temporary directory
+	}
+	os.Exit(code)
 }
+
+// programs is where built has put them.
+var programs string
 
 // options are the example of three regions.
 func options(dir, programs, litefs string) (cluster.Options, error) {
@@ -66,6 +73,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	programs = dir
 	cmd := exec.Command("go", "build", "-o", dir, "github.com/flysql/flysql/examples/guestbook", "github.com/flysql/flysql/cmd/flysql-entrypoint")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
