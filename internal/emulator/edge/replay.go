@@ -221,7 +221,7 @@ func compact(data []byte) string {
 }
 
 // source is fly-replay-src: who gave the request on.
-func (r *replay) source(by *machine) string {
+func (r *replay) source(by Machine) string {
 	text := "instance=" + by.ID + ";region=" + by.Region + ";t=" + strconv.FormatInt(time.Now().UnixMicro(), 10)
 	if r.state != "" {
 		text += ";state=" + r.state
@@ -237,7 +237,7 @@ const (
 )
 
 // failed is fly-replay-failed.
-func (r *replay) failed(by *machine, reason string, took time.Duration, app string) string {
+func (r *replay) failed(by Machine, reason string, took time.Duration, app string) string {
 	var fields []string
 	add := func(key, value string) { fields = append(fields, key+"="+value) }
 	add("instance", r.wish.instance+r.wish.prefer) // there is one of them at most that makes sense

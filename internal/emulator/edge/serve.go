@@ -24,7 +24,7 @@ type trip struct {
 	body   *body
 	header http.Header // for machines, transformations done
 	target string      // path and query, where a transformation has replaced them
-	hold   *machine    // whose load it is part of
+	at     taken       // the machine that has it
 	event  Event
 	told   bool // the event was sent
 	detail bool // somebody listens
