@@ -34,7 +34,6 @@ type Cluster struct {
 	closed  error
 
 	telling sync.Mutex // the edge hears of machines in order
-	command []string   // guarded by telling
 }
 
 // Start ends what is left of another run in the directory, and starts machines: that
@@ -47,7 +46,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{opt: o, Zone: &private.Zone{}, command: o.Command, network: newNetwork(o.Latency)}
+	c := &Cluster{opt: o, Zone: &private.Zone{}, network: newNetwork(o.Latency)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -97,7 +96,7 @@ func (c *Cluster) place() error {
 	regions = slices.Compact(regions)
 	for _, region := range regions {
 		for n := range c.opt.PerRegion {
-			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1}
+			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command}
 			m.places = placesOf(c.opt.Dir, m.ID)
 			if err := errors.Join(os.MkdirAll(m.places.volume, 0o755), os.MkdirAll(m.places.mount, 0o755)); err != nil {
 				return err

@@ -388,6 +388,13 @@ func TestOneMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	(&visitor{t: t, base: front.URL, region: "syd"}).signs("again")
+	if err := c.Deploy(t.Context(), []string{"/bin/false"}); err == nil || !strings.Contains(err.Error(), "it ended before it served: exit status 1") {
+		t.Errorf("a deploy of what does not run: %v", err)
+	}
+	if err := c.Deploy(t.Context(), o.Command); err != nil {
+		t.Error(err)
+	}
+	(&visitor{t: t, base: front.URL, region: "syd"}).signs("deployed")
 	if err := c.Start(t.Context(), "ord1"); err == nil {
 		t.Error("a machine that there is not was started")
 	}

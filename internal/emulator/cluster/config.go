@@ -133,10 +133,6 @@ func (m *machine) writeLiteFS(c *Cluster) error {
 		{"lease.advertise-url", "http://" + m.apiAddress()},
 		{"lease.consul.url", m.leaseURL},
 	}
-	if os.Geteuid() != 0 {
-		// fusermount3 refuses it, unless /etc/fuse.conf says user_allow_other.
-		values = append(values, setting{"fuse.allow-other", false})
-	}
 	if c.litefs.Proxy.Target != "" {
 		values = append(values, setting{"proxy.addr", m.address().String()}, setting{"proxy.target", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.appPort))})
 	}

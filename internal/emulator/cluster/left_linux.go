@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -42,6 +42,12 @@ const patience = 30 * time.Second
 func CleanUp(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
+		return err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		return err
 	}
 	return kill(dir, "")
@@ -119,27 +125,12 @@ func unmount(under string) (found bool, err error) {
 			continue
 		}
 		found = true
-		if err := detach(point); err != nil {
+		_ = unix.Unmount(point, unix.MNT_FORCE) // ends what waits for it
+		if err := unix.Unmount(point, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
 			return true, fmt.Errorf("unmount %s: %w", point, err)
 		}
 	}
 	return found, nil
-}
-
-// detach takes one mount away. Whoever is not root may do so by fusermount3 alone.
-func detach(point string) error {
-	_ = unix.Unmount(point, unix.MNT_FORCE) // ends what waits for it
-	err := unix.Unmount(point, unix.MNT_DETACH)
-	switch {
-	case errors.Is(err, unix.EINVAL):
-		return nil // it is gone
-	case errors.Is(err, unix.EPERM):
-		if out, err := exec.Command("fusermount3", "-u", "-z", point).CombinedOutput(); err != nil {
-			return fmt.Errorf("fusermount3: %w: %s", err, bytes.TrimSpace(out))
-		}
-		return nil
-	}
-	return err
 }
 
 // unescape reads a path of mountinfo, where spaces and such are octal.

@@ -30,7 +30,8 @@ type machine struct {
 	leaseURL   string
 	to         map[*machine]relays // how it reaches the others
 
-	turn sync.Mutex // one boot, stop or kill at a time
+	turn    sync.Mutex // one boot, stop or kill at a time
+	command []string   // guarded by turn
 
 	mu    sync.Mutex
 	state edge.State
@@ -44,7 +45,6 @@ type process struct {
 	out   *lines
 	ended chan struct{}
 	err   error // once it has ended
-	asked bool  // to end; guarded by machine.mu
 }
 
 func (m *machine) address() netip.AddrPort {
@@ -80,7 +80,7 @@ func (c *Cluster) become(m *machine, s edge.State) {
 func (c *Cluster) boot(ctx context.Context, m *machine) error {
 	m.turn.Lock()
 	defer m.turn.Unlock()
-	if m.running() != nil {
+	if p := m.running(); p != nil && !c.bury(m, p) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.BootWait, fmt.Errorf("it did not serve within %v", c.opt.BootWait))
@@ -112,7 +112,7 @@ func (c *Cluster) launch(m *machine) (*process, error) {
 		return nil, err
 	}
 	p := &process{ended: make(chan struct{}), out: &lines{each: log, say: func(line string) { c.opt.Log(m.ID, line) }}}
-	p.cmd = exec.Command(c.opt.Entrypoint, append([]string{"--"}, c.toRun()...)...)
+	p.cmd = exec.Command(c.opt.Entrypoint, append([]string{"--"}, m.command...)...)
 	p.cmd.Env = m.environ(c)
 	p.cmd.Dir = c.opt.WorkDir
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
@@ -132,26 +132,29 @@ func (c *Cluster) launch(m *machine) (*process, error) {
 	return p, nil
 }
 
-func (c *Cluster) toRun() []string {
-	c.telling.Lock()
-	defer c.telling.Unlock()
-	return c.command
+// ended is when a machine's process has, unasked.
+func (c *Cluster) ended(m *machine, p *process) {
+	m.turn.Lock()
+	defer m.turn.Unlock()
+	if m.running() == p {
+		c.bury(m, p)
+	}
 }
 
-// ended is when a machine's process has.
-func (c *Cluster) ended(m *machine, p *process) {
+// bury ends what a process that has ended by itself has left, as on Fly the whole machine
+// ends with it. It is false where the process still runs. The caller has m.turn.
+func (c *Cluster) bury(m *machine, p *process) bool {
+	select {
+	case <-p.ended:
+	default:
+		return false
+	}
+	err := errors.Join(fmt.Errorf("it ended by itself: %w", orNil(p.err)), kill(c.opt.Dir, m.ID))
 	m.mu.Lock()
-	if m.run == p {
-		m.run = nil
-	}
-	if !p.asked {
-		m.err = fmt.Errorf("it ended by itself: %w", orNil(p.err))
-	}
-	started := m.state == edge.Started
+	m.run, m.err = nil, err
 	m.mu.Unlock()
-	if started {
-		c.become(m, edge.Stopped)
-	}
+	c.become(m, edge.Stopped)
+	return true
 }
 
 func orNil(err error) error {
@@ -234,11 +237,9 @@ func (c *Cluster) stop(ctx context.Context, m *machine) error {
 	return nil
 }
 
-// end ends a process within a time, then kills it and all that it has started.
+// end ends a process within a time, then kills it and all that it has started. The
+// caller has m.turn.
 func (c *Cluster) end(m *machine, p *process, grace time.Duration) error {
-	m.mu.Lock()
-	p.asked = true
-	m.mu.Unlock()
 	if grace > 0 {
 		_ = p.cmd.Process.Signal(c.signal()) // it may have ended
 		select {
@@ -248,6 +249,9 @@ func (c *Cluster) end(m *machine, p *process, grace time.Duration) error {
 	}
 	err := kill(c.opt.Dir, m.ID)
 	<-p.ended
+	m.mu.Lock()
+	m.run = nil
+	m.mu.Unlock()
 	return err
 }
 
@@ -301,15 +305,19 @@ func (c *Cluster) Kill(id string) error {
 }
 
 // Deploy runs another command on the machines, one after the other, each when the one
-// before serves. Where one does not, the rest keep what they have.
+// before serves. Where one does not, it has the new command, and those after it keep what
+// they have.
 func (c *Cluster) Deploy(ctx context.Context, command []string) error {
-	c.telling.Lock()
-	c.command = slices.Clone(command)
-	c.telling.Unlock()
+	if len(command) == 0 || command[0] == "" {
+		return errors.New("no command to run")
+	}
 	for _, m := range c.machines {
 		if err := c.stop(ctx, m); err != nil {
 			return err
 		}
+		m.turn.Lock()
+		m.command = slices.Clone(command)
+		m.turn.Unlock()
 		if err := c.boot(ctx, m); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Dir        string          // holds volumes, mounts, logs and the lease server's state
 	Config     *flyconf.Config // fly.toml
-	LiteFS     string          // the litefs.yml; "" is machines with a volume each, and nothing between them
+	LiteFS     string          // the litefs.yml, which needs root; "" is machines with a volume each, and nothing between them
 	Regions    []string        // where machines are, at least one; primary_region belongs among them
 	PerRegion  int             // machines in each; 0 is one
 	Command    []string        // the app
@@ -53,6 +53,9 @@ func (o *Options) validate() error {
 	}
 	if o.LiteFS == "" && len(o.Regions)*max(o.PerRegion, 1) > 1 && len(o.Config.Mounts) > 0 {
 		wrong("%d machines without LiteFS have a database each: run one, or add a litefs.yml (flysql init --mode litefs)", len(o.Regions)*max(o.PerRegion, 1))
+	}
+	if o.LiteFS != "" && os.Geteuid() != 0 {
+		wrong("LiteFS is mounted by root alone: run this as root, or one machine without LiteFS")
 	}
 	if p := o.Config.PrimaryRegion; o.LiteFS != "" && p == "" {
 		wrong("fly.toml has no primary_region, and LiteFS no candidate: set it")
