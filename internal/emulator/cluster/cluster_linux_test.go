@@ -321,6 +321,28 @@ func TestKilled(t *testing.T) {
 	front := httptest.NewServer(c.Edge)
 	defer front.Close()
 	(&visitor{t: t, base: front.URL, region: "syd"}).signs("after a kill")
+
+	// Nor does a LiteFS that hangs hold up the end of its machine.
+	stopLiteFS(t, o.Dir, "syd1")
+	req, err := http.NewRequest("GET", front.URL+"/messages.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set(edge.RegionHeader, "syd")
+	asked := make(chan struct{})
+	go func() { // it waits for the mount, and then for nobody
+		defer close(asked)
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			res.Body.Close()
+		}
+	}()
+	if err := c.Kill("syd1"); err != nil {
+		t.Error(err)
+	}
+	<-asked
+	if err := c.Start(t.Context(), "syd1"); err != nil {
+		t.Error(err)
+	}
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}

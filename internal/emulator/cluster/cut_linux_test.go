@@ -1,8 +1,13 @@
 package cluster_test
 
 import (
+	"bytes"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/flysql/flysql/internal/emulator/cluster"
@@ -41,4 +46,32 @@ func cutOff(t *testing.T, c *cluster.Cluster, base string) {
 	if err := c.Cut("iad", true); err == nil {
 		t.Error("a region where nothing is was cut off")
 	}
+}
+
+// stopLiteFS stops a machine's LiteFS, as the watchdog does: its mount hangs.
+func stopLiteFS(t *testing.T, dir, machine string) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, comm := range all {
+		name, _ := os.ReadFile(comm) // it may be gone
+		if string(name) != "litefs\n" {
+			continue
+		}
+		env, _ := os.ReadFile(filepath.Join(filepath.Dir(comm), "environ"))
+		if !bytes.Contains(env, []byte(cluster.Marker+"="+dir+":"+machine+"\x00")) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(comm)))
+		if err == nil {
+			err = syscall.Kill(pid, syscall.SIGSTOP)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("%s has no LiteFS", machine)
 }

@@ -60,18 +60,20 @@ func kill(dir, id string) error {
 	if id == "" {
 		under = filepath.Join(dir, "machines") + "/"
 	}
+	silent := map[int]bool{}
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		pids, err := marked(marker, id == "")
+		// First the mounts: whoever waits for a LiteFS that was killed, or is stopped, can
+		// only end when its mount does, and cannot even be looked at before.
+		mounted, err := unmount(under)
+		if err != nil {
+			return err
+		}
+		pids, err := marked(marker, id == "", silent)
 		if err != nil {
 			return err
 		}
 		for _, pid := range pids {
 			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
-		}
-		// Whoever waits for a LiteFS that was killed can only end when its mount does.
-		mounted, err := unmount(under)
-		if err != nil {
-			return err
 		}
 		if len(pids) == 0 && !mounted {
 			return nil
@@ -82,21 +84,22 @@ func kill(dir, id string) error {
 	}
 }
 
-// marked finds processes by their environment. The marker is a variable, or for whole
-// the beginning of one.
-func marked(marker []byte, beginning bool) (pids []int, err error) {
+// marked finds processes by their environment. The marker is a variable, or the
+// beginning of one. Processes that could not be looked at are put into silent, and left
+// out from then on.
+func marked(marker []byte, beginning bool, silent map[int]bool) (pids []int, err error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
+		if err != nil || silent[pid] {
 			continue
 		}
-		env, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
-		if err != nil {
-			continue // it is gone, or another user's
+		env, ok := environOf(pid)
+		if !ok {
+			silent[pid] = true
 		}
 		for v := range bytes.SplitSeq(env, []byte{0}) {
 			if bytes.Equal(v, marker) || beginning && bytes.HasPrefix(v, marker) {
@@ -106,6 +109,25 @@ func marked(marker []byte, beginning bool) (pids []int, err error) {
 		}
 	}
 	return pids, nil
+}
+
+// environOf reads a process's environment; nil where it is gone, or another user's. It
+// is not ok where that takes too long: the process waits for somebody else's mount that
+// hangs, and so does who looks at it.
+func environOf(pid int) (env []byte, ok bool) {
+	read := make(chan []byte, 1)
+	go func() {
+		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		read <- env
+	}()
+	late := time.NewTimer(5 * time.Second)
+	defer late.Stop()
+	select {
+	case env := <-read:
+		return env, true
+	case <-late.C:
+		return nil, false
+	}
 }
 
 // unmount takes away what is mounted below a directory, and tells whether there was
