@@ -108,6 +108,16 @@ func (c *Cluster) place() error {
 	if err := c.ports(); err != nil {
 		return err
 	}
+	servers := map[string]string{}
+	for _, m := range c.machines {
+		if servers[m.Region] == "" {
+			var err error
+			if servers[m.Region], err = c.network.names(c.Zone, m.Region); err != nil {
+				return err
+			}
+		}
+		m.dns = servers[m.Region]
+	}
 	if c.litefs == nil {
 		return nil
 	}

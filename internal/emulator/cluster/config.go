@@ -18,6 +18,10 @@ import (
 // the directory, a colon, the machine.
 const Marker = "FLYSQL_DEV_MACHINE"
 
+// DNSVariable is where a machine's app finds the names under .internal: host:port of a
+// DNS server, for package private's Resolver.
+const DNSVariable = "FLYSQL_DEV_DNS"
+
 // places are a machine's directories and files.
 type places struct {
 	root   string // all of them
@@ -77,6 +81,7 @@ func (m *machine) environ(c *Cluster) []string {
 		"PORT":       strconv.Itoa(m.appPort),
 		"FLYSQL_LOG": "text",
 		Marker:       o.Dir + ":" + m.ID,
+		DNSVariable:  m.dns,
 	}
 	if c.litefs != nil {
 		own["FLYSQL_LITEFS"] = m.places.config

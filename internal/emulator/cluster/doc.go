@@ -28,7 +28,8 @@
 // All machines are on one network, so each app is told by PORT to listen on a port of
 // its own; one that does not heed it cannot run twice. Paths of fly.toml's [env] that lie
 // under the volume's destination or LiteFS's directory are written anew. Peers are named
-// by FLYSQL_REPLAY_PEERS and FLYSQL_LITEFS_PEERS, not by DNS. There is no image: the
+// by FLYSQL_REPLAY_PEERS and FLYSQL_LITEFS_PEERS; the names under .internal are answered
+// at FLYSQL_DEV_DNS, whose addresses are of loopback, one a machine. There is no image: the
 // command runs on this machine's files, as this user. A machine that ends is not started
 // again, whatever [[restart]] says.
 package cluster

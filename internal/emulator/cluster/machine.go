@@ -28,6 +28,7 @@ type machine struct {
 	appPort    int // PORT; the same, unless LiteFS's proxy is between
 	api        int // LiteFS's
 	leaseURL   string
+	dns        string              // the server of private names
 	to         map[*machine]relays // how it reaches the others
 
 	turn    sync.Mutex // one boot, stop or kill at a time

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/emulator/latency"
+	"github.com/flysql/flysql/internal/emulator/private"
 )
 
 // network is the way between regions: how long it is, and whether it is there. All that
@@ -103,6 +104,17 @@ func (n *network) relay(from, to string, port int) (address string, err error) {
 	}
 	// It ends with the network; that its listener could fail before, nothing is known of.
 	n.running.Go(func() { _ = r.Serve(n.ctx, l) })
+	return l.Addr().String(), nil
+}
+
+// names answers names of the zone to machines of a region, at the address returned.
+func (n *network) names(z *private.Zone, region string) (address string, err error) {
+	p, l, err := private.Listen("127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	// As a relay.
+	n.running.Go(func() { _ = z.Serve(n.ctx, region, p, l) })
 	return l.Addr().String(), nil
 }
 

@@ -1,7 +1,9 @@
 package cluster_test
 
 import (
+	"fmt"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/flysql/flysql/internal/emulator/cluster"
 	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/private"
 	"github.com/flysql/flysql/internal/testkit"
 )
 
@@ -64,6 +67,19 @@ func TestOneMachine(t *testing.T) {
 	(&visitor{t: t, base: front.URL, region: "syd"}).signs("alone")
 	if _, err := os.Stat(filepath.Join(o.Dir, "machines/ams1/volume/app.db")); err != nil {
 		t.Error(err)
+	}
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Machines()[0].Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, server, _ := strings.Cut(string(env), cluster.DNSVariable+"=")
+	server, _, _ = strings.Cut(server, "\x00")
+	at, err := netip.ParseAddrPort(server)
+	if err != nil {
+		t.Fatalf("%s=%q: %v", cluster.DNSVariable, server, err)
+	}
+	if got, err := private.Resolver(at).LookupHost(t.Context(), "ams1.vm.flysql-regions.internal"); err != nil || fmt.Sprint(got) != "[127.0.0.2]" {
+		t.Errorf("%v, %v", got, err)
 	}
 	if err := syscall.Kill(c.Machines()[0].Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)

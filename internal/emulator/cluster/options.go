@@ -16,19 +16,19 @@ import (
 
 // Options are what is run.
 type Options struct {
-	Dir        string          // holds volumes, mounts, logs and the lease server's state
-	Config     *flyconf.Config // fly.toml
-	LiteFS     string          // the litefs.yml, which needs root; "" is machines with a volume each, and nothing between them
-	Regions    []string        // where machines are, at least one; primary_region belongs among them
-	PerRegion  int             // machines in each; 0 is one
-	Command    []string        // the app
-	WorkDir    string          // where it runs; "" is here
-	Entrypoint string          // the program flysql-entrypoint
-	Litefs     string          // the directory of the program litefs, where it is not in PATH
-	Env        []string        // NAME=value for every machine: above fly.toml's [env], as secrets are
-	Log        func(machine, line string)
-	Latency    latency.Matrix // between regions: the edge and machines, and machines among themselves
-	HTTPS      bool           // as edge.Options
+	Dir        string                     // holds volumes, mounts, logs and the lease server's state
+	Config     *flyconf.Config            // fly.toml
+	LiteFS     string                     // the litefs.yml, which needs root; "" is machines with a volume each, and nothing between them
+	Regions    []string                   // where machines are, at least one; primary_region belongs among them
+	PerRegion  int                        // machines in each; 0 is one
+	Command    []string                   // the app
+	WorkDir    string                     // where it runs; "" is here
+	Entrypoint string                     // the program flysql-entrypoint
+	Litefs     string                     // the directory of the program litefs, where it is not in PATH
+	Env        []string                   // NAME=value for every machine: above fly.toml's [env], as secrets are
+	Log        func(machine, line string) // what machines print; called by several goroutines, nil is nobody
+	Latency    latency.Matrix             // between regions: the edge and machines, and machines among themselves
+	HTTPS      bool                       // as edge.Options
 	// BootWait bounds a machine's boot, until its app listens and its checks pass. 0 is
 	// two minutes.
 	BootWait time.Duration
