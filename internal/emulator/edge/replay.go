@@ -161,11 +161,14 @@ func (r *replay) check() error {
 	return nil
 }
 
-// regionList splits "iad, ord,us". It is never nil.
+// maxRegions bounds a list of regions: more than Fly has, with its groups.
+const maxRegions = 100
+
+// regionList splits "iad, ord,us". It is never nil, and ends after maxRegions.
 func regionList(list string) []string {
 	regions := []string{}
 	for r := range strings.SplitSeq(list, ",") {
-		if r = strings.ToLower(strings.TrimSpace(r)); r != "" {
+		if r = strings.ToLower(strings.TrimSpace(r)); r != "" && len(regions) < maxRegions {
 			regions = append(regions, r)
 		}
 	}

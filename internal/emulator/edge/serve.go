@@ -94,10 +94,17 @@ func (e *Edge) regionOf(r *http.Request) string {
 			return name
 		}
 	}
-	if e.opt.Region == "" && len(e.machines) > 0 {
+	if e.region == "" && len(e.machines) > 0 {
 		return e.machines[0].Region
 	}
-	return e.opt.Region
+	return e.region
+}
+
+// SetRegion says where those come from who do not say, as Options.Region did.
+func (e *Edge) SetRegion(region string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.region = region
 }
 
 // rewrite makes of a client's request the one for machines.
