@@ -68,6 +68,7 @@ soak: setup $(LITEFS) ## on three LiteFS nodes: 50 rolling deploys, failovers an
 	FLYSQL_TEST_DEPLOYS=50 go test ./entrypoint -run 'TestLiteFSRollingDeploys|TestLiteFS(Failover|Boot)Time|TestFaultFarBehind' -v -timeout 40m
 	scripts/skewed && FLYSQL_TEST_LITEFS=$(BIN)/skewed/litefs go test ./entrypoint -run 'TestWatch|TestSalvage|TestLiteFSHandoff|TestLiteFSReplicaFirst' -v -timeout 20m
 	FLYSQL_TEST_REPLAY=60s go test ./entrypoint -run TestReplayHistory -v -timeout 20m
+	FLYSQL_TEST_DEPLOYS=1 go test ./internal/emulator/cluster -run TestTwelve -v -timeout 20m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
 

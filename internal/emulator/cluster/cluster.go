@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -133,6 +135,10 @@ func (c *Cluster) place() error {
 	return c.first()
 }
 
+// Ports of machines lie below those that the system gives to connections, or one could
+// have it until a machine listens.
+const firstPort, lastPort = 10_000, 32_767
+
 // ports gives each machine its own.
 func (c *Cluster) ports() error {
 	var held []net.Listener
@@ -141,13 +147,16 @@ func (c *Cluster) ports() error {
 			_ = l.Close() // which is what it is for
 		}
 	}()
-	free := func() (int, error) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, err
+	free := func() (port int, err error) {
+		for range 100 {
+			port = firstPort + rand.IntN(lastPort-firstPort)
+			var l net.Listener
+			if l, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil { // as an app may
+				held = append(held, l) // so that the next one is another
+				return port, nil
+			}
 		}
-		held = append(held, l) // so that the next one is another
-		return l.Addr().(*net.TCPAddr).Port, nil
+		return 0, fmt.Errorf("find a free port: %w", err)
 	}
 	for _, m := range c.machines {
 		var err error
@@ -176,8 +185,13 @@ func (c *Cluster) bootAll(ctx context.Context) error {
 	}
 	errs := make([]error, len(c.order))
 	var all sync.WaitGroup
+	room := make(chan struct{}, max(2*runtime.NumCPU(), 4)) // more would only wait for each other
 	for i, m := range c.order[1:] {
-		all.Go(func() { errs[i] = c.boot(ctx, m) })
+		all.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			errs[i] = c.boot(ctx, m)
+		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
