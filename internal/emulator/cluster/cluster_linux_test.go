@@ -166,10 +166,12 @@ func TestThreeRegions(t *testing.T) {
 	t.Parallel()
 	o := prepare(t)
 	o.Latency = latency.Fixed(10 * time.Millisecond)
+	begun := time.Now()
 	c, err := cluster.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("three regions serve after %v", time.Since(begun))
 	defer func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
