@@ -36,10 +36,8 @@ func (b *boot) guard(context.Context) (report, error) {
 	}
 	m := mountAt(mounts, existing(b.dir))
 	b.mount = m.point
-	if b.onFly() {
-		if why := m.vanishes(); why != "" {
-			return report{}, notOnVolume(b.path, m, why, mounts)
-		}
+	if why := m.vanishes(); b.needsVolume(b.path) && why != "" {
+		return report{}, notOnVolume(b.path, m, why, mounts)
 	}
 	stray, err := b.otherDatabase(mounts)
 	if err != nil {
@@ -94,7 +92,7 @@ func (b *boot) otherDatabase(mounts []mount) (string, error) {
 		return "", nil
 	}
 	m := mountAt(mounts, existing(filepath.Dir(path)))
-	if why := m.vanishes(); b.onFly() && why != "" {
+	if why := m.vanishes(); b.needsVolume(path) && why != "" {
 		return "", notOnVolume(path, m, why, mounts)
 	}
 	return path, nil

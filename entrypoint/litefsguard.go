@@ -27,7 +27,7 @@ func (b *boot) guardLiteFS() (report, error) {
 	}
 	m := mountAt(mounts, existing(n.data))
 	b.mount = m.point
-	if why := m.vanishes(); b.onFly() && why != "" {
+	if why := m.vanishes(); b.needsVolume(n.data) && why != "" {
 		return report{}, dataNotOnVolume(n, m, why, mounts)
 	}
 	b.path, b.dir = filepath.Join(n.mount, filepath.Base(path)), n.mount

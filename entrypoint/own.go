@@ -150,7 +150,7 @@ func (b *boot) giveTo(who account) (changed int, err error) {
 		return give(root)
 	}
 	err = func() error {
-		if b.onFly() {
+		if b.needsVolume(b.data()) {
 			info, err := os.Stat(b.mount)
 			if err != nil {
 				return err

@@ -121,7 +121,7 @@ func (b *boot) lookAtFile(m mount, s *Status) {
 	} else {
 		s.Databases = append(s.Databases, db)
 	}
-	if why := m.vanishes(); b.onFly() && why != "" {
+	if why := m.vanishes(); b.needsVolume(b.path) && why != "" {
 		s.Why = b.dir + " is on no volume, but on " + m.fsType + " at " + m.point + ", " + why
 	}
 }

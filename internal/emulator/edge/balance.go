@@ -124,15 +124,20 @@ var errNobody = errors.New("no known healthy machine")
 // errFull is when all stayed at their hard_limit.
 var errFull = errors.New("all machines are at their hard_limit")
 
-// take finds the machine for a wish, and counts the request as its load. missed says
-// that it is not the preferred one.
-func (e *Edge) take(ctx context.Context, w *wish, from string, tried map[string]bool) (m *machine, missed bool, err error) {
+// taken is a machine for a request, which is part of its load until letGo.
+type taken struct {
+	of      *machine
+	machine Machine // as it was then; of changes
+	missed  bool    // it is not the preferred one
+}
+
+// take finds the machine for a wish, and counts the request as its load.
+func (e *Edge) take(ctx context.Context, w *wish, from string, tried map[string]bool) (taken, error) {
 	patience := time.NewTimer(e.opt.Patience)
 	defer patience.Stop()
 	for {
 		e.mu.Lock()
-		all := e.candidates(w, from, tried)
-		d := e.decide(all, w.forced)
+		d := e.decide(e.candidates(w, from, tried), w.forced)
 		if p := e.preferred(w, tried); p != nil {
 			d = decision{use: p}
 		}
@@ -140,31 +145,32 @@ func (e *Edge) take(ctx context.Context, w *wish, from string, tried map[string]
 		switch {
 		case d.use != nil:
 			d.use.load++
+			got := taken{d.use, d.use.Machine, w.prefer != "" && d.use.ID != w.prefer}
 			e.mu.Unlock()
-			return d.use, w.prefer != "" && d.use.ID != w.prefer, nil
+			return got, nil
 		case d.start != nil:
-			started := e.start(d.start)
+			id, started := d.start.ID, e.start(d.start)
 			e.mu.Unlock()
 			select {
 			case <-started:
 			case <-ctx.Done():
-				return nil, false, context.Cause(ctx)
+				return taken{}, context.Cause(ctx)
 			}
 			if !e.startedWell(d.start) {
-				tried[d.start.ID] = true
+				tried[id] = true
 			}
 			continue
 		}
 		e.mu.Unlock()
 		if !d.full {
-			return nil, false, errNobody
+			return taken{}, errNobody
 		}
 		select {
 		case <-changed:
 		case <-patience.C:
-			return nil, false, errFull
+			return taken{}, errFull
 		case <-ctx.Done():
-			return nil, false, context.Cause(ctx)
+			return taken{}, context.Cause(ctx)
 		}
 	}
 }
@@ -185,11 +191,11 @@ func (e *Edge) preferred(w *wish, tried map[string]bool) *machine {
 
 // letGo is when a request is no load of its machine any more.
 func (t *trip) letGo() {
-	m, e := t.hold, t.edge
+	m, e := t.at.of, t.edge
 	if m == nil {
 		return
 	}
-	t.hold = nil
+	t.at.of = nil
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if m.load--; m.load == e.opt.Service.HardLimit-1 {

@@ -30,6 +30,7 @@ type Edge struct {
 	machines []*machine
 	changed  chan struct{}
 	closed   bool
+	region   string // where those come from who do not say
 }
 
 // New makes an edge that has no machines yet.
@@ -43,7 +44,7 @@ func New(o Options) (*Edge, error) {
 	if o.pick == nil {
 		o.pick = rand.IntN
 	}
-	e := &Edge{opt: o, changed: make(chan struct{})}
+	e := &Edge{opt: o, region: o.Region, changed: make(chan struct{})}
 	e.ctx, e.end = context.WithCancel(context.Background())
 	e.subscribers.all = map[*Subscription]struct{}{}
 	e.carriers.edge = e

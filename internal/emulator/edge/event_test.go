@@ -201,6 +201,32 @@ func TestSetWhileInUse(t *testing.T) {
 	}
 }
 
+// Machines are told of again and again while requests go to them, are given on, come
+// back.
+func TestSetWhileAsked(t *testing.T) {
+	a1 := machine(t, "a1", "ams", gives("instance=b1;fallback=force_self"))
+	b1 := machine(t, "b1", "ord", nil)
+	e := newEdge(t, edge.Options{}, a1, b1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 30 {
+			if got := ask(e, "POST", "http://ams.localhost/", "body"); !strings.HasPrefix(got, "200 ") {
+				t.Error(got)
+			}
+		}
+	}()
+	for i := 0; ; i++ {
+		e.Set([]edge.Machine{a1, b1}[:1+i%2])
+		select {
+		case <-done:
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+}
+
 // A client that goes away is no error of anybody's, and its machine hears of it.
 func TestClientGoes(t *testing.T) {
 	entered, left := make(chan struct{}), make(chan struct{})

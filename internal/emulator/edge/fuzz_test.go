@@ -15,7 +15,7 @@ func FuzzReplay(f *testing.F) {
 		`{"region":"iad,us","transform":{"path":"/x?y=z","delete_headers":["cookie"],"set_headers":[{"name":"a","value":"b"}]},"cache":{"prefix":"/x/*","ttl":60}}`} {
 		f.Add(seed)
 	}
-	by := &machine{Machine: Machine{ID: "m1", Region: "ams"}}
+	by := Machine{ID: "m1", Region: "ams"}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, parse := range []func() (*replay, error){
 			func() (*replay, error) { return parseReplay(text) },

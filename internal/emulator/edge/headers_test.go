@@ -160,6 +160,19 @@ func TestRegion(t *testing.T) {
 	}
 }
 
+// Who does not say may be somewhere else from now on.
+func TestSetRegion(t *testing.T) {
+	var got http.Header
+	e := newEdge(t, edge.Options{Region: "iad"}, seen(t, "a1", "ams", &got))
+	for _, region := range []string{"syd", "gru"} {
+		e.SetRegion(region)
+		ask(e, "GET", "http://localhost/", "")
+		if have := got.Get("Fly-Region"); have != region {
+			t.Errorf("%s, want %s", have, region)
+		}
+	}
+}
+
 // Request headers for clients: fly-prefer-region, fly-force-region,
 // fly-prefer-instance-id, fly-force-instance-id; fly-preferred-instance-unavailable tells
 // of a miss.
@@ -173,6 +186,7 @@ func TestClientChooses(t *testing.T) {
 		{"falls back to the next region in the list", "200 o1 GET /", []string{"fly-prefer-region", "jnb, us,syd"}},
 		{"or to the nearest region if none of the specified regions are available", "200 a1 GET /", []string{"fly-prefer-region", "jnb"}},
 		{"", "200 s1 GET /", []string{"fly-prefer-region", "gru,syd"}},
+		{"a list without end", "200 a1 GET /", []string{"fly-prefer-region", strings.Repeat("jnb,", 50_000) + "syd"}},
 		{"fly-force-region", "200 o1 GET /", []string{"fly-force-region", "iad,ord"}},
 		{"will not fall back to requesting the nearest region", "503 edge: PR01: no machine takes requests for this: no known healthy machine", []string{"fly-force-region", "jnb"}},
 		{"attempts to route to a specific Machine", "200 o1 GET /", []string{"fly-prefer-instance-id", "o1"}},

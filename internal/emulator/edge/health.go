@@ -61,11 +61,11 @@ func (e *Edge) begin(m *machine) {
 	if m.App != "" {
 		return // another app's fly.toml is not known
 	}
-	at := m.Address.String()
+	self, at := m.Machine, m.Address.String() // m changes
 	for _, how := range e.opt.Service.Checks {
 		c := &check{CheckStatus{Name: how.String(), Since: time.Now()}}
 		m.checks = append(m.checks, c)
-		e.running.Go(func() { e.watch(ctx, m.Machine, at, how, c) })
+		e.running.Go(func() { e.watch(ctx, self, at, how, c) })
 	}
 }
 

@@ -96,6 +96,22 @@ func TestCheckTimeout(t *testing.T) {
 	})
 }
 
+// Machines are told of again and again while they are checked.
+func TestSetWhileChecked(t *testing.T) {
+	a1 := machine(t, "a1", "ams", nil)
+	e := newEdge(t, edge.Options{MaxCheckWait: time.Millisecond, Service: edge.Service{Checks: []edge.Check{{}, {TCP: true}}}})
+	for i := range 50 {
+		a1.State = edge.State(i % 2) // started, stopped
+		e.Set([]edge.Machine{a1})
+		e.Set([]edge.Machine{a1, machine(t, fmt.Sprint(i), "ord", nil)})
+	}
+	a1.State = edge.Started
+	e.Set([]edge.Machine{a1})
+	if err := e.WaitHealthy(t.Context(), "a1"); err != nil {
+		t.Error(err)
+	}
+}
+
 // The kinds of checks, with what they send.
 func TestChecks(t *testing.T) {
 	var last atomic.Pointer[http.Request]

@@ -18,6 +18,7 @@ func (e *Edge) start(m *machine) <-chan struct{} {
 		close(started)
 		return started
 	}
+	id := m.ID // m changes
 	e.running.Go(func() {
 		defer func() {
 			e.mu.Lock()
@@ -27,10 +28,10 @@ func (e *Edge) start(m *machine) <-chan struct{} {
 		}()
 		ctx, cancel := context.WithTimeout(e.ctx, e.opt.Patience)
 		defer cancel()
-		if e.opt.Power.Start(ctx, m.ID) != nil {
+		if e.opt.Power.Start(ctx, id) != nil {
 			return // who waits for it goes elsewhere
 		}
-		_ = e.WaitHealthy(ctx, m.ID) // likewise
+		_ = e.WaitHealthy(ctx, id) // likewise
 	})
 	return started
 }

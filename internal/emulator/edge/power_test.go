@@ -170,7 +170,7 @@ func TestHardLimit(t *testing.T) {
 		answer := make(chan string)
 		go func() { answer <- p.ask() }()
 		synctest.Wait()
-		tr := &trip{edge: p.edge, hold: p.edge.machines[0]}
+		tr := &trip{edge: p.edge, at: taken{of: p.edge.machines[0]}}
 		tr.letGo() // the request that was the load
 		if got := <-answer; got != "200 a1" {
 			t.Error(got)

@@ -161,11 +161,14 @@ func (r *replay) check() error {
 	return nil
 }
 
-// regionList splits "iad, ord,us". It is never nil.
+// maxRegions bounds a list of regions: more than Fly has, with its groups.
+const maxRegions = 100
+
+// regionList splits "iad, ord,us". It is never nil, and ends after maxRegions.
 func regionList(list string) []string {
 	regions := []string{}
 	for r := range strings.SplitSeq(list, ",") {
-		if r = strings.ToLower(strings.TrimSpace(r)); r != "" {
+		if r = strings.ToLower(strings.TrimSpace(r)); r != "" && len(regions) < maxRegions {
 			regions = append(regions, r)
 		}
 	}
@@ -221,7 +224,7 @@ func compact(data []byte) string {
 }
 
 // source is fly-replay-src: who gave the request on.
-func (r *replay) source(by *machine) string {
+func (r *replay) source(by Machine) string {
 	text := "instance=" + by.ID + ";region=" + by.Region + ";t=" + strconv.FormatInt(time.Now().UnixMicro(), 10)
 	if r.state != "" {
 		text += ";state=" + r.state
@@ -237,7 +240,7 @@ const (
 )
 
 // failed is fly-replay-failed.
-func (r *replay) failed(by *machine, reason string, took time.Duration, app string) string {
+func (r *replay) failed(by Machine, reason string, took time.Duration, app string) string {
 	var fields []string
 	add := func(key, value string) { fields = append(fields, key+"="+value) }
 	add("instance", r.wish.instance+r.wish.prefer) // there is one of them at most that makes sense

@@ -24,7 +24,7 @@ type step struct {
 	timeout  time.Duration
 	header   map[string]string // what the machine is told beside the request
 	replay   *replay           // what led here, nil for nothing
-	by       *machine          // who asked for it
+	by       Machine           // who asked for it
 	original bool              // the request as it came in, without transformations
 	cached   *cacheKey         // the entry of the cache that led here
 }
@@ -44,7 +44,7 @@ func (e *Edge) RoundTrip(req *http.Request) (*http.Response, error) {
 			e.cache.drop(*s.cached)
 			s = t.uncached(req)
 			continue
-		case errors.As(err, &nobody) && s.replay != nil && s.replay.fallback != noFallback && s.by != nil:
+		case errors.As(err, &nobody) && s.replay != nil && s.replay.fallback != noFallback:
 			s = t.back(s, nobody.reason, time.Since(began))
 			continue
 		case errors.As(err, &nobody):
@@ -58,7 +58,7 @@ func (e *Edge) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		upgraded := res.StatusCode == http.StatusSwitchingProtocols
 		_ = res.Body.Close() // it is for nobody
-		by := t.hold
+		by := t.at.machine
 		t.letGo()
 		if err != nil {
 			return nil, err
@@ -156,7 +156,7 @@ func (e *Edge) knows(app string) bool {
 }
 
 // replayed is where a replay leads.
-func (t *trip) replayed(r *replay, by *machine) step {
+func (t *trip) replayed(r *replay, by Machine) step {
 	t.apply(r.transform)
 	s := step{wish: r.wish, why: "replay", timeout: r.timeout, replay: r, by: by}
 	if s.wish.app == t.edge.opt.App {
@@ -231,7 +231,7 @@ func (t *trip) give(req *http.Request, s step) (*http.Response, error) {
 	tried := map[string]bool{}
 	var last error
 	for round := 0; ; {
-		m, missed, err := t.edge.take(ctx, &s.wish, t.region, tried)
+		got, err := t.edge.take(ctx, &s.wish, t.region, tried)
 		if errors.Is(err, errNobody) && len(tried) > 0 && nextRound(ctx, &round) {
 			clear(tried)
 			continue
@@ -239,20 +239,21 @@ func (t *trip) give(req *http.Request, s step) (*http.Response, error) {
 		if err != nil {
 			return nil, t.nobody(ctx, s, err, last)
 		}
-		t.hold = m
-		res, err := t.send(ctx, req, s, m, missed)
+		t.at = got
+		res, err := t.send(ctx, req, s)
 		if err == nil {
 			return res, nil
 		}
 		t.letGo()
+		id := got.machine.ID
 		if cause := context.Cause(ctx); cause != nil && !reached() {
 			return nil, t.nobody(ctx, s, cause, err)
 		}
 		var not *notReached
 		if !errors.As(err, &not) || reached() {
-			return nil, fmt.Errorf("machine %s: %w", m.ID, err)
+			return nil, fmt.Errorf("machine %s: %w", id, err)
 		}
-		tried[m.ID], last = true, fmt.Errorf("machine %s: %w", m.ID, err)
+		tried[id], last = true, fmt.Errorf("machine %s: %w", id, err)
 	}
 }
 
@@ -299,17 +300,15 @@ func (t *trip) until(parent context.Context, limit time.Duration) (_ context.Con
 // hop is the last one.
 func (t *trip) hop() *Hop { return &t.event.Hops[len(t.event.Hops)-1] }
 
-// send gives the request to a machine.
-func (t *trip) send(ctx context.Context, req *http.Request, s step, m *machine, missed bool) (*http.Response, error) {
-	t.edge.mu.Lock()
-	to := m.Machine
-	t.edge.mu.Unlock()
+// send gives the request to the machine that has been taken.
+func (t *trip) send(ctx context.Context, req *http.Request, s step) (*http.Response, error) {
+	to := t.at.machine
 	out, err := t.request(context.WithValue(ctx, machineKey{}, to), req, s)
 	if err != nil {
 		return nil, err
 	}
 	out.URL.Host = to.Address.String()
-	if missed && s.why != "fallback" {
+	if t.at.missed && s.why != "fallback" {
 		out.Header.Set("Fly-Preferred-Instance-Unavailable", s.wish.prefer)
 	}
 	h := Hop{Machine: to.ID, Region: to.Region, App: to.App, Why: s.why, After: time.Since(t.event.Time)}

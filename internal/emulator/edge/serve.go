@@ -24,7 +24,7 @@ type trip struct {
 	body   *body
 	header http.Header // for machines, transformations done
 	target string      // path and query, where a transformation has replaced them
-	hold   *machine    // whose load it is part of
+	at     taken       // the machine that has it
 	event  Event
 	told   bool // the event was sent
 	detail bool // somebody listens
@@ -94,10 +94,17 @@ func (e *Edge) regionOf(r *http.Request) string {
 			return name
 		}
 	}
-	if e.opt.Region == "" && len(e.machines) > 0 {
+	if e.region == "" && len(e.machines) > 0 {
 		return e.machines[0].Region
 	}
-	return e.opt.Region
+	return e.region
+}
+
+// SetRegion says where those come from who do not say, as Options.Region did.
+func (e *Edge) SetRegion(region string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.region = region
 }
 
 // rewrite makes of a client's request the one for machines.

@@ -163,15 +163,15 @@ func TestJoinHoldsBackTheSender(t *testing.T) {
 		client, near := net.Pipe()
 		far, server := net.Pipe()
 		go latency.Join(near, far, fixed(time.Second), fixed(0))
-		sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<20) // 16 MB: four windows
+		sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<19) // 8 MB: two windows
 		start := time.Now()
 		go func() {
 			client.Write(sent)
 			client.Close()
 		}()
 		got, err := io.ReadAll(server)
-		if at := time.Since(start); err != nil || !bytes.Equal(got, sent) || at < 4*time.Second || at > 6*time.Second {
-			t.Errorf("%d bytes after %v (%v), want %d after four windows of a second", len(got), at, err, len(sent))
+		if at := time.Since(start); err != nil || !bytes.Equal(got, sent) || at < 2*time.Second || at > 4*time.Second {
+			t.Errorf("%d bytes after %v (%v), want %d after two windows of a second", len(got), at, err, len(sent))
 		}
 	})
 }

@@ -1,0 +1,253 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/private"
+)
+
+// Cluster is an app's machines and what stands around them. Its methods may be called
+// by several goroutines at once.
+type Cluster struct {
+	Edge *edge.Edge
+	Zone *private.Zone // the names of the machines
+
+	opt        Options
+	lock       *os.File
+	network    *network
+	lease      *leaseServer
+	litefs     *flyconf.LiteFS // nil for none
+	litefsText []byte
+	machines   []*machine // always the same ones
+	order      []*machine // in which they are booted
+
+	closing sync.Once
+	closed  error
+
+	telling sync.Mutex // the edge hears of machines in order
+}
+
+// Start ends what is left of another run in the directory, and starts machines: that
+// run's primary first, or the first of the primary region, and all others when it serves.
+// When it fails, or ctx ends, nothing is left running.
+func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	c := &Cluster{opt: o, Zone: &private.Zone{}, network: newNetwork(o.Latency)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	if c.lock, err = lockDir(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := CleanUp(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := c.readLiteFS(); err != nil {
+		return nil, err
+	}
+	if c.litefs != nil {
+		if c.lease, err = openLease(filepath.Join(o.Dir, "lease")); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.place(); err != nil {
+		return nil, err
+	}
+	eo, err := o.edge(c)
+	if err != nil {
+		return nil, err
+	}
+	eo.Dial = c.dial
+	if c.Edge, err = edge.New(eo); err != nil {
+		return nil, err
+	}
+	return c, c.bootAll(ctx)
+}
+
+// place makes the machines, none of which runs yet.
+func (c *Cluster) place() error {
+	regions := slices.Clone(c.opt.Regions)
+	// Whoever may be the primary is the first.
+	slices.SortStableFunc(regions, func(a, b string) int {
+		switch c.opt.Config.PrimaryRegion {
+		case a:
+			return -1
+		case b:
+			return 1
+		}
+		return 0
+	})
+	regions = slices.Compact(regions)
+	for _, region := range regions {
+		for n := range c.opt.PerRegion {
+			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command}
+			m.places = placesOf(c.opt.Dir, m.ID)
+			if err := errors.Join(os.MkdirAll(m.places.volume, 0o755), os.MkdirAll(m.places.mount, 0o755)); err != nil {
+				return err
+			}
+			c.machines = append(c.machines, m)
+		}
+	}
+	c.order = slices.Clone(c.machines)
+	if err := c.ports(); err != nil {
+		return err
+	}
+	servers := map[string]string{}
+	for _, m := range c.machines {
+		if servers[m.Region] == "" {
+			var err error
+			if servers[m.Region], err = c.network.names(c.Zone, m.Region); err != nil {
+				return err
+			}
+		}
+		m.dns = servers[m.Region]
+	}
+	if c.litefs == nil {
+		return nil
+	}
+	if err := c.link(); err != nil {
+		return err
+	}
+	for _, m := range c.machines {
+		var err error
+		if m.leaseURL, err = c.lease.serve(c, m); err != nil {
+			return err
+		}
+	}
+	return c.first()
+}
+
+// Ports of machines lie below those that the system gives to connections, or one could
+// have it until a machine listens.
+const firstPort, lastPort = 10_000, 32_767
+
+// ports gives each machine its own.
+func (c *Cluster) ports() error {
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			_ = l.Close() // which is what it is for
+		}
+	}()
+	free := func() (port int, err error) {
+		for range 100 {
+			port = firstPort + rand.IntN(lastPort-firstPort)
+			var l net.Listener
+			if l, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil { // as an app may
+				held = append(held, l) // so that the next one is another
+				return port, nil
+			}
+		}
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	for _, m := range c.machines {
+		var err error
+		if m.port, err = free(); err != nil {
+			return err
+		}
+		m.appPort = m.port
+		if c.litefs == nil {
+			continue
+		}
+		if m.api, err = free(); err != nil {
+			return err
+		}
+		if c.litefs.Proxy.Target != "" { // LiteFS's proxy is between
+			if m.appPort, err = free(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) bootAll(ctx context.Context) error {
+	if err := c.boot(ctx, c.order[0]); err != nil {
+		return err
+	}
+	errs := make([]error, len(c.order))
+	var all sync.WaitGroup
+	room := make(chan struct{}, max(2*runtime.NumCPU(), 4)) // more would only wait for each other
+	for i, m := range c.order[1:] {
+		all.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			errs[i] = c.boot(ctx, m)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// Close stops the machines, the primary's region last, and what is around them.
+// Nothing of them is left mounted or running, however that goes.
+//
+// It may be called again, and returns the same.
+func (c *Cluster) Close() error {
+	c.closing.Do(func() { c.closed = c.close() })
+	return c.closed
+}
+
+func (c *Cluster) close() error {
+	var errs []error
+	ctx := context.Background()
+	for _, m := range slices.Backward(c.machines) {
+		errs = append(errs, c.stop(ctx, m))
+	}
+	if c.Edge != nil {
+		errs = append(errs, c.Edge.Close())
+	}
+	c.network.close()
+	if c.lease != nil {
+		errs = append(errs, c.lease.close())
+	}
+	if c.lock != nil {
+		errs = append(errs, CleanUp(c.opt.Dir), c.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// tell tells the edge and the zone what the machines are.
+func (c *Cluster) tell() {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	var machines []edge.Machine
+	var network []private.Machine
+	for _, m := range c.machines {
+		s := m.current()
+		machines = append(machines, edge.Machine{ID: m.ID, Region: m.Region, Address: m.address(), State: s})
+		n := m.onNetwork(c.opt.Config.App)
+		n.Started = s == edge.Started
+		network = append(network, n)
+	}
+	c.Edge.Set(machines)
+	c.Zone.Set(network)
+}
+
+// find is a machine by its ID.
+func (c *Cluster) find(id string) (*machine, error) {
+	for _, m := range c.machines {
+		if m.ID == id {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no machine %q", id)
+}

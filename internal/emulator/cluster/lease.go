@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/flysql/flysql/internal/lease"
+)
+
+// leaseServer is in Consul's place.
+type leaseServer struct {
+	state   *lease.Server
+	key     string // of LiteFS's lease
+	servers []*http.Server
+	serving sync.WaitGroup
+}
+
+func openLease(dir string) (*leaseServer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	state, err := lease.Open(lease.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	return &leaseServer{state: state}, nil
+}
+
+// serve answers one machine, as far as the network reaches, and returns the URL for it.
+// In what it reads, another machine is where this one reaches it.
+func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !c.network.reachable(m.Region, c.opt.Config.PrimaryRegion) {
+			panic(http.ErrAbortHandler)
+		}
+		if r.Method != http.MethodGet {
+			s.state.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		s.state.ServeHTTP(answer, r)
+		maps.Copy(w.Header(), answer.Header())
+		body := c.seenBy(m, answer.Body.Bytes())
+		w.Header().Del("Content-Length")
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(body) // who asked may have gone
+	})}
+	s.servers = append(s.servers, server)
+	s.serving.Go(func() { _ = server.Serve(l) }) // it always returns an error: that it was closed
+	return "http://" + l.Addr().String(), nil
+}
+
+// seenBy is an answer of the lease server with the holder's advertise-url as a machine
+// reaches it. What is no such answer stays as it is.
+func (c *Cluster) seenBy(m *machine, body []byte) []byte {
+	var keys []map[string]json.RawMessage
+	if json.Unmarshal(body, &keys) != nil {
+		return body
+	}
+	for _, k := range keys {
+		var value []byte
+		var holder map[string]any
+		if json.Unmarshal(k["Value"], &value) != nil || json.Unmarshal(value, &holder) != nil {
+			return body
+		}
+		name, _ := holder["hostname"].(string)
+		p, err := c.find(name)
+		if err != nil || p == m {
+			return body
+		}
+		holder["advertise-url"] = "http://" + m.to[p].api
+		var errs [2]error
+		value, errs[0] = json.Marshal(holder)
+		k["Value"], errs[1] = json.Marshal(value)
+		if errors.Join(errs[:]...) != nil {
+			return body
+		}
+	}
+	seen, err := json.Marshal(keys)
+	if err != nil {
+		return body
+	}
+	return append(bytes.TrimSpace(seen), '\n')
+}
+
+func (s *leaseServer) close() error {
+	var errs []error
+	for _, server := range s.servers {
+		errs = append(errs, server.Close())
+	}
+	s.serving.Wait()
+	return errors.Join(append(errs, s.state.Close())...)
+}

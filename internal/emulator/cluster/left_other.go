@@ -1,0 +1,20 @@
+//go:build !linux
+
+package cluster
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+var errNotHere = errors.New("machines are run on Linux only")
+
+func attributes() *syscall.SysProcAttr { return nil }
+
+func lockDir(string) (*os.File, error) { return nil, errNotHere }
+
+// CleanUp has nothing to do: nothing is run here.
+func CleanUp(string) error { return nil }
+
+func kill(string, string) error { return errNotHere }
