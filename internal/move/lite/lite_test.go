@@ -81,7 +81,7 @@ func TestValues(t *testing.T) {
 	if err := errors.Join(one.Close(), all.Close(), all.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if d := gocmp.Diff(append(want, want...), scan(t, db, "SELECT v FROM t ORDER BY rowid")); d != "" {
+	if d := gocmp.Diff(append(want, want...), scan(t, db, "SELECT v FROM t ORDER BY rowid"), gocmp.Comparer(bytes.Equal)); d != "" {
 		t.Error(d)
 	}
 }
