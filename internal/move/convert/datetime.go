@@ -162,10 +162,10 @@ func parseMoment(typ string, s []byte) (m moment, odd string, err error) {
 	if string(s) == "infinity" || string(s) == "-infinity" {
 		return m, string(s), nil
 	}
-	bad := misfit(typ, "not as datestyle ISO prints it")
+	const bad = "not as datestyle ISO prints it"
 	n := digits(s, 7, 10)
 	if n < 4 || !m.parseDate(s, n) {
-		return m, "", bad
+		return m, "", misfit(typ, bad)
 	}
 	s = s[n+6:]
 	ok := true
@@ -181,7 +181,7 @@ func parseMoment(typ string, s []byte) (m moment, odd string, err error) {
 		odd = "a year of more than four digits"
 	}
 	if !ok || len(s) > 0 || m.hour > 23 {
-		return m, "", bad
+		return m, "", misfit(typ, bad)
 	}
 	return m, odd, nil
 }

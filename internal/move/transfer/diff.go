@@ -62,7 +62,7 @@ func differences(ctx context.Context, o other, q query, path, encoding string, r
 	if err != nil {
 		return nil, false, err
 	}
-	ours, err := q.buckets(q.stored(db, encoding), n)
+	ours, err := q.buckets(q.stored(db, encoding, nil), n)
 	if err != nil {
 		return nil, false, err
 	}
@@ -81,7 +81,7 @@ func differences(ctx context.Context, o other, q query, path, encoding string, r
 	if err != nil {
 		return nil, false, err
 	}
-	b, err := q.rowsOf(q.stored(db, encoding), n, odd)
+	b, err := q.rowsOf(q.stored(db, encoding, nil), n, odd)
 	if err != nil {
 		return nil, false, err
 	}

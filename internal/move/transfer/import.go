@@ -182,7 +182,7 @@ func (i *importer) check(ctx context.Context, theirs sums) error {
 		}
 		sound <- err
 	}()
-	v, err := compare(ctx, i.other, i.plan, i.temp, theirs)
+	v, err := compare(ctx, i.other, i.plan, i.temp, theirs, !i.o.FullCheck)
 	if err != nil {
 		cancel()
 	}

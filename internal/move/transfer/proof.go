@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/flysql/flysql/internal/move/convert"
@@ -16,36 +17,51 @@ import (
 // its entries stand in order, and are those of the table, by their number and by a sum of
 // hashes.
 
-// proof is that for the indexes of one table.
+// proof is that for the indexes of one table. It goes along where the table is read for
+// the comparison.
 type proof struct {
-	db    *lite.Conn
-	table string
-	rowid string // what it is called here
-	seed  maphash.Seed
-	buf   []byte
+	db      *lite.Conn
+	table   string
+	rowid   string // what it is called here
+	indexes []*index
+	known   bool // all of them can be read here
+	seed    maphash.Seed
+	row     []convert.Value
+	buf     []byte
 }
 
-// proved reports whether the indexes of a table have its rows, in order, and keys once
-// where they are unique. Where it says false, there may be a fault, or an index that it
-// does not know how to read: integrity_check tells.
-func proved(db *lite.Conn, table string) (bool, error) {
+// newProof begins to prove the indexes that a table has.
+func newProof(db *lite.Conn, table string) (*proof, error) {
 	p := &proof{db: db, table: table, seed: maphash.MakeSeed()}
-	if ok, err := p.nameRowid(); err != nil || !ok {
-		return false, err
+	var err error
+	if p.known, err = p.nameRowid(); err == nil && p.known {
+		p.known, err = p.readIndexes()
 	}
-	indexes, ok, err := p.indexes()
-	if err != nil || !ok || len(indexes) == 0 {
-		return ok, err
+	if !p.known {
+		p.indexes = nil
 	}
-	if err := p.sum(indexes); err != nil {
-		return false, err
+	return p, err
+}
+
+// faults returns what is wrong with the indexes, once all rows have been added. Where it
+// is not proved that nothing is, there may be a fault, or an index that cannot be read
+// here: integrity_check tells.
+func (p *proof) faults() ([]string, error) {
+	if proved, err := p.proved(); err != nil || proved {
+		return nil, err
 	}
-	for _, i := range indexes {
+	return pragma(p.db, "integrity_check", pgexpr.Literal(p.table))
+}
+
+// proved reports whether every index has the table's rows, in order, and keys once where
+// they are unique.
+func (p *proof) proved() (bool, error) {
+	for _, i := range p.indexes {
 		if ok, err := p.right(i); err != nil || !ok {
 			return false, err
 		}
 	}
-	return true, nil
+	return p.known, nil
 }
 
 // index is one that has columns and nothing else.
@@ -53,6 +69,7 @@ type index struct {
 	name    string
 	unique  bool
 	columns []indexColumn
+	places  []int // of the rowid and the columns, in a row
 	want    content
 }
 
@@ -93,29 +110,29 @@ func (p *proof) nameRowid() (ok bool, err error) {
 	return true, nil
 }
 
-// indexes returns those of the table, or that one of them is not plain: on expressions,
-// on virtual columns, on some rows only, or in an order that is not known here.
-func (p *proof) indexes() (out []*index, plain bool, err error) {
+// readIndexes finds those of the table. It cannot read them where one is not plain: on
+// expressions, on virtual columns, on some rows only, or in an order that is not known here.
+func (p *proof) readIndexes() (plain bool, err error) {
 	plain = true
 	err = p.db.Rows(`SELECT l.name, l."unique", l.partial OR x.cid < 0 OR x.coll NOT IN ('BINARY', 'NOCASE', 'RTRIM') OR c.hidden <> 0, x.name, x.coll, x."desc"
 		FROM pragma_index_list(`+pgexpr.Literal(p.table)+`) AS l, pragma_index_xinfo(l.name) AS x LEFT JOIN pragma_table_xinfo(`+pgexpr.Literal(p.table)+`) AS c ON c.cid = x.cid
 		WHERE x.key ORDER BY l.seq, x.seqno`, func(s *lite.Stmt) error {
 		name := s.Text(0)
-		if n := len(out); n == 0 || out[n-1].name != name {
-			out = append(out, &index{name: name, unique: s.Column(1).Int != 0})
+		if n := len(p.indexes); n == 0 || p.indexes[n-1].name != name {
+			p.indexes = append(p.indexes, &index{name: name, unique: s.Column(1).Int != 0})
 		}
 		plain = plain && s.Column(2).Int == 0
-		i := out[len(out)-1]
+		i := p.indexes[len(p.indexes)-1]
 		i.columns = append(i.columns, indexColumn{name: s.Text(3), collation: s.Text(4), desc: s.Column(5).Int != 0})
 		return nil
 	})
-	for _, i := range out {
+	for _, i := range p.indexes {
 		if err != nil || !plain {
-			return nil, false, err
+			return false, err
 		}
 		plain, err = p.covers(i)
 	}
-	return out, plain, err
+	return plain, err
 }
 
 // entries is the query of an index's entries, in its order.
@@ -136,31 +153,34 @@ func (p *proof) covers(i *index) (ok bool, err error) {
 	return ok, err
 }
 
-// sum computes from the table what each index should have.
-func (p *proof) sum(indexes []*index) error {
-	names, place := []string{p.rowid}, map[string]int{}
-	for _, i := range indexes {
+// reads returns what a query that has some columns already must have besides, for add.
+func (p *proof) reads(have []string) (more []string) {
+	place := func(name string) int {
+		at := slices.Index(have, name)
+		if at < 0 {
+			at = len(have)
+			have, more = append(have, name), append(more, name)
+		}
+		return at
+	}
+	for _, i := range p.indexes {
+		i.places = append(i.places, place(p.rowid))
 		for _, c := range i.columns {
-			if place[c.name] == 0 {
-				place[c.name] = len(names)
-				names = append(names, pgexpr.Ident(c.name))
-			}
+			i.places = append(i.places, place(pgexpr.Ident(c.name)))
 		}
 	}
-	row, key := make([]convert.Value, len(names)), []convert.Value{}
-	return p.db.Rows("SELECT "+strings.Join(names, ", ")+" FROM "+pgexpr.Ident(p.table)+" NOT INDEXED", func(s *lite.Stmt) error {
-		for n := range row {
-			row[n] = s.Column(n)
+	return more
+}
+
+// add adds a row to what each index should have.
+func (p *proof) add(s *lite.Stmt) {
+	for _, i := range p.indexes {
+		p.row = p.row[:0]
+		for _, at := range i.places {
+			p.row = append(p.row, s.Column(at))
 		}
-		for _, i := range indexes {
-			key = append(key[:0], row[0])
-			for _, c := range i.columns {
-				key = append(key, row[place[c.name]])
-			}
-			i.want.add(p.hash(key))
-		}
-		return nil
-	})
+		i.want.add(p.hash(p.row))
+	}
 }
 
 // right reports whether an index has what it should, each entry above the one before.

@@ -71,18 +71,25 @@ func (q query) newRow(encoding string) *rowHash {
 	return &rowHash{texts: make([]string, len(q.columns)), null: make([]bool, len(q.columns)), hex: encoding != "UTF8"}
 }
 
-// stored are the rows in SQLite.
-func (q query) stored(db *lite.Conn, encoding string) each {
+// stored are the rows in SQLite: of the table, and not of an index that has all columns.
+// A proof goes along, or nil.
+func (q query) stored(db *lite.Conn, encoding string, p *proof) each {
 	list := []string{}
 	for _, c := range q.columns {
 		list = append(list, pgexpr.Ident(c.Name))
+	}
+	if p != nil {
+		list = append(list, p.reads(list)...)
 	}
 	if len(list) == 0 {
 		list = append(list, "NULL")
 	}
 	r := q.newRow(encoding)
 	return func(f func(*rowHash)) error {
-		return db.Rows("SELECT "+strings.Join(list, ", ")+" FROM "+pgexpr.Ident(q.table.Name), func(s *lite.Stmt) error {
+		return db.Rows("SELECT "+strings.Join(list, ", ")+" FROM "+pgexpr.Ident(q.table.Name)+" NOT INDEXED", func(s *lite.Stmt) error {
+			if p != nil {
+				p.add(s)
+			}
 			r.read(q, s)
 			f(r)
 			return nil

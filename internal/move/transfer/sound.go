@@ -9,7 +9,6 @@ import (
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
-	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // UnsoundError is what SQLite finds wrong with the file.
@@ -20,7 +19,7 @@ func (e *UnsoundError) Error() string { return strings.Join(e.Faults, "; ") }
 // mostFaults is how many faults are named.
 const mostFaults = 10
 
-// sound looks for faults of pages, indexes, checks and foreign keys.
+// sound has SQLite look for faults of pages, checks and foreign keys.
 func (i *importer) sound(ctx context.Context) (err error) {
 	db, err := lite.Open(ctx, i.temp, false) // one that only reads does not know the checks
 	if err != nil {
@@ -30,11 +29,11 @@ func (i *importer) sound(ctx context.Context) (err error) {
 	if err := db.Exec("PRAGMA cache_size=-16384"); err != nil {
 		return err
 	}
-	var tables []string
-	for _, t := range i.plan.Tables {
-		tables = append(tables, t.Name)
+	check := "quick_check" // all but what the indexes have, which proofs are for
+	if i.o.FullCheck {
+		check = "integrity_check"
 	}
-	faults, err := faultsOf(db, tables, i.o.FullCheck)
+	faults, err := pragma(db, check, mostFaults)
 	if err != nil {
 		return err
 	}
@@ -62,32 +61,6 @@ func (i *importer) sound(ctx context.Context) (err error) {
 		}
 	}
 	return nil
-}
-
-// faultsOf returns what is wrong with the pages, the checks, NOT NULL, and the indexes of
-// tables. In full, SQLite looks for each row in each index.
-func faultsOf(db *lite.Conn, tables []string, full bool) ([]string, error) {
-	if full {
-		return pragma(db, "integrity_check", mostFaults)
-	}
-	faults, err := pragma(db, "quick_check", mostFaults) // all but what the indexes have
-	if err != nil || len(faults) > 0 {
-		return faults, err
-	}
-	for _, table := range tables {
-		ok, err := proved(db, table)
-		if err != nil {
-			return nil, err
-		}
-		if !ok && len(faults) < mostFaults {
-			more, err := pragma(db, "integrity_check", pgexpr.Literal(table))
-			if err != nil {
-				return nil, err
-			}
-			faults = append(faults, more...)
-		}
-	}
-	return faults[:min(len(faults), mostFaults)], nil
 }
 
 // pragma runs integrity_check or quick_check.

@@ -107,7 +107,7 @@ func Verify(ctx context.Context, source move.Source, plan *move.Plan, path strin
 	theirs := make(chan sums, 1)
 	o := otherOf(source)
 	go func() { theirs <- o.sums(ctx, plan) }()
-	ours, err := readSums(ctx, plan, path)
+	ours, _, err := readSums(ctx, plan, path, false)
 	if err != nil {
 		cancel()
 	}
@@ -118,37 +118,54 @@ func Verify(ctx context.Context, source move.Source, plan *move.Plan, path strin
 	return verdict(ctx, o, plan, path, t, ours)
 }
 
-// compare is Verify where PostgreSQL's sums are known.
-func compare(ctx context.Context, o other, plan *move.Plan, path string, theirs sums) (*Verification, error) {
+// compare is Verify where PostgreSQL's sums are known. As it reads the tables, it proves
+// their indexes, where that is asked for.
+func compare(ctx context.Context, o other, plan *move.Plan, path string, theirs sums, prove bool) (*Verification, error) {
 	if theirs.err != nil {
 		return nil, theirs.err
 	}
-	ours, err := readSums(ctx, plan, path)
+	ours, faults, err := readSums(ctx, plan, path, prove)
 	if err != nil {
 		return nil, err
+	}
+	if len(faults) > 0 {
+		return nil, &UnsoundError{faults}
 	}
 	return verdict(ctx, o, plan, path, theirs, ours)
 }
 
 // readSums computes the same from the file.
-func readSums(ctx context.Context, plan *move.Plan, path string) (out []hashes, err error) {
+func readSums(ctx context.Context, plan *move.Plan, path string, prove bool) (out []hashes, faults []string, err error) {
 	db, err := lite.Open(ctx, path, true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := db.Exec("BEGIN"); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	for _, t := range plan.Tables {
-		q, _ := newQuery(t, plan.Source.Encoding)
-		h, err := q.scan(q.stored(db, plan.Source.Encoding))
+		h, more, err := readTable(db, t, plan.Source.Encoding, prove)
 		if err != nil {
-			return nil, fmt.Errorf("read %s: table %s: %w", path, t.Name, err)
+			return nil, nil, fmt.Errorf("read %s: table %s: %w", path, t.Name, err)
 		}
-		out = append(out, h)
+		out, faults = append(out, h), append(faults, more...)
 	}
-	return out, nil
+	return out, faults[:min(len(faults), mostFaults)], nil
+}
+
+func readTable(db *lite.Conn, t *move.TablePlan, encoding string, prove bool) (h hashes, faults []string, err error) {
+	q, _ := newQuery(t, encoding)
+	var p *proof
+	if prove {
+		if p, err = newProof(db, t.Name); err != nil {
+			return h, nil, err
+		}
+	}
+	if h, err = q.scan(q.stored(db, encoding, p)); err == nil && prove {
+		faults, err = p.faults()
+	}
+	return h, faults, err
 }
 
 // verdict puts both sides together, and looks for the rows where they differ.
