@@ -146,8 +146,11 @@ func (i *importer) insert(ctx context.Context, db *lite.Conn, f *flow) (err erro
 	i.o.Progress(p)
 	for b := range f.batches {
 		if err := in.insert(b, p.Rows); err != nil {
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				err = ctx.Err()
+			case t.Target != nil && isConstraint(err):
+				err = fmt.Errorf("%w: PostgreSQL has no such constraint: mend the rows there, or the constraint in a migration", err)
 			}
 			return err
 		}
