@@ -247,10 +247,15 @@ func TestImportExistingUnique(t *testing.T) {
 	t.Parallel()
 	db := testkit.Postgres(t)
 	db.Exec(`CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i % 15 FROM generate_series(1, 30) AS i`)
-	path := existing(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)")
-	s, plan := planInto(t, db.URL, path, move.ExistingOptions{})
-	_, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{})
-	if want := "public.t: row 11 to 20: UNIQUE constraint failed: t.v: PostgreSQL has no such constraint: mend the rows there, or the constraint in a migration"; err == nil || err.Error() != want {
-		t.Errorf("error %v, want %s", err, want)
+	for suffix, want := range map[string]string{
+		"":               "PostgreSQL's data does not fit into the schema:\n  public.t -> t: danger (unique-rows): 30 rows break UNIQUE (v): id = (1), (2), (3): make them different in PostgreSQL, or change that in a migration",
+		" WITHOUT ROWID": "public.t: row 11 to 20: UNIQUE constraint failed: t.v: PostgreSQL has no such constraint: mend the rows there, or the constraint in a migration",
+	} {
+		path := existing(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)"+suffix)
+		s, plan := planInto(t, db.URL, path, move.ExistingOptions{})
+		_, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{})
+		if err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
 	}
 }
