@@ -71,6 +71,7 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 			return err
 		}
 	}
+	job.base = base
 	e, err := transfer.ReadExisting(ctx, base)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 			return err
 		}
 	}
-	job.base, job.schemaOf = base, job.target
+	job.schemaOf = job.target
 	if !f.into.existing {
 		job.schemaOf = strings.Join(f.into.migrations, ", ")
 	}

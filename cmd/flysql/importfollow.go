@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -39,12 +41,18 @@ func (f *followFlags) check(all *importFlags) error {
 		return usagef("--slot is empty: give a name, or leave it out")
 	case f.mode != "" && all.looksOnly():
 		return usagef("--dry-run and --plan-out copy nothing: leave out --follow")
-	case f.mode != "" && all.into.existing:
-		return usagef("--follow makes the file that it follows with: give --migrations in place of --into-existing")
 	case f.mode != "" && all.litefs != "":
 		return usagef("a file that follows is not ready for LiteFS: leave out --litefs, and hand it over behind flysql import cutover")
 	}
 	return nil
+}
+
+// following has a job follow what it has copied, where that is wanted.
+func (c *cli) following(f *importFlags, job *importJob) *importJob {
+	if f.follow.mode != "" {
+		job.follows, job.copy = true, c.followedCopy(f, job)
+	}
+	return job
 }
 
 // followedCopy copies at the moment from which on changes are heard of.
@@ -58,7 +66,7 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 		}
 		choices := string(job.plan.TOML())
 		o.Base = job.base
-		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(ctx, choices, job.base)}
+		source := follow.Source{URL: job.from.address, Path: job.target, Plan: c.planByChoices(choices, cmp.Or(job.base, job.target), f.into.truncate)}
 		return follow.Begin(ctx, source, follow.Options{Mode: follow.Mode(f.follow.mode), Name: f.follow.slot, Recall: choices, Transfer: o, Warn: c.warning(f.json),
 			Progress: func(p follow.Progress) {
 				if p.Why != "" && !f.json {
@@ -68,27 +76,32 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 	}
 }
 
-// planByChoices plans by the text of a file of choices, which the followed file keeps; for
-// the schema of a file, where they are for one that the app's migrations have made.
-func planByChoices(ctx context.Context, choices, file string) follow.Planner {
-	return func(s *move.Schema) (*move.Plan, error) {
+// planByChoices plans by the text of a file of choices, which the followed file keeps. A
+// schema of the app's own is that of base.
+func (c *cli) planByChoices(choices, base string, truncate bool) follow.Planner {
+	return func(ctx context.Context, s *move.Schema) (*move.Plan, error) {
 		o, err := move.ReadOptions("the choices of the import", []byte(choices))
+		if err != nil || !o.Existing {
+			if err == nil {
+				return move.NewPlan(s, o)
+			}
+			return nil, err
+		}
+		e, err := transfer.ReadExisting(ctx, base)
 		if err != nil {
 			return nil, err
 		}
-		if !o.Existing {
-			return move.NewPlan(s, o)
-		}
-		e, err := transfer.ReadExisting(ctx, file)
+		e.Tables = slices.DeleteFunc(e.Tables, func(t *move.ExistingTable) bool { return t.Name == follow.Table })
+		plan, err := move.NewExistingPlan(ctx, s, e, move.ExistingOptions{Options: o, Truncate: truncate, ToolTable: c.getenv("FLYSQL_MIGRATE_TABLE")})
 		if err != nil {
 			return nil, err
 		}
-		return move.NewExistingPlan(ctx, s, e, move.ExistingOptions{Options: o, Truncate: true})
+		return plan, plan.Fits()
 	}
 }
 
 // followed is the source of a file that follows already.
-func followed(ctx context.Context, from *importSource, path string) (follow.Source, *follow.State, error) {
+func (c *cli) followed(ctx context.Context, from *importSource, path string) (follow.Source, *follow.State, error) {
 	state, err := follow.Load(ctx, path)
 	if err != nil {
 		return follow.Source{}, nil, err
@@ -96,7 +109,7 @@ func followed(ctx context.Context, from *importSource, path string) (follow.Sour
 	if !from.live() {
 		return follow.Source{}, nil, usagef("%s follows a PostgreSQL, and %s is a dump: give its address", filepath.Base(path), from.shown)
 	}
-	return follow.Source{URL: from.address, Path: path, Plan: planByChoices(ctx, state.Recall, path)}, state, nil
+	return follow.Source{URL: from.address, Path: path, Plan: c.planByChoices(state.Recall, path, true)}, state, nil
 }
 
 // goOnFollowing follows on with a file that an earlier run has begun; done is false where
@@ -105,7 +118,7 @@ func (c *cli) goOnFollowing(ctx context.Context, f *importFlags, from *importSou
 	if f.follow.mode == "" {
 		return false, nil
 	}
-	_, state, err := followed(ctx, from, target)
+	_, state, err := c.followed(ctx, from, target)
 	switch {
 	case errors.Is(err, follow.ErrNotFollowing):
 		return false, nil
@@ -123,7 +136,7 @@ func (c *cli) goOnFollowing(ctx context.Context, f *importFlags, from *importSou
 
 // followOn applies changes until a signal ends it.
 func (c *cli) followOn(ctx context.Context, f *importFlags, from *importSource, target string) error {
-	source, state, err := followed(ctx, from, target)
+	source, state, err := c.followed(ctx, from, target)
 	if err != nil {
 		return err
 	}

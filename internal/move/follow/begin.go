@@ -27,7 +27,8 @@ func Begin(ctx context.Context, source Source, o Options) (*transfer.Report, err
 	if !ours(o.Name) || len(o.Name) > 50 {
 		return nil, fmt.Errorf("%q: a slot's name is of a-z, 0-9 and _, 50 of them at most", o.Name)
 	}
-	if _, err := os.Lstat(source.Path); err == nil && !o.Transfer.Replace {
+	// A schema of the app's own may be in the file that is there.
+	if _, err := os.Lstat(source.Path); err == nil && !o.Transfer.Replace && o.Transfer.Base != source.Path {
 		return nil, fmt.Errorf("%s: %w: move it away, or replace it, which keeps it beside", source.Path, transfer.ErrExists)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -54,7 +55,7 @@ func planNow(ctx context.Context, conn *pgx.Conn, planner Planner) (*move.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	return planner(schema)
+	return planner(ctx, schema)
 }
 
 // beginning is a Begin under way.
@@ -168,7 +169,7 @@ func (b *beginning) copyAtSlot(ctx context.Context, r *replication, made bool) (
 
 // copy makes the file of a snapshot that somebody holds, with the state in it.
 func (b *beginning) copy(ctx context.Context, live *transfer.Live, snapshot string, state *State) (*transfer.Report, error) {
-	plan, err := b.source.Plan(live.Schema())
+	plan, err := b.source.Plan(ctx, live.Schema())
 	if err != nil {
 		return nil, err
 	}

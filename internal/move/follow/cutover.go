@@ -114,7 +114,7 @@ func (c *cutover) prove(ctx context.Context) error {
 		return err
 	}
 	defer live.Close()
-	plan, err := c.source.Plan(live.Schema())
+	plan, err := c.source.Plan(ctx, live.Schema())
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type Source struct {
 }
 
 // Planner makes the plan of a schema: the same for the same schema, whenever it is asked.
-type Planner func(*move.Schema) (*move.Plan, error)
+type Planner func(context.Context, *move.Schema) (*move.Plan, error)
 
 // Options are how a database is followed. The zero value takes every default.
 type Options struct {

@@ -110,7 +110,11 @@ func (b *broken) checks() error {
 		for _, c := range t.Target.Checks {
 			err := b.tell("check-rows", t.Name, "CHECK ("+c.Expr+")", "mend them in PostgreSQL, or the CHECK in a migration", pgexpr.Ident(t.Name)+" WHERE NOT ("+c.Expr+"\n)")
 			if err != nil {
-				return fmt.Errorf("%s: CHECK (%s): %w", t.Name, c.Expr, err)
+				hint := ""
+				if strings.Contains(err.Error(), "no such function") {
+					hint = "; flysql does not have the app's own functions: take the CHECK out for the import"
+				}
+				return fmt.Errorf("%s: CHECK (%s): %w%s", t.Name, c.Expr, err, hint)
 			}
 		}
 	}
