@@ -250,7 +250,7 @@ func TestLost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := remove(context.Background(), db.Conn(), state.Name); err != nil {
+			if _, err := remove(context.Background(), db.Conn(), state.Name); err != nil {
 				t.Fatal(err)
 			}
 			stops(t, source, ErrLost, "is not there")
@@ -278,7 +278,7 @@ func TestLostWAL(t *testing.T) {
 	if err != nil || len(found) != 1 || !found[0].Lost || !strings.Contains(found[0].String(), "and is lost: SELECT pg_drop_replication_slot") {
 		t.Errorf("%v, %v", found, err)
 	}
-	if err := Abandon(context.Background(), source, ""); err != nil {
+	if _, err := Abandon(context.Background(), source, ""); err != nil {
 		t.Error(err)
 	}
 }
