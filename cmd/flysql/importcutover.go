@@ -208,10 +208,14 @@ func (c *cli) importAbandon(ctx context.Context, args []string, slot string, yes
 			return err
 		}
 	}
-	if err := follow.Abandon(ctx, source, slot); err != nil {
+	notes, err := follow.Abandon(ctx, source, slot)
+	if err != nil {
 		return caused(ctx, err)
 	}
 	c.say("dropped %s", what)
+	for _, note := range notes {
+		c.say("note: %s", visible(note))
+	}
 	if path != "" {
 		c.say("%s is a database of the moment that it had come to", filepath.Base(path))
 	}

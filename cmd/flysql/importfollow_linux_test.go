@@ -166,7 +166,7 @@ func TestImportFollowRefused(t *testing.T) {
 // quiet.
 func TestImportFollowMigrations(t *testing.T) {
 	t.Parallel()
-	db := testkit.OwnPostgres(t)
+	db := testkit.Postgres(t)
 	db.Exec(shop)
 	dir := t.TempDir()
 	path, migrations := filepath.Join(dir, "app.db"), filepath.Join(dir, "migrations")

@@ -109,13 +109,8 @@ func (b *beginning) clearSlot(ctx context.Context) error {
 			return nil // a publication that somebody has made for us
 		}
 		b.o.Warn(fmt.Sprintf("an import that did not end has left %s: it is removed", f.Name))
-		if f.Mode == Triggers {
-			return dropTriggers(ctx, b.conn, f.Name)
-		}
-		if err := dropSlot(ctx, b.conn, f.Name); err != nil {
-			return err
-		}
-		return dropPublication(ctx, b.conn, f.Name)
+		_, err := remove(ctx, b.conn, f.Name) // its publication may be another's, and is looked at then
+		return err
 	}
 	return nil
 }
@@ -130,7 +125,8 @@ func (b *beginning) undo(ctx context.Context, r *replication, made bool) error {
 		defer closing(conn)
 		err = dropSlot(ctx, conn, b.o.Name)
 		if made {
-			err = errors.Join(err, dropPublication(ctx, conn, b.o.Name))
+			_, dropErr := dropPublication(ctx, conn, b.o.Name)
+			err = errors.Join(err, dropErr)
 		}
 	}
 	if err = errors.Join(err, connErr); err != nil {

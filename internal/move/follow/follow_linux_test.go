@@ -39,7 +39,7 @@ func begun(t testing.TB, source Source, o Options) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := Abandon(context.Background(), source, ""); err != nil && !errors.Is(err, ErrNotFollowing) {
+		if _, err := Abandon(context.Background(), source, ""); err != nil && !errors.Is(err, ErrNotFollowing) {
 			t.Error(err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,9 @@ func TestStops(t *testing.T) {
 				"partition":       {"DROP TABLE p_1", "public.p_1 is no partition of public.p any more", ErrChanged},
 				"absent":          {"DELETE FROM t WHERE id = 1", "public.t: row 1: it is not in the file", nil},
 			} {
+				if mode == Triggers && !slices.Contains([]string{"value", "column added", "table dropped", "absent"}, name) {
+					continue // what is looked at is the same
+				}
 				t.Run(name, func(t *testing.T) {
 					db := testkit.Postgres(t)
 					db.Exec(`CREATE TABLE t (id int PRIMARY KEY, v int, x numeric); INSERT INTO t VALUES (1, 1), (2, 2);
@@ -246,7 +250,7 @@ func TestLost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := remove(context.Background(), db.Conn(), state.Name); err != nil {
+			if _, err := remove(context.Background(), db.Conn(), state.Name); err != nil {
 				t.Fatal(err)
 			}
 			stops(t, source, ErrLost, "is not there")
@@ -274,7 +278,7 @@ func TestLostWAL(t *testing.T) {
 	if err != nil || len(found) != 1 || !found[0].Lost || !strings.Contains(found[0].String(), "and is lost: SELECT pg_drop_replication_slot") {
 		t.Errorf("%v, %v", found, err)
 	}
-	if err := Abandon(context.Background(), source, ""); err != nil {
+	if _, err := Abandon(context.Background(), source, ""); err != nil {
 		t.Error(err)
 	}
 }
