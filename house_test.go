@@ -49,10 +49,6 @@ var floors = map[string]int{
 	"internal/move/handover":    3,
 	"internal/move/transfer":    3,
 	"internal/move/follow":      4,
-	"internal/globe":            0,
-	"internal/emulator/latency": 1,
-	"internal/emulator/edge":    2,
-	"internal/emulator/private": 1,
 }
 
 // forbidden says what a package must not draw in, however far down.
