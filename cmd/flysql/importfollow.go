@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -26,7 +27,7 @@ func (f *followFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.mode, "follow", "", "go on applying changes to the file until flysql import cutover: by logical replication, or --follow=triggers")
 	flags.Lookup("follow").NoOptDefVal = string(follow.Logical)
-	flags.StringVar(&f.slot, "slot", "", "with --follow: name of the replication slot and the publication (default flysql_ and a hash of DATABASE's path)")
+	flags.StringVar(&f.slot, "slot", "", "with --follow: name of the replication slot and the publication, flysql_... (default: a hash of DATABASE's path)")
 	must(cmd.RegisterFlagCompletionFunc("follow", cobra.FixedCompletions([]cobra.Completion{"logical\tby a replication slot", "triggers\tby a table that triggers fill"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("slot", cobra.NoFileCompletions))
 }
@@ -39,6 +40,8 @@ func (f *followFlags) check(all *importFlags) error {
 		return usagef("--slot is the name of what --follow makes: give that, too")
 	case all.given("slot") && f.slot == "":
 		return usagef("--slot is empty: give a name, or leave it out")
+	case f.slot != "" && !strings.HasPrefix(f.slot, move.OwnName):
+		return usagef("--slot %s: its name begins with %s, so that it is found again", f.slot, move.OwnName)
 	case f.mode != "" && all.looksOnly():
 		return usagef("--dry-run and --plan-out copy nothing: leave out --follow")
 	case f.mode != "" && all.litefs != "":

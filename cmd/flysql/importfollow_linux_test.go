@@ -159,7 +159,8 @@ func TestImportFollowRefused(t *testing.T) {
 		"import", db.URL, path, "--yes", "--follow")
 	fails(t, dir, 2, []string{"--follow=no: it is logical"}, "import", db.URL, path, "--follow=no")
 	fails(t, dir, 2, []string{"leave out --litefs"}, "import", db.URL, path, "--follow", "--litefs")
-	fails(t, dir, 2, []string{"--slot is the name"}, "import", db.URL, path, "--slot", "x")
+	fails(t, dir, 2, []string{"--slot is the name"}, "import", db.URL, path, "--slot", "flysql_x")
+	fails(t, dir, 2, []string{"--slot x: its name begins with flysql_"}, "import", db.URL, path, "--follow", "--slot", "x")
 }
 
 // A schema that the app's own migrations make is followed into, and its triggers stay

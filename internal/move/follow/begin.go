@@ -25,7 +25,7 @@ func Begin(ctx context.Context, source Source, o Options) (*transfer.Report, err
 		o.Name = name
 	}
 	if !ours(o.Name) || len(o.Name) > 50 {
-		return nil, fmt.Errorf("%q: a slot's name is of a-z, 0-9 and _, 50 of them at most", o.Name)
+		return nil, fmt.Errorf("%q: the slot's name begins with flysql_, so that it is found again, and is of a-z, 0-9 and _, 50 of them at most", o.Name)
 	}
 	// A schema of the app's own may be in the file that is there.
 	if _, err := os.Lstat(source.Path); err == nil && !o.Transfer.Replace && o.Transfer.Base != source.Path {

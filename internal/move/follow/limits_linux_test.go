@@ -350,3 +350,19 @@ func TestWithoutKey(t *testing.T) {
 		})
 	}
 }
+
+// A slot that is not flysql's is never touched.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	source := Source{URL: "postgres://nobody@127.0.0.1:1/none", Path: filepath.Join(t.TempDir(), "app.db")}
+	for _, name := range []string{"others", "flysql_A", "flysql_a'b", "flysql_" + strings.Repeat("x", 50)} {
+		if _, err := Begin(context.Background(), source, Options{Name: name}); err == nil || !strings.Contains(err.Error(), "begins with flysql_") {
+			t.Errorf("begin %q: %v", name, err)
+		}
+	}
+	db := testkit.Postgres(t)
+	source.URL = db.URL
+	if _, err := Abandon(context.Background(), source, "others"); err == nil || !strings.Contains(err.Error(), "no name that flysql gives") {
+		t.Error(err)
+	}
+}
