@@ -10,6 +10,9 @@
 // The file is made under another name beside app.db, and gets its own when it is whole,
 // checked, compared and on disk: whatever happens before, app.db is what it was.
 //
+// A plan of [move.NewExistingPlan] has rows come into a schema that is there: a copy of its
+// file is filled, and the schema comes out as it was.
+//
 // The file is checked by what has been read of it. SQLite's quick_check looks at all pages,
 // checks and NOT NULL, foreign_key_check at the references; the indexes are compared with the
 // tables, and the rows with the source's, each by sums that no order matters to.
