@@ -134,8 +134,8 @@ func twoFiles(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, co
 
 func (f *importFlags) register(cmd *cobra.Command) {
 	f.choose.register(cmd)
-	f.into.register(cmd)
 	f.follow.register(cmd)
+	f.into.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.planOut, "plan-out", "", "write the choices to this file, to edit, and copy nothing")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan, copy nothing")
@@ -175,10 +175,7 @@ func (f *importFlags) check() error {
 	case f.looksOnly() && (f.litefs != "" || f.report != ""):
 		return usagef("--dry-run and --plan-out copy nothing: leave out --litefs and --report")
 	}
-	if err := errors.Join(f.follow.check(f), f.into.check(f.sql)); err != nil {
-		return err
-	}
-	return f.choose.check()
+	return errors.Join(f.into.check(f.sql), f.follow.check(f), f.choose.check())
 }
 
 func (f *importChoices) check() error {
@@ -215,10 +212,10 @@ type importJob struct {
 	plan     *move.Plan
 	planFile string // of choices; "" where there is none
 	target   string // "" where nothing is copied
-	untyped  bool   // the source has rows, and no tables
-	base     string // the file whose schema is filled; "" where the plan makes one
-	schemaOf string // that file or the migrations whose schema is filled; "" where the plan makes one
+	base     string // a file with a schema of the app's own
 	follows  bool   // it goes on changing
+	untyped  bool   // the source has rows, and no tables
+	schemaOf string // the file or the migrations whose schema is filled; "" where the plan makes one
 
 	// copy makes target. Which way that is, is the flags' choice: see planImport.
 	copy func(ctx context.Context, o transfer.Options) (*transfer.Report, error)
@@ -244,7 +241,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 		if err := c.planInto(ctx, f, job, o); err != nil {
 			return nil, errors.Join(err, job.close())
 		}
-		return c.thenFollow(f, job), nil
+		return c.following(f, job), nil
 	}
 	if o.Existing {
 		return nil, usagef("the choices of %s are for a schema of the app's own: give --into-existing or --migrations, or --plan none", file)
@@ -255,15 +252,7 @@ func (c *cli) planImport(ctx context.Context, f *importFlags, from *importSource
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
 		return transfer.Import(ctx, source, job.plan, target, o)
 	}
-	return c.thenFollow(f, job), nil
-}
-
-// thenFollow has a job's file go on with what changes, where that is asked for.
-func (c *cli) thenFollow(f *importFlags, job *importJob) *importJob {
-	if f.follow.mode != "" {
-		job.follows, job.copy = true, c.followedCopy(f, job)
-	}
-	return job
+	return c.following(f, job), nil
 }
 
 func (j *importJob) close() error {

@@ -59,7 +59,7 @@ func (c *cli) importCutover(ctx context.Context, args []string, asJSON bool) err
 	if err != nil {
 		return err
 	}
-	source, state, err := followed(ctx, from, path)
+	source, state, err := c.followed(ctx, from, path)
 	if err != nil {
 		return notFollowing(err, from, path)
 	}
@@ -184,7 +184,7 @@ func (c *cli) importAbandon(ctx context.Context, args []string, slot string, yes
 	what, source := slot, follow.Source{URL: from.address, Path: path}
 	if path != "" {
 		var state *follow.State
-		if source, state, err = followed(ctx, from, path); err != nil {
+		if source, state, err = c.followed(ctx, from, path); err != nil {
 			return notFollowing(err, from, path)
 		}
 		if what = state.Name; slot != "" && slot != what {
@@ -208,10 +208,14 @@ func (c *cli) importAbandon(ctx context.Context, args []string, slot string, yes
 			return err
 		}
 	}
-	if err := follow.Abandon(ctx, source, slot); err != nil {
+	notes, err := follow.Abandon(ctx, source, slot)
+	if err != nil {
 		return caused(ctx, err)
 	}
 	c.say("dropped %s", what)
+	for _, note := range notes {
+		c.say("note: %s", visible(note))
+	}
 	if path != "" {
 		c.say("%s is a database of the moment that it had come to", filepath.Base(path))
 	}

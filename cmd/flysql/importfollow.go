@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -24,7 +27,7 @@ func (f *followFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.mode, "follow", "", "go on applying changes to the file until flysql import cutover: by logical replication, or --follow=triggers")
 	flags.Lookup("follow").NoOptDefVal = string(follow.Logical)
-	flags.StringVar(&f.slot, "slot", "", "with --follow: name of the replication slot and the publication (default flysql_ and a hash of DATABASE's path)")
+	flags.StringVar(&f.slot, "slot", "", "with --follow: name of the replication slot and the publication, flysql_... (default: a hash of DATABASE's path)")
 	must(cmd.RegisterFlagCompletionFunc("follow", cobra.FixedCompletions([]cobra.Completion{"logical\tby a replication slot", "triggers\tby a table that triggers fill"}, cobra.ShellCompDirectiveNoFileComp)))
 	must(cmd.RegisterFlagCompletionFunc("slot", cobra.NoFileCompletions))
 }
@@ -37,12 +40,22 @@ func (f *followFlags) check(all *importFlags) error {
 		return usagef("--slot is the name of what --follow makes: give that, too")
 	case all.given("slot") && f.slot == "":
 		return usagef("--slot is empty: give a name, or leave it out")
+	case f.slot != "" && !strings.HasPrefix(f.slot, move.OwnName):
+		return usagef("--slot %s: its name begins with %s, so that it is found again", f.slot, move.OwnName)
 	case f.mode != "" && all.looksOnly():
 		return usagef("--dry-run and --plan-out copy nothing: leave out --follow")
 	case f.mode != "" && all.litefs != "":
 		return usagef("a file that follows is not ready for LiteFS: leave out --litefs, and hand it over behind flysql import cutover")
 	}
 	return nil
+}
+
+// following has a job follow what it has copied, where that is wanted.
+func (c *cli) following(f *importFlags, job *importJob) *importJob {
+	if f.follow.mode != "" {
+		job.follows, job.copy = true, c.followedCopy(f, job)
+	}
+	return job
 }
 
 // followedCopy copies at the moment from which on changes are heard of.
@@ -55,8 +68,8 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 			return nil, err
 		}
 		choices := string(job.plan.TOML())
-		source := follow.Source{URL: job.from.address, Path: job.target, Plan: planByChoices(ctx, choices, job.base, f.into.truncate)}
-		o.Base, o.Replace = job.base, o.Replace || f.into.existing
+		o.Base = job.base
+		source := follow.Source{URL: job.from.address, Path: job.target, Plan: c.planByChoices(choices, cmp.Or(job.base, job.target), f.into.truncate)}
 		return follow.Begin(ctx, source, follow.Options{Mode: follow.Mode(f.follow.mode), Name: f.follow.slot, Recall: choices, Transfer: o, Warn: c.warning(f.json),
 			Progress: func(p follow.Progress) {
 				if p.Why != "" && !f.json {
@@ -66,22 +79,23 @@ func (c *cli) followedCopy(f *importFlags, job *importJob) func(context.Context,
 	}
 }
 
-// planByChoices plans by the text of a file of choices, which the followed file keeps. base
-// is the file whose schema they are for, where that is the app's own.
-func planByChoices(ctx context.Context, choices, base string, truncate bool) follow.Planner {
-	return func(s *move.Schema) (*move.Plan, error) {
+// planByChoices plans by the text of a file of choices, which the followed file keeps. A
+// schema of the app's own is that of base.
+func (c *cli) planByChoices(choices, base string, truncate bool) follow.Planner {
+	return func(ctx context.Context, s *move.Schema) (*move.Plan, error) {
 		o, err := move.ReadOptions("the choices of the import", []byte(choices))
-		if err != nil {
+		if err != nil || !o.Existing {
+			if err == nil {
+				return move.NewPlan(s, o)
+			}
 			return nil, err
-		}
-		if !o.Existing {
-			return move.NewPlan(s, o)
 		}
 		e, err := transfer.ReadExisting(ctx, base)
 		if err != nil {
 			return nil, err
 		}
-		plan, err := move.NewExistingPlan(ctx, s, e, move.ExistingOptions{Options: o, Truncate: truncate})
+		e.Tables = slices.DeleteFunc(e.Tables, func(t *move.ExistingTable) bool { return t.Name == follow.Table })
+		plan, err := move.NewExistingPlan(ctx, s, e, move.ExistingOptions{Options: o, Truncate: truncate, ToolTable: c.getenv("FLYSQL_MIGRATE_TABLE")})
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +104,7 @@ func planByChoices(ctx context.Context, choices, base string, truncate bool) fol
 }
 
 // followed is the source of a file that follows already.
-func followed(ctx context.Context, from *importSource, path string) (follow.Source, *follow.State, error) {
+func (c *cli) followed(ctx context.Context, from *importSource, path string) (follow.Source, *follow.State, error) {
 	state, err := follow.Load(ctx, path)
 	if err != nil {
 		return follow.Source{}, nil, err
@@ -98,7 +112,7 @@ func followed(ctx context.Context, from *importSource, path string) (follow.Sour
 	if !from.live() {
 		return follow.Source{}, nil, usagef("%s follows a PostgreSQL, and %s is a dump: give its address", filepath.Base(path), from.shown)
 	}
-	return follow.Source{URL: from.address, Path: path, Plan: planByChoices(ctx, state.Recall, path, true)}, state, nil
+	return follow.Source{URL: from.address, Path: path, Plan: c.planByChoices(state.Recall, path, true)}, state, nil
 }
 
 // goOnFollowing follows on with a file that an earlier run has begun; done is false where
@@ -107,7 +121,7 @@ func (c *cli) goOnFollowing(ctx context.Context, f *importFlags, from *importSou
 	if f.follow.mode == "" {
 		return false, nil
 	}
-	_, state, err := followed(ctx, from, target)
+	_, state, err := c.followed(ctx, from, target)
 	switch {
 	case errors.Is(err, follow.ErrNotFollowing):
 		return false, nil
@@ -125,7 +139,7 @@ func (c *cli) goOnFollowing(ctx context.Context, f *importFlags, from *importSou
 
 // followOn applies changes until a signal ends it.
 func (c *cli) followOn(ctx context.Context, f *importFlags, from *importSource, target string) error {
-	source, state, err := followed(ctx, from, target)
+	source, state, err := c.followed(ctx, from, target)
 	if err != nil {
 		return err
 	}

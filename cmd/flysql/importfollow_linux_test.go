@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/flysql/flysql/internal/move/lite"
 	"github.com/flysql/flysql/internal/testkit"
 )
 
@@ -157,5 +159,75 @@ func TestImportFollowRefused(t *testing.T) {
 		"import", db.URL, path, "--yes", "--follow")
 	fails(t, dir, 2, []string{"--follow=no: it is logical"}, "import", db.URL, path, "--follow=no")
 	fails(t, dir, 2, []string{"leave out --litefs"}, "import", db.URL, path, "--follow", "--litefs")
-	fails(t, dir, 2, []string{"--slot is the name"}, "import", db.URL, path, "--slot", "x")
+	fails(t, dir, 2, []string{"--slot is the name"}, "import", db.URL, path, "--slot", "flysql_x")
+	fails(t, dir, 2, []string{"--slot x: its name begins with flysql_"}, "import", db.URL, path, "--follow", "--slot", "x")
+}
+
+// A schema that the app's own migrations make is followed into, and its triggers stay
+// quiet.
+func TestImportFollowMigrations(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	db.Exec(shop)
+	dir := t.TempDir()
+	path, migrations := filepath.Join(dir, "app.db"), filepath.Join(dir, "migrations")
+	if err := os.Mkdir(migrations, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	schema := `-- +goose Up
+CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, secret TEXT, since DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP);
+CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users, total TEXT);
+CREATE TABLE seen (n INTEGER);
+CREATE INDEX orders_user ON orders (user_id);
+-- +goose StatementBegin
+CREATE TRIGGER watch AFTER UPDATE ON orders BEGIN INSERT INTO seen VALUES (new.id); END;
+-- +goose StatementEnd
+`
+	if err := os.WriteFile(filepath.Join(migrations, "00001_init.sql"), []byte(schema), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"logical", "triggers"} {
+		run := []string{db.URL, path, "--yes", "--json", "--replace", "--migrations", migrations, "--follow=" + mode}
+		if mode == "triggers" {
+			run[4], run[5], run = "--into-existing", "--truncate", append(run[:6], run[7])
+		}
+		f := startFollowing(t, run...)
+		says := func(what string) {
+			t.Helper()
+			testkit.Poll(t, what, func() bool {
+				select {
+				case code := <-f.code:
+					t.Fatalf("ended with %d\n%s%s", code, f.stdout.text(), f.stderr.text())
+				default:
+				}
+				return strings.Contains(f.stdout.text(), what)
+			})
+		}
+		says(`"event":"follow"`)
+		db.Exec("UPDATE orders SET total = total + 1 WHERE id < 100; INSERT INTO users (name) VALUES ('new')")
+		says(`"rows":100,`)
+		f.stopped(t)
+		code, stdout, stderr := quiet(t, "import", "cutover", db.URL, path)
+		if code != 0 || !strings.Contains(stdout, "100 rows changed since the import") {
+			t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+		}
+		if code, _, stderr := quiet(t, "verify", db.URL, path); code != 0 {
+			t.Errorf("exit code %d\n%s", code, stderr)
+		}
+		file, err := lite.Open(t.Context(), path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Rows("SELECT (SELECT count(*) FROM seen) || ' ' || (SELECT seq - (SELECT max(id) FROM users) FROM sqlite_sequence WHERE name = 'users') || ' ' || count(*) FROM sqlite_schema WHERE name LIKE '%flysql%'", func(s *lite.Stmt) error {
+			if got := s.Text(0); got != "0 0 0" {
+				t.Errorf("triggers fired, ahead of the key, tables of flysql's: %s", got)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

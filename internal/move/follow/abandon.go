@@ -14,39 +14,49 @@ import (
 
 // Abandon removes from PostgreSQL what a file's follow has made there, and what says so
 // from the file, which is an ordinary database then, of the moment that it has come to.
-// Where there is no file, or it follows nothing, name says what is to be removed.
-func Abandon(ctx context.Context, source Source, name string) error {
+// Where there is no file, or it follows nothing, name says what is to be removed. Notes are
+// about what stays.
+func Abandon(ctx context.Context, source Source, name string) (notes []string, err error) {
 	state, err := Load(ctx, source.Path)
 	if err != nil && !(errors.Is(err, ErrNotFollowing) && name != "") {
-		return err
+		return nil, err
 	}
 	conn, err := connect(ctx, source.URL)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closing(conn)
 	if state != nil {
 		name = state.Name
 	}
-	if err := remove(ctx, conn, name); err != nil {
-		return err
+	note, err := remove(ctx, conn, name)
+	if err != nil || state == nil {
+		return noted(nil, note), err
 	}
-	if state != nil {
-		_, err = leave(ctx, source.Path)
-		return err
+	other, err := leave(ctx, source.Path)
+	return noted(noted(nil, note), other), err
+}
+
+// noted appends a note, if it says something.
+func noted(notes []string, note string) []string {
+	if note == "" {
+		return notes
 	}
-	return nil
+	return append(notes, note)
 }
 
 // remove drops the slot and the publication of a name, or the schema with its triggers.
-func remove(ctx context.Context, conn *pgx.Conn, name string) error {
+func remove(ctx context.Context, conn *pgx.Conn, name string) (note string, err error) {
 	switch {
 	case !ours(name):
-		return fmt.Errorf("%q is no name that flysql gives", name)
-	case !strings.HasPrefix(name, move.OwnSchema):
-		return errors.Join(dropSlot(ctx, conn, name), dropPublication(ctx, conn, name))
+		return "", fmt.Errorf("%q is no name that flysql gives", name)
+	case strings.HasPrefix(name, move.OwnSchema):
+		return "", dropTriggers(ctx, conn, name)
 	}
-	return dropTriggers(ctx, conn, name)
+	if err := dropSlot(ctx, conn, name); err != nil {
+		return "", err
+	}
+	return dropPublication(ctx, conn, name)
 }
 
 // leave takes flysql's table out of the file, which is one file then.

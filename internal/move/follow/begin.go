@@ -25,9 +25,10 @@ func Begin(ctx context.Context, source Source, o Options) (*transfer.Report, err
 		o.Name = name
 	}
 	if !ours(o.Name) || len(o.Name) > 50 {
-		return nil, fmt.Errorf("%q: a slot's name is of a-z, 0-9 and _, 50 of them at most", o.Name)
+		return nil, fmt.Errorf("%q: the slot's name begins with flysql_, so that it is found again, and is of a-z, 0-9 and _, 50 of them at most", o.Name)
 	}
-	if _, err := os.Lstat(source.Path); err == nil && !o.Transfer.Replace {
+	// A schema of the app's own may be in the file that is there.
+	if _, err := os.Lstat(source.Path); err == nil && !o.Transfer.Replace && o.Transfer.Base != source.Path {
 		return nil, fmt.Errorf("%s: %w: move it away, or replace it, which keeps it beside", source.Path, transfer.ErrExists)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -54,7 +55,7 @@ func planNow(ctx context.Context, conn *pgx.Conn, planner Planner) (*move.Plan, 
 	if err != nil {
 		return nil, err
 	}
-	return planner(schema)
+	return planner(ctx, schema)
 }
 
 // beginning is a Begin under way.
@@ -108,13 +109,8 @@ func (b *beginning) clearSlot(ctx context.Context) error {
 			return nil // a publication that somebody has made for us
 		}
 		b.o.Warn(fmt.Sprintf("an import that did not end has left %s: it is removed", f.Name))
-		if f.Mode == Triggers {
-			return dropTriggers(ctx, b.conn, f.Name)
-		}
-		if err := dropSlot(ctx, b.conn, f.Name); err != nil {
-			return err
-		}
-		return dropPublication(ctx, b.conn, f.Name)
+		_, err := remove(ctx, b.conn, f.Name) // its publication may be another's, and is looked at then
+		return err
 	}
 	return nil
 }
@@ -129,7 +125,8 @@ func (b *beginning) undo(ctx context.Context, r *replication, made bool) error {
 		defer closing(conn)
 		err = dropSlot(ctx, conn, b.o.Name)
 		if made {
-			err = errors.Join(err, dropPublication(ctx, conn, b.o.Name))
+			_, dropErr := dropPublication(ctx, conn, b.o.Name)
+			err = errors.Join(err, dropErr)
 		}
 	}
 	if err = errors.Join(err, connErr); err != nil {
@@ -168,7 +165,7 @@ func (b *beginning) copyAtSlot(ctx context.Context, r *replication, made bool) (
 
 // copy makes the file of a snapshot that somebody holds, with the state in it.
 func (b *beginning) copy(ctx context.Context, live *transfer.Live, snapshot string, state *State) (*transfer.Report, error) {
-	plan, err := b.source.Plan(live.Schema())
+	plan, err := b.source.Plan(ctx, live.Schema())
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -114,7 +115,7 @@ func (c *cutover) prove(ctx context.Context) error {
 		return err
 	}
 	defer live.Close()
-	plan, err := c.source.Plan(live.Schema())
+	plan, err := c.source.Plan(ctx, live.Schema())
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (c *cutover) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.result.Verification, c.result.Notes = v, append(notes, missing...)
+	c.result.Verification, c.result.Notes = v, slices.Concat(c.result.Notes, notes, missing)
 	c.result.Position, c.result.Rows = c.f.state.Position, c.f.state.Rows
 	if !v.Equal() {
 		return &transfer.DifferenceError{Verification: v}
@@ -184,9 +185,7 @@ func (c *cutover) remove(ctx context.Context, state *State) error {
 	}
 	c.o.at("dropped")
 	note, err := leave(ctx, c.source.Path)
-	if note != "" {
-		c.result.Notes = append(c.result.Notes, note)
-	}
+	c.result.Notes = noted(c.result.Notes, note)
 	return err
 }
 
@@ -206,5 +205,7 @@ func (c *cutover) removeThere(ctx context.Context, state *State) error {
 		return err
 	}
 	defer closing(conn)
-	return remove(ctx, conn, state.Name)
+	note, err := remove(ctx, conn, state.Name)
+	c.result.Notes = noted(c.result.Notes, note)
+	return err
 }

@@ -15,7 +15,7 @@ import (
 func Example() {
 	ctx := context.Background()
 	source := follow.Source{URL: "postgres://app@localhost/shop", Path: "app.db",
-		Plan: func(s *move.Schema) (*move.Plan, error) { return move.NewPlan(s, move.Options{}) }}
+		Plan: func(_ context.Context, s *move.Schema) (*move.Plan, error) { return move.NewPlan(s, move.Options{}) }}
 	if _, err := follow.Begin(ctx, source, follow.Options{}); err != nil {
 		fmt.Println(err)
 		return

@@ -94,7 +94,7 @@ func Find(ctx context.Context, tx queryer) ([]Found, error) {
 	}
 	var name, comment, database string
 	if err := each(ctx, tx, `SELECT pubname::text, coalesce(obj_description(oid, 'pg_publication'), ''), current_database()::text FROM pg_catalog.pg_publication
-		WHERE pubname LIKE 'flysql\_%' OR obj_description(oid, 'pg_publication') LIKE 'flysql import --follow %'`, []any{&name, &comment, &database}, func() {
+		WHERE pubname LIKE 'flysql\_%'`, []any{&name, &comment, &database}, func() {
 		f := by[name]
 		if f == nil {
 			f = &Found{Mode: Logical, Name: name, Database: database}
@@ -103,19 +103,6 @@ func Find(ctx context.Context, tx queryer) ([]Found, error) {
 		f.publication, f.Whose = true, comment
 	}); err != nil {
 		return nil, fmt.Errorf("look for flysql's publications: %w", err)
-	}
-	// A slot of another name has a publication of that name.
-	for name, f := range by {
-		if f.slot || !f.publication {
-			continue
-		}
-		s, err := findSlot(ctx, tx, name)
-		if err != nil {
-			return nil, err
-		}
-		if s != nil {
-			f.slot, f.Database, f.Active, f.PID, f.Kept, f.Lost = true, s.Database, s.Active, s.PID, s.Kept, s.Status == "lost"
-		}
 	}
 	if err := findTriggers(ctx, tx, by); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ type Source struct {
 }
 
 // Planner makes the plan of a schema: the same for the same schema, whenever it is asked.
-type Planner func(*move.Schema) (*move.Plan, error)
+type Planner func(context.Context, *move.Schema) (*move.Plan, error)
 
 // Options are how a database is followed. The zero value takes every default.
 type Options struct {
@@ -78,14 +78,14 @@ func (o Options) defaults() Options {
 
 // Progress is how far behind the file is.
 type Progress struct {
-	State    string        `json:"state"`    // "following", "connecting" or "waiting"
-	Position string        `json:"position"` // applied, and on disk
-	Lag      int64         `json:"lag_bytes"`
-	Behind   time.Duration `json:"-"`    // at most so old is what is missing; 0 where nothing is
-	Rows     int64         `json:"rows"` // applied since the import
-	Rate     float64       `json:"rows_per_second"`
-	Kept     int64         `json:"wal_kept_bytes"` // in PostgreSQL for the slot
-	Why      string        `json:"why,omitempty"`  // it is not following
+	State    string        // "following", "connecting" or "waiting"; of a cutover what it is at
+	Position string        // applied, and on disk
+	Lag      int64         // bytes of PostgreSQL's WAL; 0 by triggers, where nobody knows
+	Behind   time.Duration // at most so old is what is missing; 0 where nothing is
+	Rows     int64         // applied since the import
+	Rate     float64       // of them a second, of late
+	Kept     int64         // bytes in PostgreSQL, for the slot or the triggers
+	Why      string        // it is not following
 }
 
 // ErrBusy is that another process follows with the same slot.

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 
 // planWith plans with the same options always.
 func planWith(o move.Options) Planner {
-	return func(s *move.Schema) (*move.Plan, error) { return move.NewPlan(s, o) }
+	return func(_ context.Context, s *move.Schema) (*move.Plan, error) { return move.NewPlan(s, o) }
 }
 
 // sourceOf is a database and a file of a test's.
@@ -39,7 +39,7 @@ func begun(t testing.TB, source Source, o Options) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := Abandon(context.Background(), source, ""); err != nil && !errors.Is(err, ErrNotFollowing) {
+		if _, err := Abandon(context.Background(), source, ""); err != nil && !errors.Is(err, ErrNotFollowing) {
 			t.Error(err)
 		}
 	})
@@ -65,7 +65,7 @@ func verified(t testing.TB, source Source) {
 		t.Fatal(err)
 	}
 	defer live.Close()
-	plan, err := source.Plan(live.Schema())
+	plan, err := source.Plan(ctx, live.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,8 +226,8 @@ func full(t testing.TB, db *testkit.PostgresDB) {
 
 // withoutGenerated skips generated columns that SQLite cannot compute.
 func withoutGenerated(plan Planner) Planner {
-	return func(s *move.Schema) (*move.Plan, error) {
-		p, err := plan(s)
+	return func(ctx context.Context, s *move.Schema) (*move.Plan, error) {
+		p, err := plan(ctx, s)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -55,8 +56,26 @@ func child(text string) {
 	fmt.Println("ended:", err)
 }
 
+// output is what a child says, read while it is written.
+type output struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
 // startChild starts a child, which ends with the test at the latest.
-func startChild(t testing.TB, j job) (cmd *exec.Cmd, out *strings.Builder) {
+func startChild(t testing.TB, j job) (cmd *exec.Cmd, out *output) {
 	t.Helper()
 	text, err := json.Marshal(j)
 	if err != nil {
@@ -65,7 +84,7 @@ func startChild(t testing.TB, j job) (cmd *exec.Cmd, out *strings.Builder) {
 	cmd = exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childVariable+"="+string(text))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out = &strings.Builder{}
+	out = &output{}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

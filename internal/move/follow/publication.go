@@ -112,10 +112,15 @@ func filtersTold(ctx context.Context, tx queryer, name string) error {
 	return err
 }
 
-// dropPublication drops it, if it is there.
-func dropPublication(ctx context.Context, conn *pgx.Conn, name string) error {
-	_, err := conn.Exec(ctx, "DROP PUBLICATION IF EXISTS "+name)
-	return err
+// dropPublication drops it, if it is there. One that another user has made for this one
+// stays, and costs nothing: note says so.
+func dropPublication(ctx context.Context, conn *pgx.Conn, name string) (note string, err error) {
+	_, err = conn.Exec(ctx, "DROP PUBLICATION IF EXISTS "+name)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42501" {
+		return "the publication is another user's, and stays: DROP PUBLICATION " + name, nil
+	}
+	return "", err
 }
 
 // slot is a replication slot as the server sees it.

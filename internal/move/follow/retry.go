@@ -54,6 +54,9 @@ func passing(err error) bool {
 	}
 	var network net.Error
 	var connecting *pgconn.ConnectError
+	if pgconn.SafeToRetry(err) { // the connection was closed before
+		return true
+	}
 	return errors.Is(err, errEnded) || errors.Is(err, ErrBusy) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) || errors.As(err, &connecting) || errors.Is(err, net.ErrClosed)
 }
 

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
+	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/convert"
 	"github.com/flysql/flysql/internal/move/lite"
 	"github.com/flysql/flysql/internal/move/pgexpr"
@@ -122,9 +124,10 @@ func load(db *lite.Conn) (*State, error) {
 	return s, nil
 }
 
-// ours reports whether a name is one that Begin gives, and needs no quotes.
+// ours reports whether a name is one that Begin gives, and needs no quotes. Others' slots
+// are not ours to drop.
 func ours(name string) bool {
-	return len(name) > 0 && len(name) <= 63 && !slices.ContainsFunc([]byte(name), func(c byte) bool {
+	return strings.HasPrefix(name, move.OwnName) && len(name) <= 63 && !slices.ContainsFunc([]byte(name), func(c byte) bool {
 		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_'
 	})
 }
