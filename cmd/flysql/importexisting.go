@@ -65,9 +65,9 @@ func (f *importFlags) checkTarget(target string) error {
 
 // planInto plans an import into a schema of the app's own.
 func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o move.Options) (err error) {
-	job.base = job.target
+	base := job.target
 	if !f.into.existing {
-		if job.base, err = c.migrated(ctx, f, job); err != nil {
+		if base, err = c.migrated(ctx, f, job); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 		return inPlanFile(job.planFile, err)
 	}
 	job.copy = func(ctx context.Context, o transfer.Options) (*transfer.Report, error) {
-		o.Base = job.base
+		o.Base = base
 		return transfer.Import(ctx, job.source, job.plan, job.target, o)
 	}
 	if err := inDump(job.source, job.plan); err != nil {
