@@ -142,8 +142,9 @@ func Char(n int, pad bool) *Conversion {
 		}}
 }
 
-// Unescape undoes the backslashes of a field of COPY's text format. Without any, the
-// field itself is returned; otherwise it is written to buf from its beginning.
+// Unescape undoes the backslashes of a field of COPY's text format. Where nothing is
+// changed but the beginning, that part of field is returned; otherwise the value is
+// written to buf from its beginning.
 func Unescape(field, buf []byte) (value []byte, null bool, err error) {
 	if len(field) == 2 && field[0] == '\\' && field[1] == 'N' {
 		return nil, true, nil
@@ -151,6 +152,9 @@ func Unescape(field, buf []byte) (value []byte, null bool, err error) {
 	i := bytes.IndexByte(field, '\\')
 	if i < 0 {
 		return field, false, nil
+	}
+	if i == 0 && len(field) > 1 && field[1] == '\\' && bytes.IndexByte(field[2:], '\\') < 0 {
+		return field[1:], false, nil // a bytea, which may be huge
 	}
 	buf = append(buf[:0], field[:i]...)
 	for ; i < len(field); i++ {

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -127,6 +128,7 @@ func TestTo(t *testing.T) {
 func TestUnescape(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain": "plain", `a\tb\\c\n`: "a\tb\\c\n", `\101\x42\x`: "ABx", `\q`: "q", `\\N`: `\N`, "": "", `\b\f\r\v`: "\b\f\r\v", `\0123`: "\n3",
+		`\\`: `\`, `\\x00ff`: `\x00ff`, `\\x\n`: "\\x\n", `\\\\`: `\\`,
 	} {
 		got, null, err := Unescape([]byte(in), make([]byte, 1))
 		if string(got) != want || null || err != nil {
@@ -138,6 +140,26 @@ func TestUnescape(t *testing.T) {
 	}
 	if _, _, err := Unescape([]byte(`a\`), nil); err == nil {
 		t.Error("a lone backslash at the end is no error")
+	}
+}
+
+// A bytea is neither copied as it comes nor printed with more than its text.
+func TestHugeBytea(t *testing.T) {
+	field := append([]byte(`\\x`), bytes.Repeat([]byte("0a"), 1<<10)...)
+	value, _, err := Unescape(field, nil)
+	if err != nil || &value[0] != &field[1] {
+		t.Errorf("it is copied: %v", err)
+	}
+	v, err := Bytea().To(value, nil)
+	if err != nil || len(v.Bytes) != 1<<10 {
+		t.Fatalf("%d bytes, %v", len(v.Bytes), err)
+	}
+	if n := testing.AllocsPerRun(10, func() {
+		if s, err := Bytea().Back(v); s != string(value) || err != nil {
+			t.Errorf("%s, %v", s, err)
+		}
+	}); n > 4 { // the conversion's own, and the text
+		t.Errorf("%v allocations", n)
 	}
 }
 

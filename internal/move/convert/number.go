@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -300,8 +301,20 @@ func Bytea() *Conversion {
 			if v.Kind != Blob {
 				return "", errKind(v, Blob)
 			}
-			return `\x` + hex.EncodeToString(v.Bytes), nil
+			return printBytea(v.Bytes), nil
 		}}
+}
+
+// printBytea makes one text, however long, and nothing else of its size.
+func printBytea(b []byte) string {
+	var s strings.Builder
+	s.Grow(2 + 2*len(b))
+	s.WriteString(`\x`)
+	for chunk := range slices.Chunk(b, 512) {
+		var digits [1024]byte
+		s.Write(digits[:hex.Encode(digits[:], chunk)])
+	}
+	return s.String()
 }
 
 func bytea(src, buf []byte) ([]byte, error) {

@@ -28,7 +28,7 @@ func open(t testing.TB, statements ...string) *lite.Conn {
 			t.Error(err)
 		}
 	})
-	for _, s := range append([]string{"PRAGMA synchronous = off"}, statements...) {
+	for _, s := range append([]string{"PRAGMA synchronous = off", "PRAGMA journal_mode = off"}, statements...) {
 		if err := db.Exec(s); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
@@ -81,7 +81,34 @@ func TestValues(t *testing.T) {
 	if err := errors.Join(one.Close(), all.Close(), all.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if d := gocmp.Diff(append(want, want...), scan(t, db, "SELECT v FROM t ORDER BY rowid")); d != "" {
+	if d := gocmp.Diff(append(want, want...), scan(t, db, "SELECT v FROM t ORDER BY rowid"), gocmp.Comparer(bytes.Equal)); d != "" {
+		t.Error(d)
+	}
+}
+
+// So does what is too long to be copied, until the next step.
+func TestLongValues(t *testing.T) {
+	db := open(t, "CREATE TABLE t (a, b)")
+	s, err := db.Prepare("INSERT INTO t VALUES (?, ?)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	blob := bytes.Repeat([]byte{7}, 17<<20)
+	for _, last := range []byte{1, 2} {
+		blob[len(blob)-1] = last
+		if err := errors.Join(s.Bind(1, convert.Value{Kind: convert.Blob, Bytes: blob}), s.Bind(2, convert.Value{Kind: convert.Text, Bytes: []byte{'0' + last}})); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, v := range scan(t, db, "SELECT b || ' ' || length(a) || ' ' || hex(substr(a, -2)) FROM t") {
+		got = append(got, string(v.Bytes))
+	}
+	if d := gocmp.Diff([]string{"1 17825792 0701", "2 17825792 0702"}, got); d != "" {
 		t.Error(d)
 	}
 }

@@ -142,7 +142,7 @@ func (w *rowWriter) field(c *move.ColumnPlan, field []byte) error {
 	text, null, err := convert.Unescape(field, scratch(&w.text, len(field)))
 	var v convert.Value
 	if err == nil && !null {
-		v, err = c.Form.Conversion.To(text, scratch(&w.buf, 2*len(text)+64))
+		v, err = c.Form.Conversion.To(text, scratch(&w.buf, len(text)+min(len(text), batchBytes)+64)) // it grows, if need be
 	}
 	if err == nil && v.Kind == convert.Null && !null && c.NotNull {
 		err = fmt.Errorf(`special = "null" makes it NULL, which the column does not take`)
