@@ -86,7 +86,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// So does what is too long to be copied, until the next step.
+// So does what is very long.
 func TestLongValues(t *testing.T) {
 	db := open(t, "CREATE TABLE t (a, b)")
 	s, err := db.Prepare("INSERT INTO t VALUES (?, ?)")

@@ -3,7 +3,6 @@ package lite
 import (
 	"errors"
 	"fmt"
-	"unsafe"
 
 	"modernc.org/libc"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -19,7 +18,6 @@ type Stmt struct {
 	used  int
 	size  int
 	spent []uintptr // arenas that were too small, and that bound values still lie in
-	held  [][]byte  // long values, which are not copied
 }
 
 // Prepare prepares one statement.
@@ -61,8 +59,7 @@ func (s *Stmt) release() {
 	for _, p := range s.spent {
 		libc.Xfree(s.c.tls, p)
 	}
-	clear(s.held)
-	s.spent, s.held, s.used = s.spent[:0], s.held[:0], 0
+	s.spent, s.used = s.spent[:0], 0
 }
 
 // Step goes to the next row; without one, the statement is ready for new values.
@@ -81,8 +78,8 @@ func (s *Stmt) Step() (more bool, err error) {
 	return false, err
 }
 
-// Bind binds a value to the parameter i, which counts from 1. The value's bytes must not
-// be changed until the next step: long ones are not copied.
+// Bind binds a value to the parameter i, which counts from 1. The value's bytes are
+// copied.
 func (s *Stmt) Bind(i int, v convert.Value) error {
 	var rc int32
 	switch v.Kind {
@@ -112,17 +109,10 @@ func (s *Stmt) Bind(i int, v convert.Value) error {
 // Longest is the longest text or blob that SQLite takes.
 const Longest = 1_000_000_000
 
-// long is a size that Go has on no stack, and does not move.
-const long = 16 << 20
-
 // copy copies b to where SQLite's code may look at it until the next step.
 func (s *Stmt) copy(b []byte) (uintptr, error) {
 	if len(b) > Longest {
 		return 0, fmt.Errorf("a value of %d bytes: SQLite takes %d", len(b), Longest)
-	}
-	if len(b) >= long {
-		s.held = append(s.held, b)
-		return uintptr(unsafe.Pointer(unsafe.SliceData(b))), nil
 	}
 	if s.used+len(b)+1 > s.size {
 		if s.arena != 0 {

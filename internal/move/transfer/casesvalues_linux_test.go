@@ -161,9 +161,10 @@ var sessionFamily = family{
 		"search_path = 'odd', 'public'", "statement_timeout = '60s'", "quote_all_identifiers = on", "xmloption = document"},
 	cases: []moved{{
 		name: "settings of sessions",
-		script: `CREATE SCHEMA odd; CREATE TABLE odd.t (id int, b bytea, tz timestamptz, ts timestamp, d date, i interval, f float8, t text, tza timestamptz[]);
+		script: `CREATE SCHEMA odd; CREATE TABLE odd.t (id int, b bytea, tz timestamptz, ts timestamp, d date, i interval, f float8, t text, tza timestamptz[], dflt timestamptz DEFAULT '2024-01-01 12:00:00.50+00', CHECK (tz > '2000-01-01 00:00+00'));
 			INSERT INTO odd.t VALUES (1, decode('00ff5c41', 'hex'), '2024-06-01 12:00:00+00', '2024-06-01 12:00:00', '2024-06-02', '1 day 02:00:00', 0.1::float8 + 0.2::float8, E'a\\b''c', ARRAY['2024-06-01 12:00:00.5+00'::timestamptz, NULL])`,
-		rows: map[string][]string{"odd_t": {`1|X'00FF5C41'|'2024-06-01 12:00:00+00:00'|'2024-06-01 12:00:00+00:00'|'2024-06-02'|'1 day 02:00:00'|0.30000000000000004|'a\b''c'|'["2024-06-01 12:00:00.5+00:00",null]'`}},
+		rows:  map[string][]string{"odd_t": {`1|X'00FF5C41'|'2024-06-01 12:00:00+00:00'|'2024-06-01 12:00:00+00:00'|'2024-06-02'|'1 day 02:00:00'|0.30000000000000004|'a\b''c'|'["2024-06-01 12:00:00.5+00:00",null]'|'2024-01-01 12:00:00.5+00:00'`}},
+		fails: map[string]string{"UPDATE odd_t SET tz = '2000-01-01 00:00:00+00:00'": "CHECK"},
 	}},
 }
 
