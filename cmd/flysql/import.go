@@ -294,7 +294,7 @@ func (c *cli) importInto(ctx context.Context, f *importFlags, sourceArg, target 
 	if f.looksOnly() {
 		return c.showImport(ctx, f, job)
 	}
-	if len(job.plan.Tables)+len(job.plan.Views) == 0 {
+	if len(job.plan.Tables)+len(job.plan.Views) == 0 && job.plan.Fits() == nil {
 		return fmt.Errorf("there is nothing to import from %s: is it the right database? --dry-run lists what is not carried; %s", from.shown, nothingWritten)
 	}
 	if err := inDump(source, job.plan); err != nil {

@@ -10,5 +10,8 @@
 // value there, what that loses, and which other ways there are. Package convert has the
 // conversions, package pgexpr turns PostgreSQL's expressions into SQLite's.
 //
+// Where an app's own migrations have made a SQLite schema already, [ReadExisting] reads that
+// and [NewExistingPlan] plans how the rows come into it.
+//
 // It copies nothing by itself, and it never opens a file.
 package move

@@ -59,6 +59,7 @@ type ExistingCheck struct {
 type ExistingUnique struct {
 	Columns    []string // "" where there is an expression
 	Collations []string // of each: "BINARY", "NOCASE"
+	Desc       []bool
 	Partial    bool
 	Primary    bool
 	Name       string // of the index; "" where the rowid is the key
@@ -140,7 +141,7 @@ func (e *Existing) readTable(db *lite.Conn, t *ExistingTable) error {
 	}
 	if key != nil && !t.WithoutRowID && !slices.ContainsFunc(t.Uniques, func(u ExistingUnique) bool { return u.Primary }) {
 		key.RowID = true
-		t.Uniques = append([]ExistingUnique{{Columns: []string{key.Name}, Collations: []string{"BINARY"}, Primary: true}}, t.Uniques...)
+		t.Uniques = append([]ExistingUnique{{Columns: []string{key.Name}, Collations: []string{"BINARY"}, Desc: []bool{false}, Primary: true}}, t.Uniques...)
 	}
 	err = db.Rows("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list("+pgexpr.Literal(t.Name)+") ORDER BY 1", func(s *lite.Stmt) error {
 		t.Foreign = append(t.Foreign, s.Text(0))
@@ -186,9 +187,10 @@ func (t *ExistingTable) readUniques(db *lite.Conn) error {
 	}
 	for i := range t.Uniques {
 		u := &t.Uniques[i]
-		err := db.Rows("SELECT coalesce(name, ''), coll FROM pragma_index_xinfo("+pgexpr.Literal(u.Name)+") WHERE key ORDER BY seqno", func(s *lite.Stmt) error {
+		err := db.Rows("SELECT coalesce(name, ''), coll, desc FROM pragma_index_xinfo("+pgexpr.Literal(u.Name)+") WHERE key ORDER BY seqno", func(s *lite.Stmt) error {
 			u.Columns = append(u.Columns, s.Text(0))
 			u.Collations = append(u.Collations, strings.ToUpper(s.Text(1)))
+			u.Desc = append(u.Desc, s.Text(2) == "1")
 			return nil
 		})
 		if err != nil {

@@ -184,3 +184,48 @@ func FuzzSQLTokens(f *testing.F) {
 		checksOf(&ExistingTable{SQL: s}, tokens)
 	})
 }
+
+// Without its keys, a table has the same columns, checks and foreign keys, and no index.
+func TestWithoutKeys(t *testing.T) {
+	columns := "SELECT group_concat(name || ' ' || type || ' ' || \"notnull\" || ' ' || coalesce(dflt_value, '-') || ' ' || hidden) FROM pragma_table_xinfo('t')"
+	for _, body := range []string{
+		"a TEXT PRIMARY KEY, b TEXT UNIQUE",
+		"a TEXT CONSTRAINT x PRIMARY KEY DESC ON CONFLICT REPLACE NOT NULL DEFAULT 'unique', b TEXT COLLATE NOCASE CONSTRAINT \"unique\" UNIQUE ON CONFLICT IGNORE CHECK (b <> 'PRIMARY KEY')",
+		"a INTEGER PRIMARY KEY AUTOINCREMENT, b UNIQUE, \"unique\" TEXT, [primary] TEXT",
+		"a, b, PRIMARY KEY (a, b DESC), UNIQUE (b) ON CONFLICT ABORT CHECK (a > 1), CONSTRAINT y UNIQUE (a COLLATE NOCASE, b)",
+		"a, b AS (a + 1) UNIQUE -- unique (a)\n, /* UNIQUE */ c REFERENCES t (a) ON DELETE CASCADE, UNIQUE (a), FOREIGN KEY (c) REFERENCES t (a)",
+		"a INTEGER UNIQUE PRIMARY KEY, b TEXT UNIQUE UNIQUE",
+	} {
+		db := inMemory(t, "CREATE TABLE t ("+body+")")
+		e, err := ReadExisting(db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		create, indexes := e.Tables[0].WithoutKeys(func(auto string) string { return "late " + auto })
+		other := inMemory(t, create)
+		if got, want := readText(t, other, columns), readText(t, db, columns); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", create, got, want)
+		}
+		if got := readText(t, other, "SELECT count(*) FROM sqlite_schema WHERE type = 'index'"); got != "0" {
+			t.Errorf("%s: %s indexes", create, got)
+		}
+		if got, want := readText(t, db, "SELECT count(*) FROM sqlite_schema WHERE type = 'index'"), fmt.Sprint(len(indexes)); got != want {
+			t.Errorf("%s: %s indexes, want %s", body, want, got)
+		}
+		for _, sql := range indexes {
+			if err := other.Exec(sql); err != nil {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		after, err := ReadExisting(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(e.Tables[0].Checks, after.Tables[0].Checks); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff(e.Tables[0].Foreign, after.Tables[0].Foreign); d != "" {
+			t.Error(d)
+		}
+	}
+}

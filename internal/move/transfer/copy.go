@@ -19,6 +19,11 @@ func (i *importer) fill(ctx context.Context) error {
 			return err
 		}
 	}
+	if i.into != nil {
+		if err := i.alone(ctx, i.into.standIns); err != nil {
+			return err
+		}
+	}
 	db, err := i.open(ctx)
 	if err != nil {
 		return err
@@ -55,6 +60,15 @@ func (i *importer) fill(ctx context.Context) error {
 		err = db.Exec("COMMIT")
 	}
 	return errors.Join(err, db.Close())
+}
+
+// alone does something to the file in a connection of its own.
+func (i *importer) alone(ctx context.Context, f func(*lite.Conn, *move.Plan) error) error {
+	db, err := i.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(db, i.plan), db.Close())
 }
 
 // tables makes the tables, or readies those that are there, and begins.
@@ -146,8 +160,11 @@ func (i *importer) insert(ctx context.Context, db *lite.Conn, f *flow) (err erro
 	i.o.Progress(p)
 	for b := range f.batches {
 		if err := in.insert(b, p.Rows); err != nil {
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				err = ctx.Err()
+			case t.Target != nil && isConstraint(err):
+				err = fmt.Errorf("%w: PostgreSQL has no such constraint: mend the rows there, or the constraint in a migration", err)
 			}
 			return err
 		}

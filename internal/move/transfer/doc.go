@@ -10,6 +10,9 @@
 // The file is made under another name beside app.db, and gets its own when it is whole,
 // checked, compared and on disk: whatever happens before, app.db is what it was.
 //
+// A plan of [move.NewExistingPlan] has rows come into a schema that is there: a copy of its
+// file is filled, and the schema comes out as it was.
+//
 // Memory is bounded but for the size of a row, which is held as a whole, a few times over.
 // The largest that PostgreSQL prints is of 1 GB: a bytea of 512 MB.
 package transfer

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
@@ -78,11 +80,18 @@ type base struct {
 	head []byte // its first page's beginning, which counts its changes
 	wal  bool   // it is in WAL mode
 
-	indexes []placed // taken away, to be made again
+	indexes []placed            // taken away, to be made again
+	tables  map[string]struct{} // that stand without their keys meanwhile
 }
 
 // placed is an index, and its place in sqlite_schema.
-type placed struct{ rowid, name, sql string }
+type placed struct {
+	rowid, name, sql string
+	auto             string // the name that SQLite gives a key's; "" of another
+}
+
+// called is its name in the end.
+func (p placed) called() string { return cmp.Or(p.auto, p.name) }
 
 // headSize is that of a SQLite file's header.
 const headSize = 100
@@ -141,12 +150,57 @@ func (b *base) unchanged() error {
 	return errors.Join(err, f.Close())
 }
 
-// prepare readies the tables for rows: without those that they hold, and, for speed,
-// without their indexes. No trigger fires.
-func (b *base) prepare(db *lite.Conn, plan *move.Plan) error {
+// standIns has tables stand without their keys, whose indexes are slow to fill: these
+// become such as CREATE INDEX makes, which can be taken away. A connection that is open
+// does not see it.
+func (b *base) standIns(db *lite.Conn, plan *move.Plan) error {
 	if err := b.same(db, plan); err != nil {
 		return err
 	}
+	b.tables = map[string]struct{}{}
+	statements := []string{"PRAGMA writable_schema = on"}
+	for _, t := range plan.Tables {
+		late := func(auto string) string { return "flysql late " + auto }
+		create, indexes := t.Target.WithoutKeys(late)
+		if create == "" || !stands(create) {
+			continue
+		}
+		b.tables[t.Name] = struct{}{}
+		statements = append(statements, "UPDATE sqlite_schema SET sql = "+pgexpr.Literal(create)+" WHERE type = 'table' AND name = "+pgexpr.Literal(t.Name))
+		for _, auto := range slices.Sorted(maps.Keys(indexes)) {
+			statements = append(statements, "UPDATE sqlite_schema SET name = "+pgexpr.Literal(late(auto))+", sql = "+pgexpr.Literal(indexes[auto])+" WHERE type = 'index' AND name = "+pgexpr.Literal(auto))
+		}
+	}
+	return execAll(db, append(statements, "PRAGMA writable_schema = off"))
+}
+
+func execAll(db *lite.Conn, statements []string) error {
+	for _, s := range statements {
+		if err := db.Exec(s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+// stands reports whether SQLite makes a table, and no index with it.
+func stands(create string) bool {
+	db, err := lite.Open(context.Background(), ":memory:", false)
+	if err != nil {
+		return false
+	}
+	defer db.Close() // nothing is in it
+	indexes := ""
+	err = errors.Join(db.Exec(create), db.Rows("SELECT count(*) FROM sqlite_schema WHERE type = 'index'", func(s *lite.Stmt) error {
+		indexes = s.Text(0)
+		return nil
+	}))
+	return err == nil && indexes == "0"
+}
+
+// prepare readies the tables for rows: without those that they hold, and, for speed,
+// without their indexes. No trigger fires.
+func (b *base) prepare(db *lite.Conn, plan *move.Plan) error {
 	if err := db.DisableTriggers(); err != nil {
 		return err
 	}
@@ -159,7 +213,11 @@ func (b *base) prepare(db *lite.Conn, plan *move.Plan) error {
 	}
 	err := db.Rows("SELECT rowid, name, sql, tbl_name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY rowid", func(s *lite.Stmt) error {
 		if slices.ContainsFunc(plan.Tables, func(t *move.TablePlan) bool { return pgexpr.FoldName(t.Name) == pgexpr.FoldName(s.Text(3)) }) {
-			b.indexes = append(b.indexes, placed{s.Text(0), s.Text(1), s.Text(2)})
+			i := placed{rowid: s.Text(0), name: s.Text(1), sql: s.Text(2)}
+			if auto, late := strings.CutPrefix(i.name, "flysql late "); late {
+				i.auto = auto
+			}
+			b.indexes = append(b.indexes, i)
 		}
 		return nil
 	})
@@ -211,21 +269,24 @@ func (b *base) finish(db *lite.Conn, plan *move.Plan) error {
 		}
 		return &move.MismatchError{Mismatches: append(slices.Clone(plan.Mismatches), found.list...)}
 	}
-	if err := db.Exec("PRAGMA writable_schema = on"); err != nil {
-		return err
-	}
+	statements := []string{"PRAGMA writable_schema = on"}
 	for _, i := range b.indexes {
-		if err := db.Exec("UPDATE sqlite_schema SET rowid = " + i.rowid + " WHERE type = 'index' AND name = " + pgexpr.Literal(i.name)); err != nil {
-			return err
+		set := "rowid = " + i.rowid
+		if i.auto != "" {
+			set += ", sql = NULL, name = " + pgexpr.Literal(i.auto)
+		}
+		statements = append(statements, "UPDATE sqlite_schema SET "+set+" WHERE type = 'index' AND name = "+pgexpr.Literal(i.name))
+	}
+	for _, t := range plan.Tables {
+		if _, ok := b.tables[t.Name]; ok {
+			statements = append(statements, "UPDATE sqlite_schema SET sql = "+pgexpr.Literal(t.Target.SQL)+" WHERE type = 'table' AND name = "+pgexpr.Literal(t.Name))
 		}
 	}
-	if err := db.Exec("PRAGMA writable_schema = off"); err != nil {
-		return err
-	}
-	return b.asBefore(db, plan)
+	return execAll(db, append(statements, "PRAGMA writable_schema = off"))
 }
 
-// asBefore returns an error where the schema is not what it was, to the byte.
+// asBefore returns an error where the schema is not what it was, to the byte. The
+// connection is one that has been opened since finish.
 func (b *base) asBefore(db *lite.Conn, plan *move.Plan) error {
 	e, err := move.ReadExisting(db)
 	if err == nil && !slices.Equal(e.SQL, plan.Existing.SQL) {

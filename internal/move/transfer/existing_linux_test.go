@@ -179,7 +179,7 @@ func TestImportExistingRows(t *testing.T) {
 			"public.t.j -> t.j: danger (value-rows): 1 row has a value that does not fit: jsonb: SQLite would make a number of the text, as its column is declared; declare it TEXT in a migration",
 		}},
 		"constraints": {strings.NewReplacer("%[1]s", "", "%[2]s", "TEXT", "%[3]s", "TEXT", "%[4]s", "'good', 'bad', 'worse'", "%[5]s", "TEXT", "n INTEGER", "n TEXT").Replace(schema), move.Options{}, []string{
-			"public.t -> t: danger (unique-rows): 2 rows break the unique index t_email (email): id = (1), (2): make them different in PostgreSQL, or drop the index in a migration",
+			"public.t -> t: danger (unique-rows): 2 rows break the unique index t_email (email): id = (1), (2): make them different in PostgreSQL, or change that in a migration",
 			"public.t -> t: danger (check-rows): 1 row breaks CHECK (age < 150): id = (2): mend them in PostgreSQL, or the CHECK in a migration",
 			"t: danger (foreign-key-rows): 1 rows refer to a row of parents that is not there",
 		}},

@@ -203,3 +203,59 @@ func TestImportExistingReal(t *testing.T) {
 		})
 	}
 }
+
+// Tables of every kind, in a file of other settings than flysql's own, are filled.
+func TestImportExistingKinds(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	db.Exec(`CREATE TABLE "od""d" ("a b" int, "order" text, v numeric(20,4), PRIMARY KEY ("order", "a b")); INSERT INTO "od""d" VALUES (1, 'é', 1234567890123456.5000), (2, 'x', NULL);
+		CREATE TABLE strict_one (k uuid PRIMARY KEY, f real, b bytea, n bigint, a jsonb); INSERT INTO strict_one VALUES ('6ba7b810-9dad-41d1-80b4-00c04fd430c8', 0.5, '\x00', 1, '1.50');
+		CREATE TABLE parent (id int PRIMARY KEY, parent int REFERENCES parent); INSERT INTO parent VALUES (1, 2), (2, NULL); CREATE TABLE bare ()`)
+	path := existing(t, `PRAGMA encoding = 'UTF-16le'; PRAGMA page_size = 8192; PRAGMA auto_vacuum = full; PRAGMA application_id = 7;
+		CREATE TABLE [od"d] (v TEXT, "ORDER" TEXT, `+"`A B`"+` INT, PRIMARY KEY ("ORDER", "A B" DESC)) WITHOUT ROWID;
+		CREATE TABLE strict_one (k BLOB PRIMARY KEY, f REAL, b BLOB, n INT, a ANY) STRICT;
+		CREATE TABLE parent (id INTEGER PRIMARY KEY, parent REFERENCES parent DEFERRABLE INITIALLY DEFERRED);
+		CREATE TABLE bare (x TEXT DEFAULT 'y'); CREATE INDEX "in""dex" ON [od"d] (v DESC, "A B" COLLATE NOCASE) WHERE v IS NOT NULL; CREATE UNIQUE INDEX e ON strict_one (length(b), f)`)
+	before := schemaOf(t, path)
+	s, plan := planInto(t, db.URL, path, move.ExistingOptions{})
+	if err := plan.Fits(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{FullCheck: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Rows != 5 || schemaOf(t, path) != before {
+		t.Errorf("%d rows; the schema:\n%s", r.Rows, schemaOf(t, path))
+	}
+	app := sqlite(t, path)
+	for query, want := range map[string]string{
+		`SELECT group_concat(concat_ws(' ', "A B", "ORDER", v), '; ') FROM [od"d]`:                                                                                  "2 x; 1 é 1234567890123456.5000",
+		"SELECT concat_ws(' ', hex(k), f, hex(b), n, a, typeof(a)) FROM strict_one":                                                                                 "6BA7B8109DAD41D180B400C04FD430C8 0.5 00 1 1.50 text",
+		"SELECT group_concat(id || typeof(parent)) FROM parent":                                                                                                     "1integer,2null",
+		"SELECT concat_ws(' ', encoding, page_size, auto_vacuum, application_id) FROM pragma_encoding, pragma_page_size, pragma_auto_vacuum, pragma_application_id": "UTF-16le 8192 1 7",
+		"PRAGMA integrity_check": "ok",
+	} {
+		if got := text(t, app, query); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", query, got, want)
+		}
+	}
+}
+
+// A constraint that SQLite alone has, and that is no index of its own, is named with the rows.
+func TestImportExistingUnique(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	db.Exec(`CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, i % 15 FROM generate_series(1, 30) AS i`)
+	for suffix, want := range map[string]string{
+		"":               "PostgreSQL's data does not fit into the schema:\n  public.t -> t: danger (unique-rows): 30 rows break UNIQUE (v): id = (1), (2), (3): make them different in PostgreSQL, or change that in a migration",
+		" WITHOUT ROWID": "public.t: row 11 to 20: UNIQUE constraint failed: t.v: PostgreSQL has no such constraint: mend the rows there, or the constraint in a migration",
+	} {
+		path := existing(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT UNIQUE)"+suffix)
+		s, plan := planInto(t, db.URL, path, move.ExistingOptions{})
+		_, err := transfer.Import(context.Background(), s, plan, path, transfer.Options{})
+		if err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}

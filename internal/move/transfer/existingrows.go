@@ -77,11 +77,14 @@ func (b *broken) keys(t *move.TablePlan, from string) (string, error) {
 func (b *broken) index(i placed) error {
 	for _, t := range b.plan.Existing.Tables {
 		for _, u := range t.Uniques {
-			if u.Name != i.name {
+			if u.Name != i.called() {
 				continue
 			}
 			message := "the unique index " + i.name + " (" + strings.Join(u.Columns, ", ") + ")"
-			hint := "make them different in PostgreSQL, or drop the index in a migration"
+			if i.auto != "" {
+				message = map[bool]string{true: "PRIMARY KEY", false: "UNIQUE"}[u.Primary] + " (" + strings.Join(u.Columns, ", ") + ")"
+			}
+			hint := "make them different in PostgreSQL, or change that in a migration"
 			if slices.Contains(u.Columns, "") || u.Partial {
 				b.list = append(b.list, move.Mismatch{ID: "unique-rows", Severity: move.Danger, Target: t.Name, Message: "rows break " + message, Hint: hint})
 				return nil

@@ -171,19 +171,17 @@ func (i *importer) open(ctx context.Context) (*lite.Conn, error) {
 // finish makes what comes after the rows: sequences, indexes, statistics.
 func (i *importer) finish(ctx context.Context) error {
 	i.o.Progress(Progress{Stage: Indexing})
+	steps := []func(*lite.Conn, *move.Plan) error{lateKeys}
+	if i.into != nil {
+		steps = []func(*lite.Conn, *move.Plan) error{i.into.finish, i.into.asBefore}
+	}
+	for _, step := range steps {
+		if err := i.alone(ctx, step); err != nil {
+			return err
+		}
+	}
 	db, err := i.open(ctx)
 	if err != nil {
-		return err
-	}
-	if i.into != nil {
-		err = i.into.finish(db, i.plan)
-	} else {
-		err = lateKeys(db, i.plan)
-	}
-	if err := errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	if db, err = i.open(ctx); err != nil {
 		return err
 	}
 	for _, statement := range slices.Concat(i.plan.After(), i.o.Also, []string{"ANALYZE"}) {
