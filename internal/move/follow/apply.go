@@ -14,7 +14,7 @@ type applier struct {
 
 	open     bool  // a transaction is
 	rows     int64 // changed in it
-	parked   []parked
+	parked   parking
 	debts    map[string]debt // rows that were to go, and are not there yet
 	save     *lite.Stmt
 	version  *lite.Stmt
@@ -92,7 +92,7 @@ func (a *applier) commit(position string) error {
 
 // rollback undoes what is not committed.
 func (a *applier) rollback() error {
-	a.parked, a.debts = nil, nil
+	a.parked, a.debts = parking{}, nil
 	if !a.open {
 		return nil
 	}
@@ -147,13 +147,13 @@ func (a *applier) change(t *table, c *change, key []field) error {
 		return err
 	}
 	if c.op == deleted {
-		if a.parkedDelete(t) {
+		if _, ok := a.parked.take(t); ok {
 			return nil
 		}
 		return t.deleteRow(a.db)
 	}
 	set, err := t.readRow(c.new)
-	if err != nil || a.parkedUpdate(t, set) {
+	if err != nil || a.updateParked(t, set) {
 		return err
 	}
 	return a.update(t, set)
@@ -162,7 +162,7 @@ func (a *applier) change(t *table, c *change, key []field) error {
 func (a *applier) insert(t *table) error {
 	err := t.insertRow(a.db, t.values)
 	if twice(err) {
-		a.park(t, t.values)
+		a.parked.put(t, owned(t.values))
 		return nil
 	}
 	return err
@@ -198,7 +198,7 @@ func (a *applier) empty(t *table) error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	a.parkedEmpty(t)
+	a.parked.empty(t)
 	a.forgive(t)
 	if err := a.db.Exec(t.emptySQL()); err != nil {
 		return t.explain(err, nil)

@@ -41,7 +41,7 @@ func (a *applier) image(t *table, c *change) error {
 	if c.old == nil {
 		return a.add(t)
 	}
-	if len(a.debts) == 0 && len(a.parked) == 0 { // almost always
+	if len(a.debts) == 0 && a.parked.here == 0 { // almost always
 		if err := t.updateRow(a.db, set); err == nil || !errors.Is(err, errAbsent) && !twice(err) {
 			return err
 		}
@@ -54,7 +54,7 @@ func (a *applier) image(t *table, c *change) error {
 
 // remove takes the row of t.keys away, or owes it.
 func (a *applier) remove(t *table, old []field) error {
-	if a.parkedDelete(t) {
+	if _, ok := a.parked.take(t); ok {
 		return nil
 	}
 	err := t.deleteRow(a.db)

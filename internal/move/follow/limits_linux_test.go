@@ -366,3 +366,24 @@ func TestNames(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Many rows of a deferrable key change places in one transaction.
+func TestPlacesSwapped(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Logical, Triggers} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			db := testkit.Postgres(t)
+			db.Exec(`CREATE TABLE t (id int PRIMARY KEY, place int UNIQUE DEFERRABLE INITIALLY DEFERRED, v bytea); INSERT INTO t SELECT i, i, '' FROM generate_series(1, 30000) AS i;
+				CREATE TABLE late (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v text); ALTER TABLE late REPLICA IDENTITY FULL; INSERT INTO late SELECT i, 'v' || i FROM generate_series(1, 500) AS i`)
+			source := sourceOf(t, db, move.Options{})
+			begun(t, source, Options{Mode: mode})
+			db.Exec(`BEGIN; UPDATE t SET place = place % 30000 + 1; UPDATE t SET v = 'x' WHERE id % 3 = 0; DELETE FROM t WHERE id % 7 = 0; UPDATE t SET place = -place WHERE id % 11 = 0; COMMIT;
+				BEGIN; UPDATE late SET id = id + 1; UPDATE late SET v = v || 'w' WHERE id % 2 = 0; DELETE FROM late WHERE id = 100; INSERT INTO late VALUES (100, 'new'); COMMIT`)
+			if err := drain(t, source); err != nil {
+				t.Fatal(err)
+			}
+			verified(t, source)
+		})
+	}
+}

@@ -150,7 +150,7 @@ func (t *table) where(first int) string {
 	}
 	all := strings.Join(parts, " AND ")
 	switch {
-	case t.sure, t.exact && len(t.plan.Key) > 0:
+	case t.sure, len(t.plan.Key) > 0: // which no two rows of the file have
 		return all
 	case all == "": // a table without columns
 		all = "true"
