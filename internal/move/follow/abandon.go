@@ -66,7 +66,7 @@ func leave(ctx context.Context, path string) (note string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := dropHelpers(db); err != nil {
+	if err := dropFinders(db); err != nil {
 		return "", err
 	}
 	if err := db.Exec("DROP TABLE IF EXISTS " + Table); err != nil {

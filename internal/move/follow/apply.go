@@ -121,7 +121,7 @@ func (a *applier) apply(t *table, c *change) error {
 	}
 	var err error
 	if c.op != inserted {
-		err = a.help(t)
+		err = a.makeFinder(t)
 	}
 	if err == nil {
 		err = a.change(t, c, key)

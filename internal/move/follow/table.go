@@ -45,7 +45,7 @@ type table struct {
 	fields  int                // how many there are
 	key     []int              // of columns, what a row is found by
 	sure    bool               // key is unique
-	helped  bool               // the index to find rows by was looked after
+	indexed bool               // the index to find rows by was looked after
 	exact   bool               // key is all columns: a row is found only as it was
 
 	insert, delete, find *lite.Stmt            // nil until they are needed

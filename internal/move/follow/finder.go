@@ -15,16 +15,16 @@ import (
 // with the follow.
 
 const (
-	helperPrefix  = Table + " "
-	helperColumns = 3 // at most
+	finderPrefix  = Table + " "
+	finderColumns = 3 // at most
 )
 
-// help makes the index of a table, if it is in want of one.
-func (a *applier) help(t *table) error {
-	if t.helped || t.sure || len(t.plan.Key) > 0 {
+// makeFinder makes the index of a table, if it is in want of one.
+func (a *applier) makeFinder(t *table) error {
+	if t.indexed || t.sure || len(t.plan.Key) > 0 {
 		return nil
 	}
-	t.helped = true
+	t.indexed = true
 	var columns []string
 	for _, c := range selective(t.columns) {
 		columns = append(columns, pgexpr.Ident(c.Name)+" COLLATE BINARY") // as table.where compares
@@ -32,7 +32,7 @@ func (a *applier) help(t *table) error {
 	if len(columns) == 0 {
 		return nil
 	}
-	err := a.db.Exec("CREATE INDEX IF NOT EXISTS " + pgexpr.Ident(helperPrefix+t.plan.Name) + " ON " + pgexpr.Ident(t.plan.Name) + " (" + strings.Join(columns, ", ") + ")")
+	err := a.db.Exec("CREATE INDEX IF NOT EXISTS " + pgexpr.Ident(finderPrefix+t.plan.Name) + " ON " + pgexpr.Ident(t.plan.Name) + " (" + strings.Join(columns, ", ") + ")")
 	if err != nil {
 		return fmt.Errorf("an index to find rows of %s by: %w", t.plan.Source, err)
 	}
@@ -47,13 +47,13 @@ func selective(columns []*move.ColumnPlan) []*move.ColumnPlan {
 	}
 	out := slices.DeleteFunc(slices.Clone(columns), func(c *move.ColumnPlan) bool { return rank(c) < 0 })
 	slices.SortStableFunc(out, func(a, b *move.ColumnPlan) int { return rank(a) - rank(b) })
-	return out[:min(len(out), helperColumns)]
+	return out[:min(len(out), finderColumns)]
 }
 
-// dropHelpers drops all such indexes.
-func dropHelpers(db *lite.Conn) error {
+// dropFinders drops all such indexes.
+func dropFinders(db *lite.Conn) error {
 	var names []string
-	if err := db.Rows("SELECT name FROM sqlite_schema WHERE type = 'index' AND substr(name, 1, "+fmt.Sprint(len(helperPrefix))+") = "+pgexpr.Literal(helperPrefix), func(s *lite.Stmt) error {
+	if err := db.Rows("SELECT name FROM sqlite_schema WHERE type = 'index' AND substr(name, 1, "+fmt.Sprint(len(finderPrefix))+") = "+pgexpr.Literal(finderPrefix), func(s *lite.Stmt) error {
 		names = append(names, s.Text(0))
 		return nil
 	}); err != nil {
