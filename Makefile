@@ -35,7 +35,8 @@ test: setup lint unit e2e ## everything: lint, unit and end-to-end tests; and wh
 	@cd e2e && go build -o $(TOOLS)/notrun ./notrun && $(TOOLS)/notrun $(RESULTS)/sequential.json $(RESULTS)/unit.json $(RESULTS)/e2e.json
 
 # entrypoint takes longest, and waits most: it begins first. The sequential packages start no
-# goroutine, and read much: the race detector would find nothing in them, slowly.
+# goroutine, or few, and read much: the race detector finds little in them, slowly. What of them
+# does run beside something else is run under it again.
 SEQUENTIAL := ./flyconf ./internal/scaffold ./internal/doctor ./internal/move/... ./internal/pgfunc
 
 unit: $(GOTESTSUM) $(LITEFS)
@@ -46,7 +47,7 @@ unit: $(GOTESTSUM) $(LITEFS)
 
 e2e: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
-	cd e2e && $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json --format pkgname-and-test-fails -- -timeout 40m ./...
+	cd e2e && $(GOTESTSUM) --jsonfile $(RESULTS)/e2e.json --format pkgname-and-test-fails -- -count=1 -timeout 40m ./...
 
 lint: $(STATICCHECK) ## gofmt, go vet, staticcheck
 	@files=$$(git -c safe.directory='*' ls-files --cached --others --exclude-standard '*.go') && [ -n "$$files" ] || exit 1; \

@@ -183,13 +183,23 @@ func (b *boot) inspect(ctx context.Context, size int64) (recovered string, found
 // damage; found is what SQLite says beside that.
 func (b *boot) look(ctx context.Context, db *sql.DB, size int64) (found []string, err error) {
 	tables, err := userTables(ctx, db)
+	if slices.Contains(tables, followTable) {
+		found = append(found, "flysql import --follow still fills this database: what PostgreSQL gets from now on is not in it, and what the app writes ends that; "+
+			"before the app changes over, run flysql import cutover, or flysql import abandon")
+	}
+	if err != nil || b.Check == CheckOff {
+		return found, err
+	}
+	pragma := ""
 	switch {
-	case err != nil || b.Check == CheckOff:
-		return nil, err
 	case b.Check == CheckFull:
-		return integrity(ctx, db, "integrity_check")
+		pragma = "integrity_check"
 	case b.Check == CheckQuick, size <= smallDatabase:
-		return integrity(ctx, db, "quick_check")
+		pragma = "quick_check"
+	}
+	if pragma != "" {
+		more, err := integrity(ctx, db, pragma)
+		return append(found, more...), err
 	}
 	for _, t := range tables {
 		var one int
@@ -198,8 +208,11 @@ func (b *boot) look(ctx context.Context, db *sql.DB, size int64) (found []string
 			return nil, fmt.Errorf("table %s: %w", t, err)
 		}
 	}
-	return nil, nil
+	return found, nil
 }
+
+// followTable is where flysql import --follow keeps how far it has come, until a cutover.
+const followTable = "_flysql_follow"
 
 func userTables(ctx context.Context, db *sql.DB) ([]string, error) {
 	// A virtual table's module may be one that only the app has.

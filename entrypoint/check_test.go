@@ -139,6 +139,7 @@ func TestNotDamage(t *testing.T) {
 		{"a function of the app", "CREATE TABLE f(v TEXT); INSERT INTO f VALUES ('x'); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE f(v TEXT CHECK (app_function(v)))' WHERE name = 'f'", ""},
 		{"a module of the app", "PRAGMA writable_schema=ON; INSERT INTO sqlite_schema VALUES ('table', 'm', 'm', 0, 'CREATE VIRTUAL TABLE m USING app_module(x)')", ""},
 		{"a value that breaks a CHECK", breaksCheck, ""},
+		{"an import that goes on", "CREATE TABLE _flysql_follow (position TEXT)", "run flysql import cutover"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

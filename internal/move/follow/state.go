@@ -17,7 +17,7 @@ import (
 )
 
 // Table is the table in the file that says what it follows, and how far it has come. A
-// cutover removes it.
+// cutover removes it; until then a boot of the app warns (package entrypoint).
 const Table = "_flysql_follow"
 
 // Mode is how changes are heard of.
