@@ -150,10 +150,10 @@ func TestTruncatedPartition(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			db := testkit.Postgres(t)
-			db.Exec(`CREATE TABLE p (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p VALUES (1), (2)`)
+			db.Exec(`CREATE TABLE p (id int PRIMARY KEY, t text) PARTITION BY LIST (id); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p VALUES (1, 'a'), (2, 'b')`)
 			source := sourceOf(t, db, move.Options{})
 			begun(t, source, Options{Mode: mode})
-			db.Exec("TRUNCATE p; INSERT INTO p VALUES (1), (2)")
+			db.Exec("TRUNCATE p; INSERT INTO p VALUES (1, '(2,b)'), (2, 'b')")
 			if err := drain(t, source); err != nil {
 				t.Fatal(err)
 			}
