@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/transfer"
 	"github.com/flysql/flysql/internal/testkit"
 )
 
@@ -208,6 +209,33 @@ func TestBeginKilled(t *testing.T) {
 				}
 				nothingLeft(t, db, source)
 			}
+		})
+	}
+}
+
+// Two that begin the same do not remove each other's.
+func TestBeginTwice(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Logical, Triggers} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			db := testkit.Postgres(t)
+			db.Exec("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+			source := sourceOf(t, db, move.Options{})
+			var second error
+			begun(t, source, Options{Mode: mode, at: func(step string) {
+				if step == "copied" {
+					_, second = Begin(context.Background(), source, Options{Mode: mode, Transfer: transfer.Options{Replace: true}})
+				}
+			}})
+			if !errors.Is(second, ErrBusy) {
+				t.Errorf("the second: %v, want ErrBusy", second)
+			}
+			db.Exec("INSERT INTO t VALUES (2)")
+			if err := drain(t, source); err != nil {
+				t.Fatal(err)
+			}
+			verified(t, source)
 		})
 	}
 }
