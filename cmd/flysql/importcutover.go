@@ -124,7 +124,7 @@ func printCutover(w io.Writer, r *follow.Result, state *follow.State, from *impo
 	name := visible(path)
 	fmt.Fprintf(&b, "%s has everything up to %s: %s rows changed since the import\n", name, r.Position, humanize.Comma(r.Rows))
 	if v := r.Verification; v != nil {
-		fmt.Fprintf(&b, "verified: counts, NULLs and checksums of each column and row of %s are the same in PostgreSQL and in the file\n", counted(len(v.Tables), "table"))
+		b.WriteString(verifiedText(v, "PostgreSQL"))
 	} else {
 		b.WriteString("verified by an earlier run of this command\n")
 	}

@@ -40,7 +40,7 @@ func (c *cli) printImportReport(w io.Writer, done *importResult) error {
 	}
 	fmt.Fprintf(&b, "%s: %s rows of %s in %s (%s rows/s)%s\n", flat(done.job.target), humanize.Comma(r.Rows), counted(len(r.Tables), "table"), roundTime(done.took), humanize.Comma(int64(perSecond(r.Rows, done.took))), size)
 	if v := r.Verification; v != nil && v.Equal() {
-		b.WriteString("verified: counts, NULLs and checksums of each column and row are the same in " + flat(sourceKind(done.job)) + " and in the file\n")
+		b.WriteString(verifiedText(v, sourceKind(done.job)))
 	}
 	b.WriteString(tablesText(r.Tables))
 	if r.Kept != "" {

@@ -38,6 +38,9 @@ func Begin(ctx context.Context, source Source, o Options) (*transfer.Report, err
 		return nil, err
 	}
 	defer closing(conn)
+	if err := alone(ctx, conn, o.Name); err != nil {
+		return nil, err
+	}
 	plan, err := planNow(ctx, conn, source.Plan)
 	if err != nil {
 		return nil, err
@@ -47,6 +50,19 @@ func Begin(ctx context.Context, source Source, o Options) (*transfer.Report, err
 		return b.triggers(ctx)
 	}
 	return b.logical(ctx)
+}
+
+// alone keeps another Begin of the name out for as long as conn is there. What one that
+// is under way has made looks as if it had been killed: while it copies, nobody uses its slot.
+func alone(ctx context.Context, conn *pgx.Conn, name string) error {
+	var ok bool
+	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&ok); err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s: another import begins with it: %w", name, ErrBusy)
+	}
+	return nil
 }
 
 // planNow plans what is there.

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/flysql/flysql/internal/move"
+	"github.com/flysql/flysql/internal/move/transfer"
 	"github.com/flysql/flysql/internal/testkit"
 )
 
@@ -143,34 +144,6 @@ func TestStops(t *testing.T) {
 	}
 }
 
-// A TRUNCATE of a partition is known by its rows to triggers, and not at all to a slot.
-func TestTruncatedPartition(t *testing.T) {
-	t.Parallel()
-	for _, mode := range []Mode{Logical, Triggers} {
-		t.Run(string(mode), func(t *testing.T) {
-			t.Parallel()
-			db := testkit.Postgres(t)
-			db.Exec(`CREATE TABLE p (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2); INSERT INTO p VALUES (1), (2)`)
-			source := sourceOf(t, db, move.Options{})
-			begun(t, source, Options{Mode: mode})
-			db.Exec("TRUNCATE p; INSERT INTO p VALUES (1), (2)")
-			if err := drain(t, source); err != nil {
-				t.Fatal(err)
-			}
-			verified(t, source)
-			db.Exec("TRUNCATE p_1")
-			if mode == Logical {
-				stops(t, source, ErrChanged, "a partition of it was emptied by TRUNCATE")
-				return
-			}
-			if err := drain(t, source); err != nil {
-				t.Fatal(err)
-			}
-			verified(t, source)
-		})
-	}
-}
-
 // A Begin that is killed at any step is begun again, and what it has left is said.
 func TestBeginKilled(t *testing.T) {
 	t.Parallel()
@@ -208,6 +181,33 @@ func TestBeginKilled(t *testing.T) {
 				}
 				nothingLeft(t, db, source)
 			}
+		})
+	}
+}
+
+// Two that begin the same do not remove each other's.
+func TestBeginTwice(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Logical, Triggers} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			db := testkit.Postgres(t)
+			db.Exec("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+			source := sourceOf(t, db, move.Options{})
+			var second error
+			begun(t, source, Options{Mode: mode, at: func(step string) {
+				if step == "copied" {
+					_, second = Begin(context.Background(), source, Options{Mode: mode, Transfer: transfer.Options{Replace: true}})
+				}
+			}})
+			if !errors.Is(second, ErrBusy) {
+				t.Errorf("the second: %v, want ErrBusy", second)
+			}
+			db.Exec("INSERT INTO t VALUES (2)")
+			if err := drain(t, source); err != nil {
+				t.Fatal(err)
+			}
+			verified(t, source)
 		})
 	}
 }

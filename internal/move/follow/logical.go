@@ -285,7 +285,11 @@ func (l *logical) truncate(m truncation) error {
 		}
 		// A partition: its rows are not told apart in the file. That of the whole table names
 		// the partitions only.
-		if !l.wholeTable(t.plan, m.relations) {
+		whole, err := l.wholeTable(t.plan, m.relations)
+		if err != nil {
+			return err
+		}
+		if !whole {
 			return l.atLSN(&ChangeError{Table: t.plan.Source.String(), Err: fmt.Errorf("a partition of it was emptied by TRUNCATE, and which rows those were is not said: %w", ErrChanged)})
 		}
 		l.rows++
@@ -296,14 +300,24 @@ func (l *logical) truncate(m truncation) error {
 	return nil
 }
 
-// wholeTable reports whether all partitions of a table are among relations.
-func (l *logical) wholeTable(plan *move.TablePlan, relations []uint32) bool {
+// wholeTable reports whether all partitions of a table are among relations: those that
+// were copied, and those that are there.
+func (l *logical) wholeTable(plan *move.TablePlan, relations []uint32) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	now, err := readShape(ctx, l.conn, []move.Name{plan.Source.Name})
+	if err != nil {
+		return false, fmt.Errorf("look for the partitions of %s: %w", plan.Source, err)
+	}
+	all := now.Tables
 	for _, s := range l.state.shape.Tables {
 		if s.source() == plan.Source.String() {
-			return !slices.ContainsFunc(s.Partitions, func(p leaf) bool { return !slices.Contains(relations, p.ID) })
+			all = append(all, s)
 		}
 	}
-	return false
+	return !slices.ContainsFunc(all, func(s tableShape) bool {
+		return slices.ContainsFunc(s.Partitions, func(p leaf) bool { return !slices.Contains(relations, p.ID) })
+	}), nil
 }
 
 // relation learns what the changes of a table are made of.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/flysql/flysql/internal/move"
 )
 
 // Changes that triggers have written down are taken by what became visible between two
@@ -89,6 +91,28 @@ func (p *poller) sound(ctx context.Context) error {
 		return fmt.Errorf("PostgreSQL was told that the file has more than it has: it is an older copy of the file: %w", ErrLost)
 	case future:
 		return fmt.Errorf("PostgreSQL has lost transactions that the file has, by a failover or a restored backup: %w", ErrLost)
+	}
+	return p.watched(ctx)
+}
+
+// watched looks whether the triggers are there: somebody who loads data may have switched
+// off all of a table's, and a change that none has seen is in no snapshot.
+func (p *poller) watched(ctx context.Context) error {
+	ids := []uint32{}
+	for _, t := range p.state.shape.Tables {
+		ids = append(ids, t.ID)
+		for _, l := range t.Partitions {
+			ids = append(ids, l.ID)
+		}
+	}
+	var off []string
+	if err := each(ctx, p.conn, `SELECT coalesce(array_agg(c.oid::regclass::text ORDER BY c.oid), '{}') FROM pg_catalog.pg_class AS c
+		LEFT JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = c.oid AND g.tgname = $2 WHERE c.oid = ANY ($1) AND (g.tgenabled IS NULL OR g.tgenabled = 'D')`,
+		[]any{&off}, func() {}, ids, move.OwnTrigger); err != nil {
+		return fmt.Errorf("look for the triggers: %w", err)
+	}
+	if len(off) > 0 {
+		return fmt.Errorf("the trigger %s is off or gone on %s: %w", move.OwnTrigger, strings.Join(off, ", "), ErrLost)
 	}
 	return nil
 }
@@ -248,6 +272,9 @@ func (p *poller) look(ctx context.Context) error {
 	if time.Since(p.checked) > checkEvery {
 		p.checked = time.Now()
 		if err := p.unchanged(ctx, p.conn); err != nil {
+			return err
+		}
+		if err := p.watched(ctx); err != nil {
 			return err
 		}
 	}

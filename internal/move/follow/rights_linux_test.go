@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -54,6 +55,22 @@ func TestRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Exec("INSERT INTO shop.t (v) VALUES ('b')")
+	// It may neither lock the table nor see what others' sessions are, and must know of them.
+	writer, err := connect(ctx, as(t, db, "app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing(writer)
+	if _, err := writer.Exec(ctx, "BEGIN; INSERT INTO shop.t (v) VALUES ('under way')"); err != nil {
+		t.Fatal(err)
+	}
+	var writes *WritersError
+	if _, err := Cutover(ctx, source, quick); !errors.As(err, &writes) || len(writes.Sessions) != 1 {
+		t.Errorf("error %v while another writes, want a *WritersError", err)
+	}
+	if err := rollback(ctx, writer); err != nil {
+		t.Fatal(err)
+	}
 	r, err := Cutover(ctx, source, quick)
 	if err != nil {
 		t.Fatal(err)

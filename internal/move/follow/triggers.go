@@ -21,7 +21,7 @@ const triggerSettings = `SET search_path = '' SET datestyle = 'ISO, MDY' SET int
 // triggerSchema is the schema of the triggers' table; %[1]s is its name. A partition has
 // columns in its own order, so a change says which relation its rows are of. The rows of
 // a partition that a TRUNCATE empties are written down one by one, for nothing else would
-// tell which they were.
+// tell which they were; t.* is the row, whatever a column is called.
 const triggerSchema = `CREATE SCHEMA %[1]s;
 CREATE TABLE %[1]s.changes (id bigserial PRIMARY KEY, xid xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(), relation oid NOT NULL, op "char" NOT NULL, old text, new text);
 CREATE TABLE %[1]s.about (mark text NOT NULL, confirmed bigint NOT NULL);
@@ -41,7 +41,7 @@ BEGIN
 END $flysql$;
 CREATE FUNCTION %[1]s.emptied() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ` + triggerSettings + ` AS $flysql$
 BEGIN
-	EXECUTE pg_catalog.format('INSERT INTO %[1]s.changes (relation, op, old) SELECT %%s, ''D'', t::text FROM ONLY %%I.%%I AS t', TG_RELID, TG_TABLE_SCHEMA, TG_TABLE_NAME);
+	EXECUTE pg_catalog.format('INSERT INTO %[1]s.changes (relation, op, old) SELECT %%s, ''D'', (t.*)::text FROM ONLY %%I.%%I AS t', TG_RELID, TG_TABLE_SCHEMA, TG_TABLE_NAME);
 	RETURN NULL;
 END $flysql$;
 REVOKE ALL ON FUNCTION %[1]s.changed(), %[1]s.emptied() FROM PUBLIC;

@@ -77,10 +77,12 @@ func (c *cutover) stillStopped(ctx context.Context) error {
 const sessionSQL = `SELECT coalesce(array_agg(format('process %s (%s, user %s, %s)', a.pid, coalesce(nullif(a.application_name, ''), 'no name'), a.usename, a.state) ORDER BY a.pid), '{}')
 	FROM pg_catalog.pg_stat_activity AS a`
 
-// noWriters looks for transactions that have written something and have not ended.
+// noWriters looks for transactions that have written something and have not ended. Of what
+// another user's session is, PostgreSQL tells not everybody: what it tells all is that it is
+// some user's, which autovacuum is not.
 func (c *cutover) noWriters(ctx context.Context) error {
 	var sessions, prepared []string
-	if err := each(ctx, c.conn, sessionSQL+` WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid()`,
+	if err := each(ctx, c.conn, sessionSQL+` WHERE a.datname = current_database() AND a.usesysid IS NOT NULL AND a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid()`,
 		[]any{&sessions}, func() {}); err != nil {
 		return fmt.Errorf("look for writers: %w", err)
 	}

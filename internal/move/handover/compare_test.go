@@ -34,3 +34,32 @@ func TestComparer(t *testing.T) {
 		})
 	}
 }
+
+// Of what is at 1 GB, one page is SQLite's and LiteFS's own, and no more.
+func TestComparerLockPage(t *testing.T) {
+	file := bytes.Repeat([]byte("x"), 300)
+	for _, tt := range []struct {
+		size string // in the header
+		page int64
+	}{{"\x02\x00", 512}, {"\x10\x00", 4096}, {"\x00\x01", 64 << 10}} {
+		copy(file[pageSizeAt:], tt.size)
+		page, err := pageSize(bytes.NewReader(file))
+		if err != nil || page != tt.page {
+			t.Fatalf("page size %d, %v, want %d", page, err, tt.page)
+		}
+		sent := make([]byte, 2*page)
+		for _, at := range []int64{0, page - 1, page} {
+			clear(sent)
+			sent[at] = 1
+			c := &comparer{file: zeros{}, page: page, at: lockByte}
+			if _, err := c.Write(sent); (err != nil) != (at == page) {
+				t.Errorf("a page of %d bytes: byte %d of it: %v", page, at, err)
+			}
+		}
+	}
+}
+
+// zeros is a file of nothing else.
+type zeros struct{}
+
+func (zeros) ReadAt(p []byte, _ int64) (int, error) { clear(p); return len(p), nil }

@@ -13,6 +13,7 @@ package handover
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -206,7 +207,11 @@ func (n *Node) compare(ctx context.Context, db, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	c := &comparer{file: f}
+	page, err := pageSize(f)
+	if err != nil {
+		return err
+	}
+	c := &comparer{file: f, page: page}
 	if err := n.node.Export(ctx, db, c); err != nil {
 		return err
 	}
@@ -219,6 +224,7 @@ func (n *Node) compare(ctx context.Context, db, file string) (err error) {
 // comparer compares what is written to it with a file.
 type comparer struct {
 	file io.ReaderAt
+	page int64 // its size
 	at   int64
 	buf  []byte
 }
@@ -226,11 +232,23 @@ type comparer struct {
 // Of the header LiteFS sets the change counter and the schema cookie to zero on an import;
 // and it has no page at 1 GB, where SQLite keeps its locks and nothing else.
 const (
+	pageSizeAt    = 16
 	changeCounter = 24
 	schemaCookie  = 40
 	lockByte      = 1 << 30
-	largestPage   = 64 << 10
 )
+
+// pageSize is that of a database, by its header: 1 stands for 64 KiB.
+func pageSize(file io.ReaderAt) (int64, error) {
+	var b [2]byte
+	if _, err := file.ReadAt(b[:], pageSizeAt); err != nil {
+		return 0, err
+	}
+	if n := int64(binary.BigEndian.Uint16(b[:])); n != 1 {
+		return n, nil
+	}
+	return 64 << 10, nil
+}
 
 func (c *comparer) Write(p []byte) (int, error) {
 	if len(c.buf) < len(p) {
@@ -242,7 +260,7 @@ func (c *comparer) Write(p []byte) (int, error) {
 	}
 	for i := range p {
 		at := c.at + int64(i)
-		if p[i] == want[i] || at >= changeCounter && at < changeCounter+4 || at >= schemaCookie && at < schemaCookie+4 || at >= lockByte && at < lockByte+largestPage {
+		if p[i] == want[i] || at >= changeCounter && at < changeCounter+4 || at >= schemaCookie && at < schemaCookie+4 || at >= lockByte && at < lockByte+c.page {
 			continue
 		}
 		return 0, fmt.Errorf("byte %d differs", at)

@@ -58,6 +58,8 @@ func TestImportRefusesRows(t *testing.T) {
 			UPDATE pg_constraint SET convalidated = true WHERE conname = 'small'`, move.Options{}, []string{"public.t: row 51: CHECK constraint failed: small"}},
 		"orphan": {`CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p); INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1), (2)`,
 			move.Options{Tables: map[string]move.TableOptions{"public.p": {Where: "id > 1"}}}, []string{"public.c: row 1 refers to a row of p that is not there"}},
+		"another foreign key is NOT VALID": {`CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE q (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p, q int); INSERT INTO p VALUES (1), (2); INSERT INTO c VALUES (1, 7), (2, 7); ALTER TABLE c ADD FOREIGN KEY (q) REFERENCES q NOT VALID`,
+			move.Options{Tables: map[string]move.TableOptions{"public.p": {Where: "id > 1"}}}, []string{"public.c: row 1 refers to a row of p that is not there"}},
 		"stopped": {`CREATE TABLE t AS SELECT i AS id, 1 / (i - 3) AS x FROM generate_series(5, 9) AS i; CREATE TABLE v (a int); INSERT INTO v SELECT generate_series(1, 100)`,
 			move.Options{Tables: map[string]move.TableOptions{"public.v": {Where: "1 / (a - 50) < 100"}}}, []string{"copy public.v: after row 49: ERROR: division by zero"}},
 	} {

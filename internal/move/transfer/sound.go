@@ -9,6 +9,7 @@ import (
 
 	"github.com/flysql/flysql/internal/move"
 	"github.com/flysql/flysql/internal/move/lite"
+	"github.com/flysql/flysql/internal/move/pgexpr"
 )
 
 // UnsoundError is what SQLite finds wrong with the file.
@@ -39,10 +40,14 @@ func Sound(ctx context.Context, plan *move.Plan, path string, full bool) (notes 
 	if err != nil {
 		return nil, err
 	}
+	unchecked, err := notValid(db, plan)
+	if err != nil {
+		return nil, err
+	}
 	orphans, tolerated := 0, map[string]int{}
 	err = db.Rows("PRAGMA foreign_key_check", func(s *lite.Stmt) error {
 		table, parent := tableOf(plan, s.Text(0)), s.Text(2)
-		if table != nil && notValid(table) {
+		if table != nil && unchecked[foreignKey{table.Name, s.Text(3)}] {
 			tolerated[table.Source.String()]++
 			return nil
 		}
@@ -91,7 +96,47 @@ func sourceName(t *move.TablePlan, name string) string {
 	return t.Source.String()
 }
 
-// notValid reports whether a table has a foreign key that PostgreSQL has not checked.
-func notValid(t *move.TablePlan) bool {
-	return slices.ContainsFunc(t.Source.Constraints, func(c *move.Constraint) bool { return c.Kind == move.ForeignKey && c.NotValid })
+// foreignKey is one of a table's, by SQLite's number.
+type foreignKey struct{ table, id string }
+
+// notValid are the foreign keys that PostgreSQL has not checked.
+func notValid(db *lite.Conn, plan *move.Plan) (map[foreignKey]bool, error) {
+	out := map[foreignKey]bool{}
+	for _, t := range plan.Tables {
+		if !slices.ContainsFunc(t.Source.Constraints, func(c *move.Constraint) bool { return c.Kind == move.ForeignKey && c.NotValid }) {
+			continue
+		}
+		parents, columns := map[string]string{}, map[string][]string{}
+		if err := db.Rows(`SELECT id, "table", "from" FROM pragma_foreign_key_list(`+pgexpr.Literal(t.Name)+")", func(s *lite.Stmt) error {
+			parents[s.Text(0)] = s.Text(1)
+			columns[s.Text(0)] = append(columns[s.Text(0)], sourceColumn(t, s.Text(2)))
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+		for id, parent := range parents {
+			slices.Sort(columns[id])
+			out[foreignKey{t.Name, id}] = slices.ContainsFunc(t.Source.Constraints, func(c *move.Constraint) bool {
+				return c.Kind == move.ForeignKey && c.NotValid && refersTo(plan, c, parent) && slices.Equal(slices.Sorted(slices.Values(c.Columns)), columns[id])
+			})
+		}
+	}
+	return out, nil
+}
+
+// refersTo reports whether a foreign key is of rows of a table of SQLite's.
+func refersTo(plan *move.Plan, c *move.Constraint, parent string) bool {
+	return slices.ContainsFunc(plan.Tables, func(t *move.TablePlan) bool {
+		return strings.EqualFold(t.Name, parent) && t.Source.Name == c.References.Table
+	})
+}
+
+// sourceColumn is PostgreSQL's name of a column.
+func sourceColumn(t *move.TablePlan, name string) string {
+	for _, c := range t.Columns {
+		if strings.EqualFold(c.Name, name) {
+			return c.Source.Name
+		}
+	}
+	return name
 }
