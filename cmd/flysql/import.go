@@ -78,7 +78,7 @@ choices in it, to edit. flysql-import.toml here is read unasked. Flags win over 
 		Example: "  flysql import postgres://app@localhost/shop --dry-run\n  flysql import postgres://app@localhost/shop --plan-out flysql-import.toml\n" +
 			"  flysql import postgres://app@localhost/shop app.db\n  flysql import shop.sql.gz app.db --exclude 'audit.*' --form numeric=scaled\n  pg_dump shop | flysql import - app.db --yes",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && !f.looksOnly() {
 				return usagef("what, and into which file? %s", cmd.UseLine())
 			}
 			return atMost(2)(cmd, args)
@@ -193,6 +193,8 @@ func (f *importFlags) looksOnly() bool { return f.dryRun || f.planOut != "" }
 // is a SOURCE, and a file to be made is none.
 func (f *importFlags) arguments(args []string) (source, target string) {
 	switch {
+	case len(args) == 0: // a variable names SOURCE
+		return "", ""
 	case len(args) == 2:
 		return args[0], args[1]
 	case f.looksOnly() || isPostgresURL(args[0]) || args[0] == "-":

@@ -33,9 +33,9 @@ type ExistingTable struct {
 	Columns       []*ExistingColumn
 	Checks        []ExistingCheck
 	Uniques       []ExistingUnique // the primary key's, too
-	Foreign       []string         // tables that its foreign keys refer to
-	Indexes       []ExistingSQL    // those that CREATE INDEX has made
-	Triggers      []string         // names
+	Foreign       []ExistingForeign
+	Indexes       []ExistingSQL // those that CREATE INDEX has made
+	Triggers      []string      // names
 }
 
 // ExistingColumn is a column of such a table.
@@ -63,6 +63,13 @@ type ExistingUnique struct {
 	Partial    bool
 	Primary    bool
 	Name       string // of the index; "" where the rowid is the key
+}
+
+// ExistingForeign is a foreign key.
+type ExistingForeign struct {
+	Table              string // that it refers to
+	Columns            []string
+	OnUpdate, OnDelete string // "NO ACTION", "CASCADE"
 }
 
 // Column returns the column of that name, whatever its case, or nil.
@@ -143,8 +150,12 @@ func (e *Existing) readTable(db *lite.Conn, t *ExistingTable) error {
 		key.RowID = true
 		t.Uniques = append([]ExistingUnique{{Columns: []string{key.Name}, Collations: []string{"BINARY"}, Desc: []bool{false}, Primary: true}}, t.Uniques...)
 	}
-	err = db.Rows("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list("+pgexpr.Literal(t.Name)+") ORDER BY 1", func(s *lite.Stmt) error {
-		t.Foreign = append(t.Foreign, s.Text(0))
+	err = db.Rows("SELECT seq, \"table\", \"from\", on_update, on_delete FROM pragma_foreign_key_list("+pgexpr.Literal(t.Name)+") ORDER BY id DESC, seq", func(s *lite.Stmt) error {
+		if s.Text(0) == "0" {
+			t.Foreign = append(t.Foreign, ExistingForeign{Table: s.Text(1), OnUpdate: s.Text(3), OnDelete: s.Text(4)})
+		}
+		last := &t.Foreign[len(t.Foreign)-1]
+		last.Columns = append(last.Columns, s.Text(2))
 		return nil
 	})
 	if err != nil {

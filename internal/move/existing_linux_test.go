@@ -161,7 +161,8 @@ func TestExistingPlan(t *testing.T) {
 		CREATE TABLE audit.log (id bigint PRIMARY KEY, what text UNIQUE, j json, b bytea, x float8, c text);
 		CREATE TABLE alone (id int); CREATE TABLE notes (id int PRIMARY KEY, body text); CREATE TABLE search (id int);
 		CREATE TABLE twice (id int PRIMARY KEY, n int); CREATE TABLE "Twice" (id int PRIMARY KEY, n int);
-		CREATE TABLE goose_db_version (id int, version_id bigint); CREATE VIEW v AS SELECT 1 AS one;`)
+		CREATE TABLE goose_db_version (id int, version_id bigint); CREATE VIEW v AS SELECT 1 AS one;
+		CREATE TABLE lines (id int PRIMARY KEY, note int REFERENCES notes ON DELETE CASCADE, flag int REFERENCES flags ON DELETE RESTRICT, other int REFERENCES notes);`)
 	schema := readSchema(t, pg)
 	db := inMemory(t,
 		`CREATE TABLE order_items (id INTEGER PRIMARY KEY, unit_price REAL NOT NULL, qty INTEGER NOT NULL, made DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, total REAL AS (qty * 2.5), extra TEXT NOT NULL, more INTEGER NOT NULL DEFAULT 7)`,
@@ -170,7 +171,7 @@ func TestExistingPlan(t *testing.T) {
 		`CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)`, `INSERT INTO notes VALUES (1, 'there')`,
 		`CREATE VIRTUAL TABLE search USING fts5(body)`, `CREATE TRIGGER notes_fts AFTER INSERT ON notes BEGIN INSERT INTO search VALUES (new.body); END`,
 		`CREATE TABLE twice (id INTEGER PRIMARY KEY, n INTEGER)`, `CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER)`, `INSERT INTO goose_db_version VALUES (1, 0)`,
-		`CREATE TABLE settings (k TEXT)`)
+		`CREATE TABLE settings (k TEXT)`, `CREATE TABLE lines (id INTEGER PRIMARY KEY, note INTEGER REFERENCES Notes, flag INTEGER REFERENCES flags (id), other INTEGER)`)
 	o := move.Options{Tables: map[string]move.TableOptions{`public."OrderItems"`: {Name: "order_items", Columns: map[string]move.ColumnOptions{"unitPrice": {Name: "unit_price"}}}}}
 	plan := existingPlan(t, schema, readExisting(t, db), o)
 	forms := map[string]string{}
@@ -183,6 +184,7 @@ func TestExistingPlan(t *testing.T) {
 		"order_items.id": "integer", "order_items.unit_price": "number", "order_items.qty": "integer", "order_items.made": "appdb",
 		"flags.id": "integer", "flags.a": "integer", "flags.b": "true", "flags.m": "text", "flags.u": "blob", "flags.k": "text", "flags.on": "seconds", "flags.ms": "rfc3339", "flags.made": "micros",
 		"audit_log.id": "integer", "audit_log.what": "text", "audit_log.c": "text", "notes.id": "integer", "notes.body": "text", "twice.id": "integer", "twice.n": "integer",
+		"lines.id": "integer", "lines.note": "integer", "lines.flag": "integer", "lines.other": "integer",
 	}
 	if d := cmp.Diff(wantForms, forms); d != "" {
 		t.Errorf("forms:\n%s", d)
@@ -211,6 +213,8 @@ func TestExistingPlan(t *testing.T) {
 		`public.search -> search: danger (table-virtual): it is a view or a virtual table in SQLite, which is not filled: skip = true leaves it out`,
 		`public.flags -> flags: note (checks): its CHECKs (5) are looked at when the rows are there`,
 		`public.notes -> notes: warning (trigger): its trigger notes_fts does not fire for the rows that come: what it would have written to other tables, write yourself`,
+		`public.lines.lines_note_fkey -> lines: warning (foreign-key-action): (note) has ON DELETE CASCADE in PostgreSQL, and ON DELETE NO ACTION in SQLite: a migration changes it`,
+		`public.lines.lines_other_fkey -> lines: warning (foreign-key-missing): nothing keeps (other) to the rows of notes in SQLite: a foreign key in a migration does`,
 		`settings: note (table-extra): PostgreSQL has no such table: it stays as it is`,
 		`search: warning (table-virtual): a virtual table is not filled: an FTS5 index of another table's rows is made anew by INSERT INTO "search"("search") VALUES ('rebuild')`,
 		pg.Name + `: note (code): 1 view of PostgreSQL's: not compared, for the schema is the app's`,

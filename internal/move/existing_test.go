@@ -66,7 +66,7 @@ func TestReadExisting(t *testing.T) {
 		}
 	}
 	want := []string{
-		`We"ird strict=false wr=false auto=true rows=false foreign=[other] triggers=[] indexes=0`,
+		`We"ird strict=false wr=false auto=true rows=false foreign=[{other [id] NO ACTION NO ACTION}] triggers=[] indexes=0`,
 		`  id "INTEGER" INTEGER notnull=false default="" generated=false rowid=true nocase=false`,
 		`  a b "VARCHAR(5)" TEXT notnull=true default="'CHECK (x)'" generated=false rowid=false nocase=false`,
 		"  c`d \"INT\" INTEGER notnull=false default=\"\" generated=false rowid=false nocase=false",

@@ -66,6 +66,43 @@ func (m *matcher) keys(t *TablePlan) {
 	}
 }
 
+// references compares the foreign keys of PostgreSQL's with SQLite's: an app that leaves it
+// to ON DELETE CASCADE must hear where none is.
+func (m *matcher) references(t *TablePlan) {
+	for _, k := range t.Source.Constraints {
+		if k.Kind != ForeignKey || m.tables[k.References.Table] == nil {
+			continue // the table that it refers to is a mismatch already, or left out
+		}
+		columns, ok := t.columnsOf(k.Columns)
+		if !ok {
+			continue
+		}
+		var names []string
+		for _, c := range columns {
+			names = append(names, c.Name)
+		}
+		parent := m.tables[k.References.Table].Name
+		where, list := t.Source.String()+"."+pgexpr.PgIdent(k.Name), strings.Join(names, ", ")
+		i := slices.IndexFunc(t.Target.Foreign, func(f ExistingForeign) bool {
+			return pgexpr.FoldName(f.Table) == pgexpr.FoldName(parent) && sameNames(f.Columns, names)
+		})
+		if i < 0 {
+			m.tell("foreign-key-missing", Warning, where, t.Name, fmt.Sprintf("nothing keeps (%s) to the rows of %s in SQLite", list, parent), "a foreign key in a migration does")
+			continue
+		}
+		f := t.Target.Foreign[i]
+		for _, action := range []struct{ event, theirs, ours string }{{"ON UPDATE", k.References.OnUpdate, f.OnUpdate}, {"ON DELETE", k.References.OnDelete, f.OnDelete}} {
+			if refuses(action.theirs) && refuses(action.ours) || action.theirs == action.ours {
+				continue
+			}
+			m.tell("foreign-key-action", Warning, where, t.Name, fmt.Sprintf("(%s) has %s %s in PostgreSQL, and %[2]s %[4]s in SQLite", list, action.event, action.theirs, action.ours), "a migration changes it")
+		}
+	}
+}
+
+// refuses reports whether an action is to refuse what would leave an orphan.
+func refuses(action string) bool { return action == "NO ACTION" || action == "RESTRICT" }
+
 // fills reports whether a column of SQLite's gets values.
 func (t *TablePlan) fills(name string) bool {
 	return slices.ContainsFunc(t.Columns, func(c *ColumnPlan) bool { return c.Name == name })
@@ -101,6 +138,7 @@ func (m *matcher) others() {
 		switch plan := m.taken[t]; {
 		case plan != nil:
 			m.triggers(plan)
+			m.references(plan)
 			if n := len(t.Checks); n > 0 {
 				m.tell("checks", Note, plan.Source.String(), t.Name, fmt.Sprintf("its CHECKs (%d) are looked at when the rows are there", n), "")
 			}

@@ -240,8 +240,8 @@ func (m *matcher) nulls(t *TablePlan, c *ColumnPlan, where string) {
 // order puts tables after those that they refer to.
 func (m *matcher) order() {
 	for _, t := range m.plan.Tables {
-		for _, parent := range t.Target.Foreign {
-			if p := m.taken[m.existing.Table(parent)]; p != nil && p != t {
+		for _, f := range t.Target.Foreign {
+			if p := m.taken[m.existing.Table(f.Table)]; p != nil && p != t {
 				t.parents = append(t.parents, p.Source.Name)
 			}
 		}

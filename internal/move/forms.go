@@ -125,6 +125,9 @@ func numericForms(t *Type, special convert.Special) ([]Form, pgexpr.Type) {
 		text.Check = "%[1]s NOT GLOB '*[^-.0-9]*' OR %[1]s IN ('NaN', 'Infinity', '-Infinity')"
 		text.Storage.Finite = false
 	}
+	if p > 0 {
+		text.Losses = append(text.Losses, note("numeric-rounded", fmt.Sprintf("PostgreSQL rounds a number to %d digits after the point, and refuses one of more than %d before it; SQLite keeps what is written", s, p-s)))
+	}
 	forms := []Form{text}
 	if p > 0 && p <= 18 && s >= 0 && s <= p {
 		limit := strings.Repeat("9", p)

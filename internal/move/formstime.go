@@ -33,7 +33,8 @@ func micros(conversion *convert.Conversion) Form {
 }
 
 func dateForms(_ *Type, special convert.Special) ([]Form, pgexpr.Type) {
-	return []Form{shaped("text", "DATE", dateShape, convert.Date(special), "text", special)}, pgexpr.Date
+	return []Form{shaped("text", "DATE", dateShape, convert.Date(special), "text", special,
+		warning("date-text", "a date is text without a time: a time.Time, which package appdb writes with one, is equal to no date, and the column's check refuses it: the app formats it as 2006-01-02"))}, pgexpr.Date
 }
 
 // timestampForms has first what package appdb writes a time.Time as: then what has been

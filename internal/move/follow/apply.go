@@ -30,7 +30,13 @@ func newApplier(db *lite.Conn, state *State) (a *applier, err error) {
 	if a.version, err = db.Prepare("PRAGMA data_version"); err != nil {
 		return nil, errors.Join(err, a.save.Close())
 	}
-	a.seen, err = a.dataVersion()
+	if a.seen, err = a.dataVersion(); err != nil {
+		return a, err
+	}
+	on, err := load(db)
+	if err == nil { // planning has taken a while
+		a.state.Position, a.state.Rows = on.Position, on.Rows
+	}
 	return a, err
 }
 
@@ -56,8 +62,30 @@ func (a *applier) begin() error {
 	}
 	a.open, a.rows = true, 0
 	v, err := a.dataVersion()
-	if v != a.seen {
-		a.seen, a.intruded = v, true
+	if err != nil || v == a.seen {
+		return err
+	}
+	on, err := load(a.db)
+	switch {
+	case err != nil:
+		return err
+	case on.Position != a.state.Position: // what comes now may be in the file already
+		return fmt.Errorf("the file has come to %s: %w", on.Position, ErrBusy)
+	}
+	a.seen, a.intruded = v, true
+	return nil
+}
+
+// reread takes the position from the file, where another follower may have brought it on
+// since. It is that which counts: what PostgreSQL was told comes behind it.
+func (a *applier) reread() error {
+	v, err := a.dataVersion()
+	if err != nil || v == a.seen {
+		return err
+	}
+	on, err := load(a.db)
+	if err == nil && on.Position != a.state.Position {
+		a.seen, a.state.Position, a.state.Rows = v, on.Position, on.Rows
 	}
 	return err
 }

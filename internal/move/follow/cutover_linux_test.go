@@ -3,6 +3,7 @@ package follow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,6 +182,62 @@ func TestCutoverKilled(t *testing.T) {
 				nothingLeft(t, db, source)
 				verified(t, source)
 			}
+		})
+	}
+}
+
+// A cutover begins while the follower is at work yet: what the one applies, the other
+// neither takes for lost nor applies again, wherever it is at.
+func TestTwoFollowers(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Logical, Triggers} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			db := testkit.Postgres(t)
+			db.Exec("CREATE TABLE t (v int); ALTER TABLE t REPLICA IDENTITY FULL")
+			source := sourceOf(t, db, move.Options{})
+			begun(t, source, Options{Mode: mode})
+			other := func(v int) {
+				db.Exec(fmt.Sprintf("INSERT INTO t VALUES (%d)", v))
+				if err := drain(t, source); err != nil {
+					t.Error(err)
+				}
+			}
+			slow := source
+			slow.Plan = func(ctx context.Context, s *move.Schema) (*move.Plan, error) {
+				other(1)
+				return source.Plan(ctx, s)
+			}
+			o, v := quick, 2
+			o.at = func(at string) { // of the slot's: the triggers' followers exclude each other by then
+				if at == "looked" && v == 3 {
+					v++
+					other(3)
+				}
+			}
+			f, err := open(ctx, slow, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := f.close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			other(2)
+			if err := f.a.begin(); !errors.Is(err, ErrBusy) {
+				t.Errorf("a transaction behind the back of another follower's: %v", err)
+			}
+			if err := f.a.rollback(); err != nil {
+				t.Fatal(err)
+			}
+			v++
+			db.Exec("INSERT INTO t VALUES (5)")
+			if err := f.run(ctx, f.here()); err != nil {
+				t.Fatal(err)
+			}
+			verified(t, source)
 		})
 	}
 }

@@ -42,11 +42,8 @@ const (
 )
 
 func (f *follower) logical(ctx context.Context, conn *pgx.Conn, to goal) error {
-	position, err := ParseLSN(f.state.Position)
+	position, err := f.slotGood(ctx, conn)
 	if err != nil {
-		return err
-	}
-	if err := f.slotGood(ctx, conn, position); err != nil {
 		return err
 	}
 	r, err := openReplication(ctx, f.source.URL)
@@ -75,26 +72,32 @@ func (f *follower) logical(ctx context.Context, conn *pgx.Conn, to goal) error {
 	return l.loop(ctx)
 }
 
-// slotGood looks whether the slot has what the file is in want of.
-func (f *follower) slotGood(ctx context.Context, conn *pgx.Conn, position LSN) error {
+// slotGood looks whether the slot has what the file is in want of, and returns where the
+// file stands. That is read last: another follower may be at work yet.
+func (f *follower) slotGood(ctx context.Context, conn *pgx.Conn) (position LSN, err error) {
 	s, err := findSlot(ctx, conn, f.state.Name)
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case s == nil:
-		return fmt.Errorf("the slot %s is not there: %w", f.state.Name, ErrLost)
+		return 0, fmt.Errorf("the slot %s is not there: %w", f.state.Name, ErrLost)
 	case s.Status == "lost":
-		return fmt.Errorf("PostgreSQL has thrown away WAL that the slot %s was to keep, by max_slot_wal_keep_size = %s: %w; raise it first", f.state.Name, s.Limit, ErrLost)
+		return 0, fmt.Errorf("PostgreSQL has thrown away WAL that the slot %s was to keep, by max_slot_wal_keep_size = %s: %w; raise it first", f.state.Name, s.Limit, ErrLost)
 	}
 	var text string
 	if err := conn.QueryRow(ctx, "SELECT coalesce(confirmed_flush_lsn::text, '0/0') FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", f.state.Name).Scan(&text); err != nil {
-		return err
+		return 0, err
 	}
+	f.o.at("looked")
 	confirmed, err := ParseLSN(text)
+	if err := errors.Join(err, f.a.reread()); err != nil {
+		return 0, err
+	}
+	position, err = ParseLSN(f.state.Position)
 	if err == nil && confirmed > position {
 		err = fmt.Errorf("the file stands at %s, and PostgreSQL was told that it has all up to %s: it is an older copy of the file: %w", position, confirmed, ErrLost)
 	}
-	return err
+	return position, err
 }
 
 func (f *follower) sameServer(r *replication, position LSN) error {

@@ -37,6 +37,12 @@ type poller struct {
 
 func (f *follower) pollTriggers(ctx context.Context, conn *pgx.Conn, to goal) error {
 	p := &poller{follower: f, conn: conn, checked: time.Now()}
+	if err := p.alone(ctx); err != nil {
+		return err
+	}
+	if err := f.a.reread(); err != nil {
+		return err
+	}
 	number, snapshot, ok := strings.Cut(f.state.Position, " ")
 	var err error
 	if p.number, err = strconv.ParseInt(number, 10, 64); err != nil || !ok {
@@ -66,8 +72,8 @@ func (f *follower) pollTriggers(ctx context.Context, conn *pgx.Conn, to goal) er
 	}
 }
 
-// sound looks whether what the file is in want of is there.
-func (p *poller) sound(ctx context.Context) error {
+// alone keeps other followers off.
+func (p *poller) alone(ctx context.Context) error {
 	var busy, there bool
 	if err := p.conn.QueryRow(ctx, "SELECT NOT pg_catalog.pg_try_advisory_lock(hashtextextended($1, 0)), to_regclass($1 || '.about') IS NOT NULL", p.state.Name).Scan(&busy, &there); err != nil {
 		return err
@@ -78,6 +84,11 @@ func (p *poller) sound(ctx context.Context) error {
 	case busy:
 		return fmt.Errorf("%s: %w", p.state.Name, ErrBusy)
 	}
+	return nil
+}
+
+// sound looks whether what the file is in want of is there.
+func (p *poller) sound(ctx context.Context) error {
 	var mark string
 	var confirmed int64
 	var future bool

@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -218,5 +219,64 @@ func TestImportSnapshot(t *testing.T) {
 func write(t *testing.T, conn *pgx.Conn) {
 	if _, err := conn.Exec(context.Background(), "INSERT INTO t SELECT max(id) + 1, 'late' FROM t; UPDATE t SET v = 'late' WHERE id = 7"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A TRUNCATE that waits for one connection of an import's, and that another of its waits
+// for, would be there for ever: PostgreSQL sees no deadlock in it.
+func TestImportBehindTruncate(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db := testkit.Postgres(t)
+	db.Exec("CREATE TABLE t (id int); INSERT INTO t VALUES (1)")
+	for name, run := range map[string]func(*transfer.Live, *move.Plan, string) error{
+		"import": func(s *transfer.Live, plan *move.Plan, path string) error {
+			_, err := transfer.Import(ctx, s, plan, path, transfer.Options{})
+			return err
+		},
+		"verify": func(s *transfer.Live, plan *move.Plan, path string) error {
+			_, err := transfer.Verify(ctx, s, plan, path, nil)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, _, path, _ := imported(t, db.URL, move.Options{})
+			if err := first.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s, plan := open(t, db.URL, move.Options{})
+			if _, err := s.CopyTable(ctx, io.Discard, plan.Tables[0]); err != nil { // its connection keeps a lock
+				t.Fatal(err)
+			}
+			app, err := pgx.Connect(ctx, db.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer app.Close(ctx)
+			done := make(chan error, 1)
+			go func() {
+				_, err := app.Exec(ctx, "TRUNCATE t")
+				done <- err
+			}()
+			watch := db.Conn()
+			waiting := "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE relation = 't'::regclass AND NOT granted)"
+			for there := false; !there; {
+				if err := watch.QueryRow(ctx, waiting).Scan(&there); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if name == "import" {
+				path = filepath.Join(t.TempDir(), "app.db")
+			}
+			if err := run(s, plan, path); err == nil || !strings.Contains(err.Error(), "another session locks the table, or waits to") {
+				t.Errorf("error: %v", err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -98,10 +98,12 @@ func (l *Live) begin(ctx context.Context) (*pgx.Conn, pgx.Tx, error) {
 		err = move.PinSettings(ctx, tx)
 	}
 	if err == nil {
-		// No time limit of an app's cuts a long copy. Rows that a policy hides are an error
+		// No time limit of an app's cuts a long copy. But who waits for a lock must not do so
+		// for ever: a TRUNCATE may stand before it that waits for another connection of ours,
+		// which PostgreSQL cannot know to be in want of this one. Rows that a policy hides are an error
 		// and not missing in silence. To compile the sums of many columns takes longer than
 		// to add them.
-		_, err = tx.Exec(ctx, "SELECT set_config(name, value, true) FROM (VALUES ('statement_timeout', '0'), ('lock_timeout', '0'), "+
+		_, err = tx.Exec(ctx, "SELECT set_config(name, value, true) FROM (VALUES ('statement_timeout', '0'), ('lock_timeout', '10s'), "+
 			"('idle_in_transaction_session_timeout', '0'), ('row_security', 'off'), ('jit', 'off')) AS s(name, value)")
 	}
 	if err != nil {
@@ -176,6 +178,8 @@ func hint(err error) string {
 		return "; grant SELECT on it to the user, or leave the table out"
 	case strings.Contains(pg.Message, "invalid memory alloc"), pg.Code == "54000":
 		return "; a row is larger than the 1 GB that PostgreSQL prints (a bytea of 512 MB): leave the column or the row out"
+	case pg.Code == "55P03":
+		return "; another session locks the table, or waits to: a TRUNCATE, an ALTER TABLE, a VACUUM FULL; run it again when that is through"
 	case pg.Code == "22021":
 		return "; the next row has text that is not UTF-8: mend it, or make its column bytea, in PostgreSQL"
 	case pg.Code == "57P01", pg.Code == "57P02", pg.Code == "57P03":

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/flysql/flysql/internal/move"
 )
@@ -29,7 +30,11 @@ func (l *Live) sums(ctx context.Context, plan *move.Plan) (out sums) {
 	for _, t := range plan.Tables {
 		h, err := l.tableSums(ctx, t)
 		if err != nil {
-			return sums{err: fmt.Errorf("compare %s: %w", t.Source, err)}
+			why := ""
+			if pg := new(pgconn.PgError); errors.As(err, &pg) {
+				why = hint(err)
+			}
+			return sums{err: fmt.Errorf("compare %s: %w%s", t.Source, err, why)}
 		}
 		out.tables = append(out.tables, h)
 	}
