@@ -184,11 +184,18 @@ func (c *cli) importAbandon(ctx context.Context, args []string, slot string, yes
 	what, source := slot, follow.Source{URL: from.address, Path: path}
 	if path != "" {
 		var state *follow.State
-		if source, state, err = c.followed(ctx, from, path); err != nil {
-			return notFollowing(err, from, path)
-		}
-		if what = state.Name; slot != "" && slot != what {
-			return usagef("%s follows by %s, and not by %s", path, what, slot)
+		source, state, err = c.followed(ctx, from, path)
+		switch {
+		case errors.Is(err, follow.ErrNotFollowing) && slot != "": // it was killed while it copied
+			source, path = follow.Source{URL: from.address, Path: path}, ""
+		case errors.Is(err, follow.ErrNotFollowing):
+			return fmt.Errorf("%w; what an import has left that was killed while it copied is dropped by --slot NAME: flysql import and flysql verify tell the name", err)
+		case err != nil:
+			return err
+		default:
+			if what = state.Name; slot != "" && slot != what {
+				return usagef("%s follows by %s, and not by %s", path, what, slot)
+			}
 		}
 	}
 	if !from.live() {

@@ -137,6 +137,12 @@ func TestImportCutoverJSONAndAbandon(t *testing.T) {
 	if code, _, stderr := quiet(t, "verify", db.URL, path); code != 0 || strings.Contains(stderr, "note: ") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
+	// A copy that was killed has left a slot, and a file that follows nothing.
+	db.Exec("SELECT pg_create_logical_replication_slot('flysql_left', 'pgoutput')")
+	refused(t, 1, []string{"follows no database", "--slot NAME"}, "import", "abandon", db.URL, path, "--yes")
+	if code, _, stderr := quiet(t, "import", "abandon", db.URL, path, "--slot", "flysql_left", "--yes"); code != 0 || !strings.Contains(stderr, "dropped flysql_left") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
 	begin("--replace")
 	db.Exec("BEGIN; INSERT INTO users (name) VALUES ('open'); PREPARE TRANSACTION 'open'")
 	refused(t, 1, []string{"PostgreSQL is still written to: the prepared transaction open", "nothing was dropped"}, "import", "cutover", db.URL, path)
