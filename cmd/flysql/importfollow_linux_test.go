@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/flysql/flysql/internal/move/follow"
 	"github.com/flysql/flysql/internal/move/lite"
 	"github.com/flysql/flysql/internal/testkit"
 )
@@ -234,6 +237,26 @@ CREATE TRIGGER watch AFTER UPDATE ON orders BEGIN INSERT INTO seen VALUES (new.i
 		}
 		if err := file.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// What a failed cutover says to do is one thing, and not its opposite, too.
+func TestCutoverFailed(t *testing.T) {
+	t.Parallel()
+	const again, anew = "the same command again goes on", "begin anew"
+	for name, c := range map[string]struct {
+		err        error
+		has, lacks string
+	}{
+		"busy":    {follow.ErrBusy, "with Ctrl-C; " + again, anew},
+		"lost":    {follow.ErrLost, anew, again},
+		"changed": {follow.ErrChanged, anew, again},
+		"other":   {io.ErrUnexpectedEOF, again, anew},
+	} {
+		got := cutoverFailed(t.Context(), fmt.Errorf("why: %w", c.err), &follow.State{Name: "flysql_x"}, "app.db").Error()
+		if !strings.Contains(got, c.has) || strings.Contains(got, c.lacks) {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }
