@@ -115,6 +115,10 @@ func cutoverFailed(ctx context.Context, err error, state *follow.State, path str
 		return fmt.Errorf("%w\n%s\nto make sure of it: ALTER DATABASE ... SET default_transaction_read_only = on, then end the sessions that are there: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", err, after)
 	case errors.As(err, &different):
 		return fmt.Errorf("%w\n%s; if another program has written to the file, begin anew: flysql import abandon, then flysql import --follow --replace", err, after)
+	case errors.Is(err, follow.ErrBusy):
+		return fmt.Errorf("%w\nend the flysql import --follow that runs, with Ctrl-C; the same command again goes on then", err)
+	case errors.Is(err, follow.ErrLost), errors.Is(err, follow.ErrChanged): // which say to begin anew
+		return fmt.Errorf("%w\n%s", err, after)
 	}
 	return fmt.Errorf("%w\nthe same command again goes on", err)
 }
@@ -184,11 +188,18 @@ func (c *cli) importAbandon(ctx context.Context, args []string, slot string, yes
 	what, source := slot, follow.Source{URL: from.address, Path: path}
 	if path != "" {
 		var state *follow.State
-		if source, state, err = c.followed(ctx, from, path); err != nil {
-			return notFollowing(err, from, path)
-		}
-		if what = state.Name; slot != "" && slot != what {
-			return usagef("%s follows by %s, and not by %s", path, what, slot)
+		source, state, err = c.followed(ctx, from, path)
+		switch {
+		case errors.Is(err, follow.ErrNotFollowing) && slot != "": // it was killed while it copied
+			source, path = follow.Source{URL: from.address, Path: path}, ""
+		case errors.Is(err, follow.ErrNotFollowing):
+			return fmt.Errorf("%w; what an import has left that was killed while it copied is dropped by --slot NAME: flysql import and flysql verify tell the name", err)
+		case err != nil:
+			return err
+		default:
+			if what = state.Name; slot != "" && slot != what {
+				return usagef("%s follows by %s, and not by %s", path, what, slot)
+			}
 		}
 	}
 	if !from.live() {

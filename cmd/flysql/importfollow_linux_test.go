@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/flysql/flysql/internal/move/follow"
 	"github.com/flysql/flysql/internal/move/lite"
 	"github.com/flysql/flysql/internal/testkit"
 )
@@ -137,6 +140,12 @@ func TestImportCutoverJSONAndAbandon(t *testing.T) {
 	if code, _, stderr := quiet(t, "verify", db.URL, path); code != 0 || strings.Contains(stderr, "note: ") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
+	// A copy that was killed has left a slot, and a file that follows nothing.
+	db.Exec("SELECT pg_create_logical_replication_slot('flysql_left', 'pgoutput')")
+	refused(t, 1, []string{"follows no database", "--slot NAME"}, "import", "abandon", db.URL, path, "--yes")
+	if code, _, stderr := quiet(t, "import", "abandon", db.URL, path, "--slot", "flysql_left", "--yes"); code != 0 || !strings.Contains(stderr, "dropped flysql_left") {
+		t.Errorf("exit code %d\n%s", code, stderr)
+	}
 	begin("--replace")
 	db.Exec("BEGIN; INSERT INTO users (name) VALUES ('open'); PREPARE TRANSACTION 'open'")
 	refused(t, 1, []string{"PostgreSQL is still written to: the prepared transaction open", "nothing was dropped"}, "import", "cutover", db.URL, path)
@@ -228,6 +237,26 @@ CREATE TRIGGER watch AFTER UPDATE ON orders BEGIN INSERT INTO seen VALUES (new.i
 		}
 		if err := file.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// What a failed cutover says to do is one thing, and not its opposite, too.
+func TestCutoverFailed(t *testing.T) {
+	t.Parallel()
+	const again, anew = "the same command again goes on", "begin anew"
+	for name, c := range map[string]struct {
+		err        error
+		has, lacks string
+	}{
+		"busy":    {follow.ErrBusy, "with Ctrl-C; " + again, anew},
+		"lost":    {follow.ErrLost, anew, again},
+		"changed": {follow.ErrChanged, anew, again},
+		"other":   {io.ErrUnexpectedEOF, again, anew},
+	} {
+		got := cutoverFailed(t.Context(), fmt.Errorf("why: %w", c.err), &follow.State{Name: "flysql_x"}, "app.db").Error()
+		if !strings.Contains(got, c.has) || strings.Contains(got, c.lacks) {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }
