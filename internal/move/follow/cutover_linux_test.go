@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,6 +239,41 @@ func TestTwoFollowers(t *testing.T) {
 				t.Fatal(err)
 			}
 			verified(t, source)
+		})
+	}
+}
+
+// Another follower's progress is none of a cutover's, which gives up.
+func TestCutoverBusy(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{Logical, Triggers} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			db := testkit.Postgres(t)
+			db.Exec("CREATE TABLE t (id serial PRIMARY KEY)")
+			source := sourceOf(t, db, move.Options{})
+			begun(t, source, Options{Mode: mode})
+			ctx, stop := context.WithCancel(context.Background())
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			defer stop()
+			writer := db.Conn()
+			wg.Go(func() {
+				if err := Run(ctx, source, quick); ctx.Err() == nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					writer.Exec(ctx, "INSERT INTO t DEFAULT VALUES")
+				}
+			})
+			testkit.Poll(t, "it follows", func() bool { return query(t, source.Path, "SELECT id FROM t LIMIT 1") != "" })
+			o := quick
+			o.GiveUp = time.Second
+			if _, err := Cutover(context.Background(), source, o); !errors.Is(err, ErrBusy) {
+				t.Errorf("error: %v", err)
+			}
 		})
 	}
 }

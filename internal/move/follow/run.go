@@ -162,6 +162,7 @@ func (f *follower) run(ctx context.Context, to goal) error {
 		if rolled := errors.Join(f.a.rollback(), f.forget()); rolled != nil && ctx.Err() == nil {
 			return errors.Join(err, rolled)
 		}
+		busy := inUse(err) || errors.Is(err, ErrBusy)
 		switch {
 		case errors.Is(err, errReached):
 			return nil
@@ -169,9 +170,9 @@ func (f *follower) run(ctx context.Context, to goal) error {
 			return ctx.Err()
 		case !passing(err):
 			return err
-		case f.state.Position != before || f.lag.alive.After(last):
+		case f.state.Position != before && !busy || f.lag.alive.After(last):
 			last, pause = time.Now(), 100*time.Millisecond
-		case (inUse(err) || errors.Is(err, ErrBusy)) && time.Since(last) > min(f.o.GiveUp, inUsePatience):
+		case busy && time.Since(last) > min(f.o.GiveUp, inUsePatience):
 			return fmt.Errorf("%w: %w", ErrBusy, err)
 		case time.Since(last) > f.o.GiveUp:
 			return fmt.Errorf("PostgreSQL has been out of reach for %s; the same command goes on from here: %w", f.o.GiveUp, err)
