@@ -21,7 +21,7 @@ LITEFS_TOOLCHAIN ?= go1.21.13
 GOOSE_TAGS := no_clickhouse no_libsql no_mssql no_mysql no_postgres no_vertica no_ydb no_turso no_spanner
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit e2e lint fmt build bench soak litefs consul setup clean
+.PHONY: help demo test unit racing sequential e2e lint fmt build bench soak litefs consul setup clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -34,16 +34,24 @@ demo: setup ## the example app, set up by flysql init, booted by the entrypoint,
 test: setup lint unit e2e ## everything: lint, unit and end-to-end tests; and what of them could not be run
 	@cd e2e && go build -o $(TOOLS)/notrun ./notrun && $(TOOLS)/notrun $(RESULTS)/sequential.json $(RESULTS)/unit.json $(RESULTS)/e2e.json
 
-# entrypoint takes longest, and waits most: it begins first. The sequential packages start no
-# goroutine, or few, and read much: the race detector finds little in them, slowly. What of them
-# does run beside something else is run under it again.
+# The sequential packages start no goroutine, or few, and read much: the race detector finds
+# little in them, slowly. What of them does run beside something else is run under it again.
 SEQUENTIAL := ./flyconf ./internal/scaffold ./internal/doctor ./internal/move/... ./internal/pgfunc
+BESIDE := TestImport(Dump|Types)|Killed|Cancel|ConnectionLost|TestHistory|TestCutover|TestBegin|TestTwoFollowers
 
+# Both at once: the racing ones wait, most of the time.
 unit: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
-	$(GOTESTSUM) --jsonfile $(RESULTS)/sequential.json --format pkgname-and-test-fails -- -timeout 40m $(SEQUENTIAL)
+	@$(MAKE) --no-print-directory -j2 racing sequential
+
+# entrypoint takes longest, and waits most: it begins first.
+racing:
 	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 40m -parallel 4 \
 	  $$(go list ./entrypoint ./... | grep -vxF "$$(go list $(SEQUENTIAL))")
+
+sequential:
+	$(GOTESTSUM) --jsonfile $(RESULTS)/sequential.json --format pkgname-and-test-fails -- -timeout 40m $(SEQUENTIAL)
+	$(GOTESTSUM) --format pkgname-and-test-fails -- -race -timeout 40m -run '$(BESIDE)' ./internal/move/transfer ./internal/move/follow
 
 e2e: $(GOTESTSUM) $(LITEFS)
 	@mkdir -p $(RESULTS)
