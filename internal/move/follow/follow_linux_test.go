@@ -86,6 +86,9 @@ func query(t testing.TB, path, sql string) (out string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	if err := db.Exec("PRAGMA busy_timeout=10000"); err != nil { // a follower changes the file's journal mode as it begins
+		t.Fatal(err)
+	}
 	err = db.Rows(sql, func(s *lite.Stmt) error {
 		for i := range s.Columns() {
 			if i > 0 {
