@@ -71,7 +71,8 @@ func (c *cli) planInto(ctx context.Context, f *importFlags, job *importJob, o mo
 			return err
 		}
 	}
-	e, err := transfer.ReadExisting(ctx, job.base)
+	job.base = base
+	e, err := transfer.ReadExisting(ctx, base)
 	if err != nil {
 		return err
 	}
