@@ -285,6 +285,9 @@ func (p *importText) sums() {
 	notes, warnings := countLosses(p.plan)
 	dangers := p.plan.Dangers()
 	p.line("%s (the same data in another shape), %s (a query may give another answer), %s", counted(notes, "note"), counted(warnings, "warning"), counted(len(dangers), "danger"))
+	if stops := countStops(p.plan); stops > 0 {
+		p.line("%s between the two schemas, told above: nothing is copied", counted(stops, "danger"))
+	}
 	if len(dangers) == 0 {
 		return
 	}
@@ -293,6 +296,16 @@ func (p *importText) sums() {
 	for _, d := range dangers {
 		p.b.WriteString("  " + p.severity(move.Danger) + " " + flat(d) + "\n")
 	}
+}
+
+// countStops counts what of the two schemas ends the import.
+func countStops(p *move.Plan) (n int) {
+	for _, m := range p.Mismatches {
+		if m.Severity == move.Danger {
+			n++
+		}
+	}
+	return n
 }
 
 // countLosses counts what is carried otherwise, and what is not carried, but for dangers.

@@ -116,13 +116,17 @@ func precision(t *Type) (p, s int) {
 	return int((t.Mod - 4) >> 16 & 0xffff), s
 }
 
+// decimalCheck lets a number as text be digits with at most one point, and a minus before
+// them: neither an empty text nor 1.2.3.
+const decimalCheck = "%[1]s NOT GLOB '*[^-.0-9]*' AND %[1]s GLOB '*[0-9]' AND %[1]s NOT GLOB '?*-*' AND %[1]s NOT GLOB '*.*.*'"
+
 func numericForms(t *Type, special convert.Special) ([]Form, pgexpr.Type) {
 	p, s := precision(t)
 	lossy := warning("numeric-text", "an exact number is text: it compares and sorts right only by way of CAST or of flysql's functions, and sum() adds doubles")
-	text := Form{Name: "text", Declared: "TEXT", Check: "%[1]s NOT GLOB '*[^-.0-9]*'", Conversion: convert.NumericText(special),
+	text := Form{Name: "text", Declared: "TEXT", Check: decimalCheck, Conversion: convert.NumericText(special),
 		Storage: pgexpr.Storage{Form: "text", Precision: p, Scale: s, Finite: true}, Losses: []Loss{lossy}}
 	if special == convert.Keep {
-		text.Check = "%[1]s NOT GLOB '*[^-.0-9]*' OR %[1]s IN ('NaN', 'Infinity', '-Infinity')"
+		text.Check = decimalCheck + " OR %[1]s IN ('NaN', 'Infinity', '-Infinity')"
 		text.Storage.Finite = false
 	}
 	if p > 0 {
@@ -148,7 +152,7 @@ func realCheck(special convert.Special) string {
 
 func moneyForms(*Type, convert.Special) ([]Form, pgexpr.Type) {
 	return []Form{
-		{Name: "text", Declared: "TEXT", Check: "%[1]s NOT GLOB '*[^-.0-9]*'", Conversion: convert.MoneyText(), Storage: pgexpr.Storage{Form: "text"},
+		{Name: "text", Declared: "TEXT", Check: decimalCheck, Conversion: convert.MoneyText(), Storage: pgexpr.Storage{Form: "text"},
 			Losses: []Loss{warning("money-text", "money is text with two digits after the point, and no currency")}},
 		{Name: "scaled", Declared: "INTEGER", Check: "typeof(%[1]s) IN ('integer', 'null')", Conversion: convert.MoneyScaled(), Storage: pgexpr.Storage{Form: "scaled", Scale: 2},
 			Losses: []Loss{warning("money-scaled", "money is in hundredths, an integer without a currency")}},

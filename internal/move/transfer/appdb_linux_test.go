@@ -111,3 +111,22 @@ func TestOthersWithoutFunctions(t *testing.T) {
 		}
 	}
 }
+
+// A number that is kept as text takes numbers only, from the app too.
+func TestAppWritesNumbers(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	db.Exec("CREATE TABLE prices (id serial PRIMARY KEY, price numeric(10,2) NOT NULL); INSERT INTO prices (price) VALUES (0), (-1.5), (12345678.90)")
+	_, _, path, _ := imported(t, db.URL, move.Options{})
+	app := sqlite(t, path)
+	for _, price := range []string{"", "-", ".", "1.", "1.2.3", "1-2", "--1", "1e3", " 1", "1,5", "NaN", "x"} {
+		if _, err := app.Exec("UPDATE prices SET price = ? WHERE id = 1", price); err == nil || !strings.Contains(err.Error(), "CHECK constraint failed") {
+			t.Errorf("%q: %v", price, err)
+		}
+	}
+	for _, price := range []string{"0", "-0.01", "12345678901234567890.12"} {
+		if _, err := app.Exec("UPDATE prices SET price = ? WHERE id = 1", price); err != nil {
+			t.Errorf("%q: %v", price, err)
+		}
+	}
+}

@@ -33,7 +33,7 @@ CREATE TABLE post_reads (id TEXT NOT NULL PRIMARY KEY CHECK (id GLOB '????????-?
   post_id INTEGER NOT NULL CHECK (typeof(post_id) IN ('integer', 'null') AND post_id BETWEEN -2147483648 AND 2147483647),
   read_at TEXT NOT NULL CHECK (read_at GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*+00'));
 CREATE TABLE things (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL CHECK (typeof(body) IN ('text', 'null')), done INTEGER NOT NULL CHECK (done IN (0, 1)),
-  data TEXT CHECK (json_valid(data)), price TEXT CHECK (price NOT GLOB '*[^-.0-9]*'));
+  data TEXT CHECK (json_valid(data)), price TEXT CHECK (price NOT GLOB '*[^-.0-9]*' AND price GLOB '*[0-9]' AND price NOT GLOB '?*-*' AND price NOT GLOB '*.*.*'));
 `
 	rivalChecks = "ANALYZE;\nPRAGMA foreign_key_check;\nPRAGMA integrity_check;\n"
 )
