@@ -163,7 +163,7 @@ func (b *boot) restoreSource(ctx context.Context, db *sql.DB, j *journal) (strin
 		return "", err
 	}
 	if have, err = pagesOf(ctx, b.restoring()); err == nil && have < pages {
-		err = errors.New("the snapshot cannot be made as large as the database is now, and LiteFS cannot make a database in WAL mode smaller")
+		err = fmt.Errorf("the snapshot cannot be made as large as the database is now (it has %d pages, and needs %d), and LiteFS cannot make a database in WAL mode smaller", have, pages)
 	}
 	return b.restoring(), err
 }
@@ -198,8 +198,9 @@ func pad(ctx context.Context, file string, pages, size int64) (err error) {
 	const table = `"flysql padding"`
 	for _, q := range []string{
 		"CREATE TABLE " + table + " (v)",
-		// A row has at most 1 GB, and its pages hold a little less than they are large.
-		fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT max(0, (%[1]d - (SELECT page_count FROM pragma_page_count)) * %[2]d) UNION ALL SELECT i - 1000000 FROM n WHERE i > 1000000) INSERT INTO %[3]s SELECT zeroblob(min(i, 1000000)) FROM n", pages, size, table),
+		// Pages that are free already come first. A row has at most 1 GB, and its pages hold a
+		// little less than they are large.
+		fmt.Sprintf("WITH RECURSIVE n(i) AS (SELECT max(0, (%[1]d - (SELECT page_count FROM pragma_page_count) + (SELECT freelist_count FROM pragma_freelist_count)) * %[2]d) UNION ALL SELECT i - 1000000 FROM n WHERE i > 1000000) INSERT INTO %[3]s SELECT zeroblob(min(i, 1000000)) FROM n", pages, size, table),
 		"DROP TABLE " + table,
 	} {
 		if _, err := db.ExecContext(ctx, q); err != nil {
