@@ -30,6 +30,10 @@ type Cluster struct {
 	machines   []*machine // always the same ones
 	order      []*machine // in which they are booted
 
+	life  context.Context // of starts that nobody waits for
+	die   context.CancelFunc
+	again sync.WaitGroup
+
 	closing sync.Once
 	closed  error
 
@@ -47,6 +51,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c := &Cluster{opt: o, Zone: &private.Zone{}, network: newNetwork(o.Latency)}
+	c.life, c.die = context.WithCancel(context.Background())
 	defer func() {
 		some := (*BootError)(nil)
 		if err != nil && !(o.Partial && errors.As(err, &some)) {
@@ -97,7 +102,7 @@ func (c *Cluster) place() error {
 	regions = slices.Compact(regions)
 	for _, region := range regions {
 		for n := range c.opt.PerRegion {
-			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command}
+			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command, state: edge.Away}
 			m.places = placesOf(c.opt.Dir, m.ID)
 			if err := errors.Join(os.MkdirAll(m.places.volume, 0o755), os.MkdirAll(m.places.mount, 0o755)); err != nil {
 				return err
@@ -187,10 +192,12 @@ func (c *Cluster) Close() error {
 func (c *Cluster) close() error {
 	var errs []error
 	ctx := context.Background()
+	c.die()
 	c.network.breakCut() // who stops need not wait for it
 	for _, m := range slices.Backward(c.machines) {
 		errs = append(errs, c.stop(ctx, m))
 	}
+	c.again.Wait()
 	if c.Edge != nil {
 		errs = append(errs, c.Edge.Close())
 	}
