@@ -40,7 +40,7 @@ type Cluster struct {
 
 // Start ends what is left of another run in the directory, and starts machines: that
 // run's primary first, or the first of the primary region, and all others when it serves.
-// When it fails, or ctx ends, nothing is left running.
+// When it fails, or ctx ends, nothing is left running; but see [Options.Partial].
 func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -50,7 +50,8 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	}
 	c := &Cluster{opt: o, Zone: &private.Zone{}, network: newNetwork(o.Latency)}
 	defer func() {
-		if err != nil {
+		some := (*BootError)(nil)
+		if err != nil && !(o.Partial && errors.As(err, &some)) {
 			err = errors.Join(err, c.Close())
 		}
 	}()
@@ -179,22 +180,41 @@ func (c *Cluster) ports() error {
 	return nil
 }
 
+// bootAll boots the first machine, and the others when it serves. The error is a
+// *BootError where some serve.
 func (c *Cluster) bootAll(ctx context.Context) error {
-	if err := c.boot(ctx, c.order[0]); err != nil {
-		return err
+	errs := map[*machine]error{}
+	first := c.order[0]
+	if errs[first] = c.boot(ctx, first); errs[first] != nil && (c.litefs != nil || len(c.order) == 1) {
+		return errs[first] // without it, the others have no primary
 	}
-	errs := make([]error, len(c.order))
+	var mu sync.Mutex
 	var all sync.WaitGroup
 	room := make(chan struct{}, max(2*runtime.NumCPU(), 4)) // more would only wait for each other
-	for i, m := range c.order[1:] {
+	for _, m := range c.order[1:] {
 		all.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			errs[i] = c.boot(ctx, m)
+			err := c.boot(ctx, m)
+			mu.Lock()
+			defer mu.Unlock()
+			errs[m] = err
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	failed := &BootError{}
+	for _, m := range c.machines {
+		if one := (*MachineError)(nil); errors.As(errs[m], &one) {
+			failed.Machines = append(failed.Machines, one)
+		}
+	}
+	switch {
+	case len(failed.Machines) == 0:
+		return nil
+	case ctx.Err() != nil || len(failed.Machines) == len(c.machines):
+		return errors.Join(failed.Unwrap()...)
+	}
+	return failed
 }
 
 // Close stops the machines, the primary's region last, and what is around them.

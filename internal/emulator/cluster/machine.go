@@ -88,17 +88,19 @@ func (c *Cluster) boot(ctx context.Context, m *machine) error {
 	defer cancel()
 	c.become(m, edge.Away)
 	p, err := c.launch(m)
-	if err != nil {
-		c.become(m, edge.Stopped)
-		return fmt.Errorf("machine %s: %w", m.ID, err)
-	}
-	err = c.serves(ctx, m, p)
 	if err == nil {
-		return nil
+		if err = c.serves(ctx, m, p); err == nil {
+			return nil
+		}
+		checks := c.failing(m)
+		c.end(m, p, 0)
+		err = fmt.Errorf("%w%s%s", err, checks, p.tail())
 	}
-	c.end(m, p, 0)
+	m.mu.Lock()
+	m.err = err
+	m.mu.Unlock()
 	c.become(m, edge.Stopped)
-	return fmt.Errorf("machine %s: %w%s%s", m.ID, err, c.failing(m), p.tail())
+	return &MachineError{m.ID, err}
 }
 
 // launch starts the entrypoint.
@@ -280,6 +282,18 @@ func (c *Cluster) Start(ctx context.Context, id string) error {
 	return c.boot(ctx, m)
 }
 
+// Restart ends a machine in order, if it runs, and starts it.
+func (c *Cluster) Restart(ctx context.Context, id string) error {
+	m, err := c.find(id)
+	if err != nil {
+		return err
+	}
+	if err := c.stop(ctx, m); err != nil {
+		return err
+	}
+	return c.boot(ctx, m)
+}
+
 // Stop ends a machine in order. There is no difference in being suspended: nothing
 // keeps a process's memory here.
 func (c *Cluster) Stop(ctx context.Context, id string, _ bool) error {
@@ -332,7 +346,7 @@ type Status struct {
 	Pid int    // of its entrypoint; 0 while it is off
 	API int    // port of LiteFS's API on loopback; 0 for none
 	Log string // the file
-	Err error  // how it ended, where nobody had asked for it
+	Err error  // how it ended, or why it did not come up, where nobody had asked for it
 }
 
 // Machines are all, those of the primary region first.
