@@ -9,10 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/dev"
 	"github.com/flysql/flysql/internal/emulator/latency"
-	"github.com/flysql/flysql/internal/globe"
 )
 
 // devFlags are the flags of flysql dev and flysql dev exec.
@@ -157,38 +155,17 @@ func (f *devFlags) checkRegions() error {
 	given := f.regions
 	f.regions = nil
 	for _, region := range given {
-		if region = strings.TrimSpace(region); region == "" {
-			continue
+		if region = strings.TrimSpace(region); region != "" {
+			f.regions = append(f.regions, region)
 		}
-		if err := flyconf.CheckRegion(region); err != nil {
-			return usagef("--regions: %w", err)
-		}
-		if slices.Contains(f.regions, region) {
-			return usagef("--regions has %s twice: --machines 2 has two machines in each region", region)
-		}
-		if !globe.Known(region) {
-			return usagef("--regions: %s is none of Fly's regions%s", region, nearRegion(region))
-		}
-		f.regions = append(f.regions, region)
 	}
 	if f.given("regions") && len(f.regions) == 0 {
 		return usagef("--regions is empty: give some, such as ord,ams,syd, or leave it out")
 	}
+	if err := dev.CheckRegions(f.regions); err != nil {
+		return usagef("--regions: %w", err)
+	}
 	return nil
-}
-
-// nearRegion ends a sentence about a region that there is not.
-func nearRegion(region string) string {
-	var codes []string
-	for _, r := range flyconf.KnownRegions() {
-		if r.Code[:2] == region[:2] || r.Code[1:] == region[1:] || r.Code[:1]+r.Code[2:] == region[:1]+region[2:] {
-			codes = append(codes, r.Code+" ("+r.City+")")
-		}
-	}
-	if len(codes) == 0 {
-		return "; fly platform regions lists them"
-	}
-	return "; did you mean " + strings.Join(codes, " or ") + "?"
 }
 
 // options are for package dev.

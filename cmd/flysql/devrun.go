@@ -71,7 +71,7 @@ func (c *cli) devReady(o dev.Options) error {
 			return usagef("%w", err)
 		}
 	}
-	return portFree(o.Port)
+	return nil
 }
 
 // devProgram looks for a program as the machines will, from the app's directory.

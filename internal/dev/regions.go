@@ -20,6 +20,18 @@ func chooseRegions(asked []string, primary string) ([]string, error) {
 	if len(asked) == 0 {
 		return farRegions(primary, 3), nil
 	}
+	if err := CheckRegions(asked); err != nil {
+		return nil, err
+	}
+	i := slices.Index(asked, primary)
+	if i < 0 {
+		return nil, fmt.Errorf("fly.toml's primary_region %s is not among the regions %s: nobody could write; add it, or change primary_region", primary, strings.Join(asked, ","))
+	}
+	return slices.Concat([]string{primary}, asked[:i], asked[i+1:]), nil
+}
+
+// CheckRegions refuses regions that Fly does not have, and those given twice.
+func CheckRegions(asked []string) error {
 	var errs []error
 	for i, r := range asked {
 		switch {
@@ -29,21 +41,14 @@ func chooseRegions(asked []string, primary string) ([]string, error) {
 			errs = append(errs, fmt.Errorf("the region %s is given twice: several machines in each are --machines", r))
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	i := slices.Index(asked, primary)
-	if i < 0 {
-		return nil, fmt.Errorf("fly.toml's primary_region %s is not among the regions %s: nobody could write; add it, or change primary_region", primary, strings.Join(asked, ","))
-	}
-	return slices.Concat([]string{primary}, asked[:i], asked[i+1:]), nil
+	return errors.Join(errs...)
 }
 
 // unknownRegion names those that may have been meant.
 func unknownRegion(code string) error {
 	var near []string
 	for _, r := range flyconf.KnownRegions() {
-		if flyconf.Nearest(code, []string{r.Code}) != "" {
+		if alike(code, r.Code) {
 			near = append(near, r.Code+" ("+r.City+")")
 		}
 	}
@@ -54,6 +59,24 @@ func unknownRegion(code string) error {
 		return fmt.Errorf("%q is no region of Fly's: there are %s", code, strings.Join(near, ", "))
 	}
 	return fmt.Errorf("%q is no region of Fly's: did you mean %s?", code, strings.Join(near, " or "))
+}
+
+// alike tells of codes that have two letters in the same places, or the same letters: of
+// three, more is too much.
+func alike(a, b string) bool {
+	if len(a) != 3 || len(b) != 3 {
+		return flyconf.Nearest(a, []string{b}) != ""
+	}
+	same := 0
+	for i := range 3 {
+		if a[i] == b[i] {
+			same++
+		}
+	}
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return same >= 2 || string(x) == string(y)
 }
 
 // farRegions are n regions, the first of them given, and each other as far as can be

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// portHolder knows nothing: only Linux tells.
-func portHolder(int) string { return "" }
