@@ -24,9 +24,13 @@ type devText struct {
 	state *dev.State
 	up    map[string]bool // machines that have served
 	built bool
-	last  string // that a machine printed, until all serve
+	open  bool   // the URLs stand there: all serve that will
+	last  string // that a machine printed before
 	err   error
 }
+
+// typeStarted is an event of this command's own, told when Start has returned.
+const typeStarted = "started"
 
 func (c *cli) newDevText(page bool) *devText {
 	p := &devText{out: c.stdout, colors: c.colors(c.stdout), page: page, line: &importProgress{}, now: time.Now, up: map[string]bool{}}
@@ -40,6 +44,8 @@ func (c *cli) newDevText(page bool) *devText {
 // event writes one.
 func (p *devText) event(e dev.Event) error {
 	switch {
+	case e.Type == typeStarted:
+		p.started()
 	case e.State != nil:
 		p.changed(e.State)
 	case e.Request != nil:
@@ -79,7 +85,7 @@ func (p *devText) changed(s *dev.State) {
 		p.print("%s", p.what(s))
 	}
 	p.state = s
-	if s.Doing != before.Doing && s.Ready {
+	if s.Doing != before.Doing && p.open {
 		p.doing(before.Doing, s.Doing)
 	}
 	if !p.built && slices.ContainsFunc(s.Machines, func(m dev.Machine) bool { return m.PID != 0 }) {
@@ -92,11 +98,19 @@ func (p *devText) changed(s *dev.State) {
 	for i := range s.Machines {
 		p.machine(&s.Machines[i], machineOf(before, s.Machines[i].ID))
 	}
-	if s.Ready && s.Primary != before.Primary && before.Ready {
+	if p.open && s.Primary != before.Primary {
 		p.print("%s primary: %s", clock(p.now()), cmp.Or(s.Primary, "none"))
 	}
-	if s.Ready && !before.Ready {
-		p.urls(s)
+	if s.Ready {
+		p.started()
+	}
+}
+
+// started writes the URLs, once. A machine that did not come up is none to wait for.
+func (p *devText) started() {
+	if !p.open && p.state != nil {
+		p.open = true
+		p.urls(p.state)
 	}
 }
 
@@ -148,8 +162,11 @@ func (p *devText) machine(m, before *dev.Machine) {
 	case m.Healthy && !p.up[m.ID]:
 		p.up[m.ID] = true
 		p.print("  %s", strings.TrimSpace(fmt.Sprintf("%-6s %s  %s", m.ID, p.took(), p.role(m.Role))))
+	case m.Error != "" && m.Error != before.Error && !p.open:
+		p.print("  %-6s %s  %s", m.ID, p.took(), p.paint(red, "did not come up"))
+		p.print("%s", indented(m.Error))
 	case m.Error != "" && m.Error != before.Error:
-		p.print("%s %s: %s", clock(p.now()), m.ID, p.paint(red, flat(m.Error)))
+		p.print("%s %s: %s", clock(p.now()), m.ID, p.paint(red, visible(m.Error)))
 	case m.State != before.State && before.State != "" && p.up[m.ID] && (m.State == "started" || m.State == "stopped"):
 		p.print("%s %s %s", clock(p.now()), m.ID, m.State)
 	case m.Healthy != before.Healthy && before.State == "started" && m.State == "started" && p.up[m.ID]:
@@ -205,7 +222,7 @@ func (p *devText) log(l *dev.Log) {
 	switch {
 	case l.Machine == "":
 		p.print("  %s %s", p.paint(dim, "build |"), visible(line))
-	case p.state != nil && p.state.Ready:
+	case p.open:
 		p.print("%s %s", p.paint(dim, l.Machine+" |"), visible(line))
 	default:
 		p.last = l.Machine + ": " + line
@@ -244,14 +261,14 @@ func (p *devText) action(a *dev.Action) string {
 
 // waiting shows on a terminal what is waited for, until all serve.
 func (p *devText) waiting() {
-	if p.line.terminal == nil || p.state == nil || p.state.Ready {
+	if p.line.terminal == nil || p.state == nil || p.open {
 		return
 	}
 	text := "building"
 	if p.built {
 		var off []string
 		for _, m := range p.state.Machines {
-			if !p.up[m.ID] {
+			if !p.up[m.ID] && m.Error == "" {
 				off = append(off, m.ID)
 			}
 		}
@@ -261,6 +278,11 @@ func (p *devText) waiting() {
 		}
 	}
 	p.line.write(flat("  " + text))
+}
+
+// indented is text below a line that it belongs to.
+func indented(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSpace(visible(text)), "\n", "\n    ")
 }
 
 func clock(t time.Time) string { return t.Local().Format(time.TimeOnly) }

@@ -177,6 +177,40 @@ func TestDevTextWhy(t *testing.T) {
 	}
 }
 
+// A machine that does not come up has its reasons shown, and the others their URLs.
+func TestDevTextOneFails(t *testing.T) {
+	var out bytes.Buffer
+	p := (&cli{stdout: &out}).newDevText(false)
+	p.now, p.began = func() time.Time { return at(2) }, at(0)
+	s := threeRegions()
+	s.Doing, s.Machines[0].PID, s.Machines[0].Healthy = "", 7, true
+	s.Machines[1].Error = "it ended before it served: exit status 1\nno such table: messages"
+	for _, e := range []dev.Event{
+		{Type: dev.TypeState, State: &s},
+		{Type: dev.TypeLog, Log: &dev.Log{Machine: "ams1", Line: "no such table: messages"}},
+		{Type: typeStarted},
+		{Type: dev.TypeState, State: &s},
+	} {
+		if err := p.event(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := `shop: 2 machines in ord, ams, on LiteFS; latency real
+  ord1   0s
+  ams1   0s  did not come up
+    it ended before it served: exit status 1
+    no such table: messages
+
+  http://localhost:8080      as in ord
+  http://ord.localhost:8080  Chicago
+  http://ams.localhost:8080  Amsterdam
+
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
