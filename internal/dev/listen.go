@@ -80,7 +80,6 @@ func (f *front) serve(h http.Handler) {
 	}
 }
 
-
 func (f *front) close() error {
 	var errs []error
 	if f.server != nil {

@@ -80,6 +80,10 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if c.Edge, err = edge.New(eo); err != nil {
 		return nil, err
 	}
+	c.tell()
+	if o.Made != nil {
+		o.Made(c)
+	}
 	return c, c.bootAll(ctx)
 }
 
@@ -99,7 +103,7 @@ func (c *Cluster) place() error {
 	regions = slices.Compact(regions)
 	for _, region := range regions {
 		for n := range c.opt.PerRegion {
-			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command}
+			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command, state: edge.Away}
 			m.places = placesOf(c.opt.Dir, m.ID)
 			if err := errors.Join(os.MkdirAll(m.places.volume, 0o755), os.MkdirAll(m.places.mount, 0o755)); err != nil {
 				return err

@@ -346,6 +346,7 @@ type Status struct {
 	Pid int    // of its entrypoint; 0 while it is off
 	API int    // port of LiteFS's API on loopback; 0 for none
 	Log string // the file
+	Mnt string // where its LiteFS is mounted; "" for none
 	Err error  // how it ended, or why it did not come up, where nobody had asked for it
 }
 
@@ -356,6 +357,9 @@ func (c *Cluster) Machines() []Status {
 	for i, m := range c.machines {
 		m.mu.Lock()
 		s := Status{API: m.api, Log: m.places.log, Err: m.err}
+		if m.api != 0 {
+			s.Mnt = m.places.mount
+		}
 		if m.run != nil {
 			s.Pid = m.run.cmd.Process.Pid
 		}
