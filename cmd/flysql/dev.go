@@ -172,7 +172,7 @@ func (f *devFlags) checkRegions() error {
 func (f *devFlags) options(c *cli, command []string) (dev.Options, error) {
 	o := dev.Options{
 		Config: f.config, Fresh: f.fresh, Regions: f.regions, PerRegion: f.machines, Latency: f.latency,
-		Port: f.port, Command: command, Consul: f.consul,
+		Port: f.port, Command: command, Consul: f.consul, Single: f.noLiteFS,
 	}
 	for _, kv := range f.env {
 		name, _, ok := strings.Cut(kv, "=")
@@ -198,6 +198,9 @@ func shellCommand(args []string) string {
 	}
 	return strings.Join(quoted, " ")
 }
+
+// devLogs is where the machines' logs are: ams1/log and so on.
+func devLogs(o dev.Options) string { return filepath.Join(devDir(o), "machines") }
 
 // devDir is where the machines' files are, as messages call it.
 func devDir(o dev.Options) string {

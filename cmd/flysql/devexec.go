@@ -37,7 +37,7 @@ The command finds the app by its environment:
   FLYSQL_DEV_URL_AMS, ...  the same for each region, at a port of its own
   FLYSQL_DEV_REGIONS       the regions: ams,ord,syd
   FLYSQL_DEV_ENGINE        litefs, or volume where there is one machine without
-  FLYSQL_DEV_LOGS          the directory of the machines' logs
+  FLYSQL_DEV_LOGS          a directory: ams1/log in it is the log of machine ams1
 
 The machines are under .flysql/exec, and begin with nothing each time; --fresh=false
 goes on with what is there. A flysql dev may run beside it.`,
@@ -88,21 +88,40 @@ func (c *cli) devExec(ctx context.Context, f *devFlags, command []string) error 
 	}
 	stops, release := withStops(ctx, c.sayStopping)
 	defer release()
+	o.Kill = stops.kill.Done()
 	working := c.working("starting the machines")
 	session, err := dev.Start(stops.run, o)
 	working()
 	if err != nil {
 		return c.devStartFailed(stops, o, err)
 	}
-	code, err := c.runCommand(stops, program, command, append(c.env, devEnv(o, session.State())...))
+	code, err := c.execBeside(stops, session, o, program, command)
 	if err = errors.Join(err, session.Close(stops.kill)); err != nil {
 		return err
 	}
 	if code != 0 {
-		c.say("flysql: %s ended with exit code %d; the machines' logs are in %s", shellArgument(command[0]), code, devDir(o))
+		c.say("flysql: %s ended with exit code %d; the machines' logs are %s", shellArgument(command[0]), code, filepath.Join(devLogs(o), "*", "log"))
 		return &exitError{code}
 	}
 	return nil
+}
+
+// execBeside runs a command beside machines that all serve.
+func (c *cli) execBeside(stops *stops, session *dev.Session, o dev.Options, program string, command []string) (code int, err error) {
+	s := session.State()
+	for _, m := range s.Machines {
+		if m.Error != "" {
+			return 0, fmt.Errorf("machine %s did not come up, so the command was not run: %s\nits log is %s", m.ID, m.Error, m.Log)
+		}
+	}
+	if s.Why != "" && !o.Single {
+		c.say("note: one machine, without LiteFS: %s", visible(s.Why))
+	}
+	env, err := devEnv(o, s, session.Listen)
+	if err != nil {
+		return 0, err
+	}
+	return c.runCommand(stops, program, command, append(c.env, env...))
 }
 
 // lookProgram finds a program, or returns the exit code that a shell would.
@@ -118,15 +137,24 @@ func (c *cli) lookProgram(name string) (string, error) {
 	return "", &exitError{exitNotFound}
 }
 
-// devEnv tells a command where the app is.
-func devEnv(o dev.Options, s dev.State) []string {
-	var codes []string
-	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + devDir(o)}
-	for _, r := range s.Regions {
-		codes = append(codes, r.Code)
-		env = append(env, "FLYSQL_DEV_URL_"+strings.ToUpper(r.Code)+"="+r.URL)
+// devEnv tells a command where the app is. listen opens a region's own address, for few
+// programs can resolve the names below localhost.
+func devEnv(o dev.Options, s dev.State, listen func(region string) (string, error)) ([]string, error) {
+	logs, err := filepath.Abs(devLogs(o))
+	if err != nil {
+		return nil, err
 	}
-	return append(env, "FLYSQL_DEV_REGIONS="+strings.Join(codes, ","))
+	var codes []string
+	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + logs}
+	for _, r := range s.Regions {
+		at, err := listen(r.Code)
+		if err != nil {
+			return nil, err
+		}
+		codes = append(codes, r.Code)
+		env = append(env, "FLYSQL_DEV_URL_"+strings.ToUpper(r.Code)+"="+at)
+	}
+	return append(env, "FLYSQL_DEV_REGIONS="+strings.Join(codes, ",")), nil
 }
 
 // runCommand runs a command to its end, and returns its exit code. The first signal is

@@ -23,14 +23,19 @@ type devText struct {
 	began time.Time // of what goes on: the build, and then the boots
 	state *dev.State
 	up    map[string]bool // machines that have served
+	build string          // how long it took
 	built bool
 	open  bool   // the URLs stand there: all serve that will
+	over  bool   // machines are being stopped
 	last  string // that a machine printed before
 	err   error
 }
 
-// typeStarted is an event of this command's own, told when Start has returned.
-const typeStarted = "started"
+// Events of this command's own: Start has returned, and the end has begun.
+const (
+	typeStarted  = "started"
+	typeStopping = "stopping"
+)
 
 func (c *cli) newDevText(page bool) *devText {
 	p := &devText{out: c.stdout, colors: c.colors(c.stdout), page: page, line: &importProgress{}, now: time.Now, up: map[string]bool{}}
@@ -46,6 +51,8 @@ func (p *devText) event(e dev.Event) error {
 	switch {
 	case e.Type == typeStarted:
 		p.started()
+	case e.Type == typeStopping:
+		p.over = true
 	case e.State != nil:
 		p.changed(e.State)
 	case e.Request != nil:
@@ -88,17 +95,17 @@ func (p *devText) changed(s *dev.State) {
 	if s.Doing != before.Doing && p.open {
 		p.doing(before.Doing, s.Doing)
 	}
+	if before.Doing != "" && s.Doing == "" && !p.built {
+		p.build, p.began = p.took(), p.now() // or that has failed
+	}
 	if !p.built && slices.ContainsFunc(s.Machines, func(m dev.Machine) bool { return m.PID != 0 }) {
 		p.built = true
-		if before.Doing != "" { // a command that was given is not built
-			p.print("  built  %s", p.took())
-		}
-		p.began = p.now()
+		p.print("  built  %s", p.build)
 	}
 	for i := range s.Machines {
 		p.machine(&s.Machines[i], machineOf(before, s.Machines[i].ID))
 	}
-	if p.open && s.Primary != before.Primary {
+	if p.open && !p.over && s.Primary != before.Primary {
 		p.print("%s primary: %s", clock(p.now()), cmp.Or(s.Primary, "none"))
 	}
 	if s.Ready {
@@ -162,6 +169,10 @@ func (p *devText) machine(m, before *dev.Machine) {
 	case m.Healthy && !p.up[m.ID]:
 		p.up[m.ID] = true
 		p.print("  %s", strings.TrimSpace(fmt.Sprintf("%-6s %s  %s", m.ID, p.took(), p.role(m.Role))))
+	case p.over:
+		if p.up[m.ID] && m.State == "stopped" && before.State != "stopped" {
+			p.print("%s %s stopped", clock(p.now()), m.ID)
+		}
 	case m.Error != "" && m.Error != before.Error && !p.open:
 		p.print("  %-6s %s  %s", m.ID, p.took(), p.paint(red, "did not come up"))
 		p.print("%s", indented(m.Error))
@@ -261,7 +272,7 @@ func (p *devText) action(a *dev.Action) string {
 
 // waiting shows on a terminal what is waited for, until all serve.
 func (p *devText) waiting() {
-	if p.line.terminal == nil || p.state == nil || p.open {
+	if p.line.terminal == nil || p.state == nil || p.open || p.over {
 		return
 	}
 	text := "building"

@@ -24,14 +24,22 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	if err := c.devReady(o); err != nil {
 		return err
 	}
-	stops, release := withStops(ctx, c.sayStopping)
+	queue := newDevQueue(c.devPrinter(f))
+	stops, release := withStops(ctx, func(second bool) {
+		if !f.json {
+			queue.tell(dev.Event{Type: typeStopping})
+		}
+		c.sayStopping(second)
+	})
 	defer release()
-	print := c.devPrinter(f)
-	queue := newDevQueue(print)
+	o.Kill = stops.kill.Done()
 	session, err := dev.Start(stops.run, o, queue.tell)
 	if err != nil {
-		queue.end(stops.kill)
+		_ = queue.end(stops.kill) // the other error is the reason
 		return c.devStartFailed(stops, o, err)
+	}
+	if !f.json {
+		queue.tell(dev.Event{Type: typeStarted})
 	}
 	select {
 	case <-stops.run.Done():
