@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -112,8 +110,12 @@ func (c *Cluster) place() error {
 		}
 	}
 	c.order = slices.Clone(c.machines)
-	if err := c.ports(); err != nil {
-		return err
+	var ports ports
+	defer ports.letGo()
+	for _, m := range c.machines {
+		if err := c.choose(m, &ports); err != nil {
+			return err
+		}
 	}
 	servers := map[string]string{}
 	for _, m := range c.machines {
@@ -128,7 +130,7 @@ func (c *Cluster) place() error {
 	if c.litefs == nil {
 		return nil
 	}
-	if err := c.link(); err != nil {
+	if err := c.link(&ports); err != nil {
 		return err
 	}
 	for _, m := range c.machines {
@@ -138,50 +140,6 @@ func (c *Cluster) place() error {
 		}
 	}
 	return c.first()
-}
-
-// Ports of machines lie below those that the system gives to connections, or one could
-// have it until a machine listens.
-const firstPort, lastPort = 10_000, 32_767
-
-// ports gives each machine its own.
-func (c *Cluster) ports() error {
-	var held []net.Listener
-	defer func() {
-		for _, l := range held {
-			_ = l.Close() // which is what it is for
-		}
-	}()
-	free := func() (port int, err error) {
-		for range 100 {
-			port = firstPort + rand.IntN(lastPort-firstPort)
-			var l net.Listener
-			if l, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil { // as an app may
-				held = append(held, l) // so that the next one is another
-				return port, nil
-			}
-		}
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	for _, m := range c.machines {
-		var err error
-		if m.port, err = free(); err != nil {
-			return err
-		}
-		m.appPort = m.port
-		if c.litefs == nil {
-			continue
-		}
-		if m.api, err = free(); err != nil {
-			return err
-		}
-		if c.litefs.Proxy.Target != "" { // LiteFS's proxy is between
-			if m.appPort, err = free(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // bootAll boots the first machine, and the others when it serves. The error is a
@@ -233,6 +191,7 @@ func (c *Cluster) Close() error {
 func (c *Cluster) close() error {
 	var errs []error
 	ctx := context.Background()
+	c.network.breakCut() // who stops need not wait for it
 	for _, m := range slices.Backward(c.machines) {
 		errs = append(errs, c.stop(ctx, m))
 	}

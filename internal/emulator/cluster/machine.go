@@ -24,9 +24,6 @@ type machine struct {
 	ID, Region string
 	number     int
 	places     places
-	port       int // that the edge connects to
-	appPort    int // PORT; the same, unless LiteFS's proxy is between
-	api        int // LiteFS's
 	leaseURL   string
 	dns        string              // the server of private names
 	to         map[*machine]relays // how it reaches the others
@@ -35,6 +32,7 @@ type machine struct {
 	command []string   // guarded by turn
 
 	mu    sync.Mutex
+	ports listening
 	state edge.State
 	run   *process // nil while it is off
 	err   error    // how the last one ended, where that was not asked for
@@ -47,13 +45,6 @@ type process struct {
 	ended chan struct{}
 	err   error // once it has ended
 }
-
-func (m *machine) address() netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(m.port))
-}
-
-// apiAddress is LiteFS's, for the other machines.
-func (m *machine) apiAddress() string { return fmt.Sprintf("127.0.0.1:%d", m.api) }
 
 // onNetwork is the machine with a private address of its own, of loopback.
 func (m *machine) onNetwork(app string) private.Machine {
@@ -87,20 +78,39 @@ func (c *Cluster) boot(ctx context.Context, m *machine) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.BootWait, fmt.Errorf("it did not serve within %v", c.opt.BootWait))
 	defer cancel()
 	c.become(m, edge.Away)
-	p, err := c.launch(m)
-	if err == nil {
-		if err = c.serves(ctx, m, p); err == nil {
+	var err error
+	for again := 3; again > 0; again-- {
+		if err = c.attempt(ctx, m); err == nil {
 			return nil
 		}
-		checks := c.failing(m)
-		c.end(m, p, 0)
-		err = fmt.Errorf("%w%s%s", err, checks, p.tail())
+		// Somebody may have taken a port of its own since it was chosen.
+		if other, perr := c.chooseAgain(m); !other || perr != nil || ctx.Err() != nil {
+			err = errors.Join(err, perr)
+			break
+		}
 	}
 	m.mu.Lock()
 	m.err = err
 	m.mu.Unlock()
 	c.become(m, edge.Stopped)
 	return &MachineError{m.ID, err}
+}
+
+// attempt starts a machine once.
+func (c *Cluster) attempt(ctx context.Context, m *machine) error {
+	if _, err := c.chooseAgain(m); err != nil {
+		return err
+	}
+	p, err := c.launch(m)
+	if err != nil {
+		return err
+	}
+	if err := c.serves(ctx, m, p); err != nil {
+		checks := c.failing(m)
+		err = errors.Join(err, c.end(m, p, 0))
+		return fmt.Errorf("%w%s%s", err, checks, p.tail())
+	}
+	return nil
 }
 
 // launch starts the entrypoint.
@@ -127,6 +137,7 @@ func (c *Cluster) launch(m *machine) (*process, error) {
 	m.mu.Lock()
 	m.run, m.err = p, nil
 	m.mu.Unlock()
+	c.open(m, p.ended)
 	go func() {
 		p.err = errors.Join(p.cmd.Wait(), log.Close())
 		close(p.ended)
@@ -185,7 +196,7 @@ func (c *Cluster) serves(ctx context.Context, m *machine, p *process) error {
 			break
 		}
 		if !latency.Wait(ctx, pause) {
-			return fmt.Errorf("nothing listens on port %d, which PORT names: %w", m.port, context.Cause(ctx))
+			return fmt.Errorf("nothing listens on port %d, which PORT names: %w", m.at().app, context.Cause(ctx))
 		}
 	}
 	c.become(m, edge.Started)
@@ -356,8 +367,8 @@ func (c *Cluster) Machines() []Status {
 	var all []Status
 	for i, m := range c.machines {
 		m.mu.Lock()
-		s := Status{API: m.api, Log: m.places.log, Err: m.err}
-		if m.api != 0 {
+		s := Status{API: m.ports.api, Log: m.places.log, Err: m.err}
+		if c.litefs != nil {
 			s.Mnt = m.places.mount
 		}
 		if m.run != nil {
