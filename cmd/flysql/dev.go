@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,7 @@ type devFlags struct {
 	machines, port          int
 	watch, fresh, noLiteFS  bool
 	headless, json          bool
+	wait                    time.Duration
 	given                   func(string) bool
 }
 
@@ -81,11 +83,12 @@ func (f *devFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.latency, "latency", "real", "the time between regions: real, none, or a round trip such as 50ms")
 	flags.StringArrayVarP(&f.env, "env", "e", nil, "NAME=VALUE for every machine, as secrets are; NAME takes the value from here")
 	flags.StringVar(&f.consul, "consul", "", "URL of a Consul to keep the lease in (default: a lease server of its own)")
+	flags.DurationVar(&f.wait, "wait", 2*time.Minute, "how long a machine may take to start, migrate and pass its checks")
 	flags.BoolVar(&f.noLiteFS, "no-litefs", false, "one machine, without LiteFS")
 	must(cmd.MarkFlagFilename("config", "toml", "json", "yaml", "yml"))
 	must(cmd.RegisterFlagCompletionFunc("regions", completeRegionList))
 	must(cmd.RegisterFlagCompletionFunc("latency", cobra.FixedCompletions([]cobra.Completion{"real\tas far as the regions are apart", "none", "50ms\tthere and back, between any two", "200ms"}, cobra.ShellCompDirectiveNoFileComp)))
-	for _, name := range []string{"machines", "env", "consul"} {
+	for _, name := range []string{"machines", "env", "consul", "wait"} {
 		must(cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions))
 	}
 }
@@ -136,6 +139,8 @@ func (f *devFlags) check() error {
 		return usagef("--%w", latencyErr)
 	case f.port < 0 || f.port > 65535:
 		return usagef("--port %d: from 1 to 65535, or 0 for any that is free", f.port)
+	case f.wait <= 0:
+		return usagef("--wait %v: a time such as 2m", f.wait)
 	case f.noLiteFS && f.machines > 1:
 		return usagef("--machines %d and --no-litefs cannot be given together: machines without LiteFS have a database each", f.machines)
 	case f.noLiteFS && len(f.regions) > 1:
@@ -172,7 +177,7 @@ func (f *devFlags) checkRegions() error {
 func (f *devFlags) options(c *cli, command []string) (dev.Options, error) {
 	o := dev.Options{
 		Config: f.config, Fresh: f.fresh, Regions: f.regions, PerRegion: f.machines, Latency: f.latency,
-		Port: f.port, Command: command, Consul: f.consul, Single: f.noLiteFS,
+		Port: f.port, Command: command, Consul: f.consul, Single: f.noLiteFS, BootWait: f.wait,
 	}
 	for _, kv := range f.env {
 		name, _, ok := strings.Cut(kv, "=")

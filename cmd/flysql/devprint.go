@@ -16,7 +16,8 @@ import (
 type devText struct {
 	out    io.Writer
 	colors bool
-	page   bool
+	page   bool // there is one
+	given  bool // the app was, built
 	line   *importProgress // of a terminal, for what takes a while; it stands nowhere else
 	now    func() time.Time
 
@@ -37,8 +38,8 @@ const (
 	typeStopping = "stopping"
 )
 
-func (c *cli) newDevText(page bool) *devText {
-	p := &devText{out: c.stdout, colors: c.colors(c.stdout), page: page, line: &importProgress{}, now: time.Now, up: map[string]bool{}}
+func (c *cli) newDevText(page, given bool) *devText {
+	p := &devText{out: c.stdout, colors: c.colors(c.stdout), page: page, given: given, line: &importProgress{}, now: time.Now, up: map[string]bool{}}
 	if terminal(c.stdout) != nil && c.getenv("TERM") != "dumb" {
 		p.line.terminal = c.stdout
 	}
@@ -92,15 +93,17 @@ func (p *devText) changed(s *dev.State) {
 		p.print("%s", p.what(s))
 	}
 	p.state = s
-	if s.Doing != before.Doing && p.open {
-		p.doing(before.Doing, s.Doing)
+	if s.Doing != "" && s.Doing != before.Doing && p.open {
+		p.print("%s %s", clock(p.now()), visible(s.Doing))
 	}
 	if before.Doing != "" && s.Doing == "" && !p.built {
 		p.build, p.began = p.took(), p.now() // or that has failed
 	}
 	if !p.built && slices.ContainsFunc(s.Machines, func(m dev.Machine) bool { return m.PID != 0 }) {
 		p.built = true
-		p.print("  built  %s", p.build)
+		if p.build != "" && !p.given {
+			p.print("  built  %s", p.build)
+		}
 	}
 	for i := range s.Machines {
 		p.machine(&s.Machines[i], machineOf(before, s.Machines[i].ID))
@@ -152,16 +155,6 @@ func (p *devText) what(s *dev.State) string {
 }
 
 func (p *devText) took() string { return p.paint(dim, roundTime(p.now().Sub(p.began))) }
-
-// doing writes that a deploy goes on.
-func (p *devText) doing(before, now string) {
-	switch {
-	case now != "":
-		p.print("%s %s", clock(p.now()), visible(now))
-	case before != "":
-		p.print("%s %s", clock(p.now()), "deployed")
-	}
-}
 
 // machine writes what has become of one.
 func (p *devText) machine(m, before *dev.Machine) {

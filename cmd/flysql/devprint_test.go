@@ -100,7 +100,6 @@ ams1 | listening\x07
 12:03:09 primary: ord1
 12:03:10 building
 12:03:11 rolling ord1
-12:03:12 deployed
 12:03:13 ams1: it ended by itself: exit status 1
 `
 
@@ -108,7 +107,7 @@ func walkText(t *testing.T, change func(*devText)) string {
 	t.Helper()
 	var out bytes.Buffer
 	now := 0.0
-	p := (&cli{stdout: &out}).newDevText(true)
+	p := (&cli{stdout: &out}).newDevText(true, false)
 	p.now = func() time.Time { return at(now) }
 	p.began = at(0)
 	p.line.terminal = nil
@@ -167,7 +166,7 @@ func plainLine(s string) string {
 // What runs is not always what was asked for.
 func TestDevTextWhy(t *testing.T) {
 	var out bytes.Buffer
-	p := (&cli{stdout: &out}).newDevText(false)
+	p := (&cli{stdout: &out}).newDevText(false, true)
 	s := dev.State{App: "shop", Engine: "volume", Why: "no /dev/fuse", Machines: []dev.Machine{{ID: "ord1", Region: "ord"}}}
 	if err := p.event(dev.Event{Type: dev.TypeState, State: &s}); err != nil {
 		t.Fatal(err)
@@ -180,7 +179,7 @@ func TestDevTextWhy(t *testing.T) {
 // A machine that does not come up has its reasons shown, and the others their URLs.
 func TestDevTextOneFails(t *testing.T) {
 	var out bytes.Buffer
-	p := (&cli{stdout: &out}).newDevText(false)
+	p := (&cli{stdout: &out}).newDevText(false, true)
 	p.now, p.began = func() time.Time { return at(2) }, at(0)
 	s := threeRegions()
 	s.Doing, s.Machines[0].PID, s.Machines[0].Healthy = "", 7, true
@@ -196,8 +195,8 @@ func TestDevTextOneFails(t *testing.T) {
 		}
 	}
 	want := `shop: 2 machines in ord, ams, on LiteFS; latency real
-  ord1   0s
-  ams1   0s  did not come up
+  ord1   2s
+  ams1   2s  did not come up
     it ended before it served: exit status 1
     no such table: messages
 
@@ -216,7 +215,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestDevTextBrokenPipe(t *testing.T) {
-	p := (&cli{stdout: broken{}}).newDevText(false)
+	p := (&cli{stdout: broken{}}).newDevText(false, true)
 	s := threeRegions()
 	if err := p.event(dev.Event{State: &s}); err == nil || err.Error() != "broken pipe" {
 		t.Errorf("got %v", err)

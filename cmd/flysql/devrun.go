@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/flysql/flysql/internal/dev"
 )
@@ -24,7 +25,7 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	if err := c.devReady(o); err != nil {
 		return err
 	}
-	queue := newDevQueue(c.devPrinter(f))
+	queue := newDevQueue(c.devPrinter(f, o))
 	stops, release := withStops(ctx, func(second bool) {
 		if !f.json {
 			queue.tell(dev.Event{Type: typeStopping})
@@ -33,6 +34,7 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	})
 	defer release()
 	o.Kill = stops.kill.Done()
+	began := time.Now()
 	session, err := dev.Start(stops.run, o, queue.tell)
 	if err != nil {
 		_ = queue.end(stops.kill) // the other error is the reason
@@ -41,33 +43,37 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	if !f.json {
 		queue.tell(dev.Event{Type: typeStarted})
 	}
+	watched := c.devWatch(stops.run, f, o, session, began)
 	select {
 	case <-stops.run.Done():
 	case <-queue.failed: // nobody is there any more
+		stops.end(nil)
 	}
+	<-watched
 	err = session.Close(stops.kill)
 	printed := queue.end(stops.kill)
 	if n := queue.lost(); n > 0 {
 		c.say("note: %s not printed, for nobody read them in time", counted(n, "event"))
 	}
-	return devOver(context.Cause(stops.run), printed, err)
+	why := context.Cause(stops.run)
+	if printed != nil {
+		why = printed
+	}
+	return devOver(why, err)
 }
 
 // devStartFailed says why there are no machines.
 func (c *cli) devStartFailed(stops *stops, o dev.Options, err error) error {
 	if cause := context.Cause(stops.run); cause != nil && errors.Is(err, cause) {
-		return devOver(cause, nil, nil)
+		return devOver(cause, nil)
 	}
 	return err
 }
 
 // devOver is the end of a session: why, and whether anything is left.
-func devOver(why, printed, closed error) error {
-	switch {
-	case closed != nil:
-		return errors.Join(why, printed, closed)
-	case why == nil:
-		why = printed
+func devOver(why, closed error) error {
+	if closed != nil {
+		return errors.Join(why, closed)
 	}
 	return fmt.Errorf("%w; nothing is left running", why)
 }
@@ -107,11 +113,11 @@ func (c *cli) sayStopping(second bool) {
 }
 
 // devPrinter prints a session's events.
-func (c *cli) devPrinter(f *devFlags) func(dev.Event) error {
+func (c *cli) devPrinter(f *devFlags, o dev.Options) func(dev.Event) error {
 	if f.json {
 		return func(e dev.Event) error { return writeDevEvent(c.stdout, e) }
 	}
-	return c.newDevText(!f.headless).event
+	return c.newDevText(!f.headless, len(o.Command) > 0).event
 }
 
 // writeDevEvent writes an event as a line. docs/dev.md documents them; they only ever

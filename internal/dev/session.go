@@ -41,6 +41,8 @@ type Options struct {
 	Kill <-chan struct{}
 	// Single is one machine without LiteFS, also where that could be had.
 	Single bool
+	// BootWait bounds a machine's boot, until its checks pass. 0 is two minutes.
+	BootWait time.Duration
 	// Page answers what is below PagePrefix, in every region, in the edge's place. It is
 	// made once, when the session is; nil is the app's, as all else.
 	Page func(*Session) http.Handler
@@ -152,6 +154,7 @@ func (s *Session) boot(ctx context.Context, p programs) error {
 		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
+		BootWait: s.opt.BootWait,
 	})
 	some := (*cluster.BootError)(nil)
 	if errors.As(err, &some) && c != nil {
@@ -253,6 +256,7 @@ func (s *Session) close(ctx context.Context) error {
 	var errs []error
 	if c := s.cluster.Load(); c != nil {
 		errs = append(errs, s.closeCluster(ctx, c))
+		s.tellState() // the last
 	}
 	if f := s.follow.Load(); f != nil {
 		f.close()
