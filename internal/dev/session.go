@@ -69,12 +69,15 @@ type Session struct {
 
 	mu      sync.Mutex
 	doing   string
-	rolling bool
 	cut     map[string]bool
 	slow    map[string]time.Duration
 	served  map[string]bool
 	closing bool
 	fronts  []*front // of single regions
+
+	ctx    context.Context // of actions
+	cancel context.CancelFunc
+	acting sync.WaitGroup
 
 	closeOnce sync.Once
 	closeErr  error
@@ -90,6 +93,7 @@ type Session struct {
 func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, err error) {
 	s := &Session{opt: o, cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
 	s.hub.watch = watch
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -99,6 +103,9 @@ func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, er
 		return nil, err
 	}
 	s.tellState()
+	if s.state.killed {
+		s.log("", "the last run was killed: what it has left is ended, or found again")
+	}
 	programs, err := s.programs(ctx)
 	if err != nil {
 		return nil, err
@@ -121,6 +128,9 @@ func (s *Session) prepare(ctx context.Context) (err error) {
 	if s.plan, err = makePlan(*o, s.app); err != nil {
 		return err
 	}
+	if err := checkEnv(o.Env); err != nil {
+		return err
+	}
 	if s.state, err = openState(cmp.Or(o.StateDir, filepath.Join(s.app.dir, ".flysql", "dev")), o.Fresh); err != nil {
 		return err
 	}
@@ -134,18 +144,29 @@ func (s *Session) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
+// checkEnv shows no value: it may be a secret.
+func checkEnv(env []string) error {
+	for i, one := range env {
+		if name, _, ok := strings.Cut(one, "="); !ok || name == "" || strings.ContainsRune(one, 0) {
+			return fmt.Errorf("variable %d of the machines' environment is not of the form NAME=value", i+1)
+		}
+	}
+	return nil
+}
+
 // serve is the edge, and the page.
 func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, PagePrefix); ok && s.page != nil && (rest == "" || rest[0] == '/') {
 		s.page.ServeHTTP(w, r)
 		return
 	}
-	if c := s.cluster.Load(); c != nil {
-		c.Edge.ServeHTTP(w, r)
+	c, err := s.ready()
+	if err != nil {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "flysql dev: "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, "flysql dev: the app is being built", http.StatusServiceUnavailable)
+	c.Edge.ServeHTTP(w, r)
 }
 
 // boot starts the machines.
@@ -218,9 +239,6 @@ func (s *Session) State() State {
 	for _, m := range st.Machines {
 		s.served[m.ID] = s.served[m.ID] || m.Healthy
 		st.Ready = st.Ready && s.served[m.ID]
-		if s.rolling && m.State != edge.Started.String() && !strings.HasPrefix(st.Doing, "rolling") {
-			st.Doing = "rolling " + m.ID
-		}
 	}
 	return st
 }
@@ -253,6 +271,8 @@ func (s *Session) close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
+	s.cancel()
+	s.acting.Wait()
 	var errs []error
 	if c := s.cluster.Load(); c != nil {
 		errs = append(errs, s.closeCluster(ctx, c))
