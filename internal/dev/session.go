@@ -36,6 +36,9 @@ type Options struct {
 	// Entrypoint and LiteFS are the programs flysql-entrypoint and litefs. "" looks for
 	// them.
 	Entrypoint, LiteFS string
+	// Kill, once it is closed, has machines killed where they would be stopped: by a Start
+	// that fails, and by Close. nil is never.
+	Kill <-chan struct{}
 	// Single is one machine without LiteFS, also where that could be had.
 	Single bool
 	// BootWait bounds a machine's boot, until its checks pass. 0 is two minutes.
@@ -70,6 +73,7 @@ type Session struct {
 	slow    map[string]time.Duration
 	served  map[string]bool
 	closing bool
+	fronts  []*front // of single regions
 
 	ctx    context.Context // of actions
 	cancel context.CancelFunc
@@ -272,14 +276,13 @@ func (s *Session) close(ctx context.Context) error {
 	var errs []error
 	if c := s.cluster.Load(); c != nil {
 		errs = append(errs, s.closeCluster(ctx, c))
+		s.tellState() // the last
 	}
 	if f := s.follow.Load(); f != nil {
 		f.close()
 	}
 	s.telling.Wait()
-	if s.front != nil {
-		errs = append(errs, s.front.close())
-	}
+	errs = append(errs, s.closeFronts())
 	if s.state != nil {
 		errs = append(errs, s.state.close())
 	}
@@ -291,20 +294,20 @@ func (s *Session) close(ctx context.Context) error {
 func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
 	done := make(chan error, 1)
 	go func() { done <- c.Close() }()
-	end := ctx.Done()
+	end, kill := ctx.Done(), s.opt.Kill
+	now := false
 	for again := time.NewTicker(time.Second); ; {
 		select {
 		case err := <-done:
 			again.Stop()
 			return err
 		case <-end:
-			end = nil
+			end, now = nil, true
+		case <-kill:
+			kill, now = nil, true
 		case <-again.C:
-			if end != nil {
-				continue
-			}
 		}
-		if end == nil {
+		if now {
 			for _, m := range c.Machines() {
 				if m.Pid != 0 {
 					_ = killNow(m.Pid) // it may have ended; what it leaves, the cluster ends
