@@ -82,6 +82,10 @@ func Start(ctx context.Context, o Options) (started *Cluster, err error) {
 	if c.Edge, err = edge.New(eo); err != nil {
 		return nil, err
 	}
+	c.tell()
+	if o.Made != nil {
+		o.Made(c)
+	}
 	return c, c.bootAll(ctx)
 }
 

@@ -209,6 +209,7 @@ type Status struct {
 	Pid int    // of its entrypoint; 0 while it is off
 	API int    // port of LiteFS's API on loopback; 0 for none
 	Log string // the file
+	Mnt string // where its LiteFS is mounted; "" for none
 	// Restarts is how often [[restart]] has started it again since it was started.
 	Restarts int
 	Err      error // how it ended, or why it did not come up, where nobody had asked for it
@@ -221,6 +222,9 @@ func (c *Cluster) Machines() []Status {
 	for i, m := range c.machines {
 		m.mu.Lock()
 		s := Status{API: m.ports.api, Log: m.places.log, Restarts: m.restarts, Err: m.err}
+		if c.litefs != nil {
+			s.Mnt = m.places.mount
+		}
 		if m.run != nil {
 			s.Pid = m.run.cmd.Process.Pid
 		}

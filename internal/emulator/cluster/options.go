@@ -29,6 +29,9 @@ type Options struct {
 	Log        func(machine, line string) // what machines print; called by several goroutines, nil is nobody
 	Latency    latency.Matrix             // between regions: the edge and machines, and machines among themselves
 	HTTPS      bool                       // as edge.Options
+	// Made is called once, before the first machine boots: they are all there, and so is
+	// the edge. nil is nobody.
+	Made func(*Cluster)
 	// Consul is the URL of one in place of the lease server here: http://host:port, or as
 	// FLY_CONSUL_URL is. It must be there all the time; machines here and elsewhere must not
 	// share a key of it.
