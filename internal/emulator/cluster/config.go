@@ -78,7 +78,7 @@ func (m *machine) environ(c *Cluster) []string {
 		secrets[name] = moved(value, from, to)
 	}
 	own := map[string]string{
-		"PORT":       strconv.Itoa(m.appPort),
+		"PORT":       strconv.Itoa(m.at().app),
 		"FLYSQL_LOG": "text",
 		Marker:       o.Dir + ":" + m.ID,
 		DNSVariable:  m.dns,
@@ -86,10 +86,13 @@ func (m *machine) environ(c *Cluster) []string {
 	if c.litefs != nil {
 		own["FLYSQL_LITEFS"] = m.places.config
 		own["FLY_CONSUL_URL"] = m.leaseURL
-		// Past the relays, which take a connection also for a machine that is off: who hands
-		// over would wait for that one.
-		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return p.apiAddress() })
-		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string { return p.ID + "=http://" + m.to[p].app })
+		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return m.to[p].api.address() })
+		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string {
+			if p == m {
+				return p.ID + "=http://" + m.address().String()
+			}
+			return p.ID + "=http://" + m.to[p].app.address()
+		})
 		own["PATH"] = strings.Trim(o.Litefs+string(os.PathListSeparator)+os.Getenv("PATH"), string(os.PathListSeparator))
 	} else {
 		own["FLYSQL_LITEFS"] = "off"
@@ -139,7 +142,7 @@ func (m *machine) writeLiteFS(c *Cluster) error {
 		{"lease.consul.url", m.leaseURL},
 	}
 	if c.litefs.Proxy.Target != "" {
-		values = append(values, setting{"proxy.addr", m.address().String()}, setting{"proxy.target", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.appPort))})
+		values = append(values, setting{"proxy.addr", m.address().String()}, setting{"proxy.target", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.at().app))})
 	}
 	for _, v := range values {
 		if err := doc.Set(v.key, v.value); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -42,9 +43,12 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 		return "", err
 	}
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !c.network.reachable(m.Region, c.opt.Config.PrimaryRegion) {
+		// While the body has not been read, nothing tells that who asked has gone.
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if err != nil || c.network.cross(r.Context().Done(), m.Region, c.opt.Config.PrimaryRegion) != nil {
 			panic(http.ErrAbortHandler)
 		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		if r.Method != http.MethodGet {
 			s.state.ServeHTTP(w, r)
 			return
@@ -52,10 +56,10 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 		answer := httptest.NewRecorder()
 		s.state.ServeHTTP(answer, r)
 		maps.Copy(w.Header(), answer.Header())
-		body := c.seenBy(m, answer.Body.Bytes())
+		seen := c.seenBy(m, answer.Body.Bytes())
 		w.Header().Del("Content-Length")
 		w.WriteHeader(answer.Code)
-		_, _ = w.Write(body) // who asked may have gone
+		_, _ = w.Write(seen) // who asked may have gone
 	})}
 	s.servers = append(s.servers, server)
 	s.serving.Go(func() { _ = server.Serve(l) }) // it always returns an error: that it was closed
@@ -80,7 +84,7 @@ func (c *Cluster) seenBy(m *machine, body []byte) []byte {
 		if err != nil || p == m {
 			return body
 		}
-		holder["advertise-url"] = "http://" + m.to[p].api
+		holder["advertise-url"] = "http://" + m.to[p].api.address()
 		var errs [2]error
 		value, errs[0] = json.Marshal(holder)
 		k["Value"], errs[1] = json.Marshal(value)

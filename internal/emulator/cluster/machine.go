@@ -24,9 +24,6 @@ type machine struct {
 	ID, Region string
 	number     int
 	places     places
-	port       int // that the edge connects to
-	appPort    int // PORT; the same, unless LiteFS's proxy is between
-	api        int // LiteFS's
 	leaseURL   string
 	dns        string              // the server of private names
 	to         map[*machine]relays // how it reaches the others
@@ -35,6 +32,7 @@ type machine struct {
 	command []string   // guarded by turn
 
 	mu    sync.Mutex
+	ports listening
 	state edge.State
 	run   *process // nil while it is off
 	err   error    // how the last one ended, where that was not asked for
@@ -47,13 +45,6 @@ type process struct {
 	ended chan struct{}
 	err   error // once it has ended
 }
-
-func (m *machine) address() netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(m.port))
-}
-
-// apiAddress is LiteFS's, for the other machines.
-func (m *machine) apiAddress() string { return fmt.Sprintf("127.0.0.1:%d", m.api) }
 
 // onNetwork is the machine with a private address of its own, of loopback.
 func (m *machine) onNetwork(app string) private.Machine {
@@ -87,18 +78,39 @@ func (c *Cluster) boot(ctx context.Context, m *machine) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.BootWait, fmt.Errorf("it did not serve within %v", c.opt.BootWait))
 	defer cancel()
 	c.become(m, edge.Away)
+	var err error
+	for again := 3; again > 0; again-- {
+		if err = c.attempt(ctx, m); err == nil {
+			return nil
+		}
+		// Somebody may have taken a port of its own since it was chosen.
+		if other, perr := c.chooseAgain(m); !other || perr != nil || ctx.Err() != nil {
+			err = errors.Join(err, perr)
+			break
+		}
+	}
+	m.mu.Lock()
+	m.err = err
+	m.mu.Unlock()
+	c.become(m, edge.Stopped)
+	return &MachineError{m.ID, err}
+}
+
+// attempt starts a machine once.
+func (c *Cluster) attempt(ctx context.Context, m *machine) error {
+	if _, err := c.chooseAgain(m); err != nil {
+		return err
+	}
 	p, err := c.launch(m)
 	if err != nil {
-		c.become(m, edge.Stopped)
-		return fmt.Errorf("machine %s: %w", m.ID, err)
+		return err
 	}
-	err = c.serves(ctx, m, p)
-	if err == nil {
-		return nil
+	if err := c.serves(ctx, m, p); err != nil {
+		checks := c.failing(m)
+		err = errors.Join(err, c.end(m, p, 0))
+		return fmt.Errorf("%w%s%s", err, checks, p.tail())
 	}
-	c.end(m, p, 0)
-	c.become(m, edge.Stopped)
-	return fmt.Errorf("machine %s: %w%s%s", m.ID, err, c.failing(m), p.tail())
+	return nil
 }
 
 // launch starts the entrypoint.
@@ -125,6 +137,7 @@ func (c *Cluster) launch(m *machine) (*process, error) {
 	m.mu.Lock()
 	m.run, m.err = p, nil
 	m.mu.Unlock()
+	c.open(m, p.ended)
 	go func() {
 		p.err = errors.Join(p.cmd.Wait(), log.Close())
 		close(p.ended)
@@ -183,7 +196,7 @@ func (c *Cluster) serves(ctx context.Context, m *machine, p *process) error {
 			break
 		}
 		if !latency.Wait(ctx, pause) {
-			return fmt.Errorf("nothing listens on port %d, which PORT names: %w", m.port, context.Cause(ctx))
+			return fmt.Errorf("nothing listens on port %d, which PORT names: %w", m.at().app, context.Cause(ctx))
 		}
 	}
 	c.become(m, edge.Started)
@@ -280,6 +293,18 @@ func (c *Cluster) Start(ctx context.Context, id string) error {
 	return c.boot(ctx, m)
 }
 
+// Restart ends a machine in order, if it runs, and starts it.
+func (c *Cluster) Restart(ctx context.Context, id string) error {
+	m, err := c.find(id)
+	if err != nil {
+		return err
+	}
+	if err := c.stop(ctx, m); err != nil {
+		return err
+	}
+	return c.boot(ctx, m)
+}
+
 // Stop ends a machine in order. There is no difference in being suspended: nothing
 // keeps a process's memory here.
 func (c *Cluster) Stop(ctx context.Context, id string, _ bool) error {
@@ -332,7 +357,8 @@ type Status struct {
 	Pid int    // of its entrypoint; 0 while it is off
 	API int    // port of LiteFS's API on loopback; 0 for none
 	Log string // the file
-	Err error  // how it ended, where nobody had asked for it
+	Mnt string // where its LiteFS is mounted; "" for none
+	Err error  // how it ended, or why it did not come up, where nobody had asked for it
 }
 
 // Machines are all, those of the primary region first.
@@ -341,7 +367,10 @@ func (c *Cluster) Machines() []Status {
 	var all []Status
 	for i, m := range c.machines {
 		m.mu.Lock()
-		s := Status{API: m.api, Log: m.places.log, Err: m.err}
+		s := Status{API: m.ports.api, Log: m.places.log, Err: m.err}
+		if c.litefs != nil {
+			s.Mnt = m.places.mount
+		}
 		if m.run != nil {
 			s.Pid = m.run.cmd.Process.Pid
 		}

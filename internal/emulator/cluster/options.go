@@ -29,6 +29,12 @@ type Options struct {
 	Log        func(machine, line string) // what machines print; called by several goroutines, nil is nobody
 	Latency    latency.Matrix             // between regions: the edge and machines, and machines among themselves
 	HTTPS      bool                       // as edge.Options
+	// Made is called once, before the first machine boots: they are all there, and so is
+	// the edge. nil is nobody.
+	Made func(*Cluster)
+	// Partial has Start return the cluster also where machines did not come up, and a
+	// *BootError which ones, as long as another serves; with LiteFS it must be the first.
+	Partial bool
 	// BootWait bounds a machine's boot, until its app listens and its checks pass. 0 is
 	// two minutes.
 	BootWait time.Duration

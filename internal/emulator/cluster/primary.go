@@ -8,19 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	"github.com/flysql/flysql/flyconf"
 )
 
 // leaseKey is where LiteFS's nodes elect, as a machine's litefs.yml says.
 func (c *Cluster) leaseKey() (string, error) {
-	env := map[string]string{}
-	for _, v := range c.machines[0].environ(c) {
-		name, value, _ := strings.Cut(v, "=")
-		env[name] = value
-	}
-	conf, err := flyconf.ParseLiteFS(c.opt.LiteFS, c.litefsText, func(name string) (string, bool) { return env[name], true })
+	conf, err := c.litefsOf(c.machines[0])
 	if err != nil {
 		return "", err
 	}
