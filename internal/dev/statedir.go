@@ -18,9 +18,13 @@ const (
 
 // stateDir is where all of a session is. It is this session's alone.
 type stateDir struct {
-	path string
-	lock *os.File // nil where there are no locks
+	path   string
+	lock   *os.File // nil where there are no locks
+	killed bool     // the last session here did not end in order
 }
+
+// runningFile is there while a session is.
+const runningFile = "running"
 
 // openState opens the directory, and makes it where it is not there.
 func openState(path string, fresh bool) (_ *stateDir, err error) {
@@ -37,10 +41,16 @@ func openState(path string, fresh bool) (_ *stateDir, err error) {
 	if s.lock, err = lockState(filepath.Join(path, markFile)); err != nil {
 		return nil, err
 	}
-	if !fresh {
-		return s, nil
+	running := s.join(runningFile)
+	_, err = os.Lstat(running)
+	s.killed = err == nil
+	if fresh {
+		err = s.drop()
 	}
-	if err := s.drop(); err != nil {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.WriteFile(running, nil, 0o644)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -91,11 +101,13 @@ func (s *stateDir) drop() error {
 	return nil
 }
 
+// close lets others have the directory.
 func (s *stateDir) close() error {
-	if s.lock == nil {
-		return nil
+	err := os.Remove(s.join(runningFile))
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
 	}
-	return s.lock.Close()
+	return err
 }
 
 // path of something in it.
