@@ -16,6 +16,9 @@ const (
 	markText = "What flysql dev keeps between runs: machines, their logs and databases. flysql dev --fresh begins anew.\n"
 )
 
+// ErrInUse is in the error of a Start in a directory that another session has.
+var ErrInUse = errors.New("is in use")
+
 // stateDir is where all of a session is. It is this session's alone.
 type stateDir struct {
 	path   string
