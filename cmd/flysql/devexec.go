@@ -36,6 +36,7 @@ The command finds the app by its environment:
   FLYSQL_DEV_URL           where the app is, as for a client in the primary region
   FLYSQL_DEV_URL_AMS, ...  the same for each region, at a port of its own
   FLYSQL_DEV_REGIONS       the regions: ams,ord,syd
+  FLYSQL_DEV_API           what the page's buttons do: POST to it /machines/ams1/kill
   FLYSQL_DEV_ENGINE        litefs, or volume where there is one machine without
   FLYSQL_DEV_LOGS          a directory: ams1/log in it is the log of machine ams1
 
@@ -88,7 +89,7 @@ func (c *cli) devExec(ctx context.Context, f *devFlags, command []string) error 
 	}
 	stops, release := withStops(ctx, c.sayStopping)
 	defer release()
-	o.Kill = stops.kill.Done()
+	o.Kill, o.Page = stops.kill.Done(), devPage
 	working := c.working("starting the machines")
 	session, err := dev.Start(stops.run, o)
 	working()
@@ -145,7 +146,7 @@ func devEnv(o dev.Options, s dev.State, listen func(region string) (string, erro
 		return nil, err
 	}
 	var codes []string
-	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + logs}
+	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_API=" + s.URL + dev.PagePrefix + "/api", "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + logs}
 	for _, r := range s.Regions {
 		at, err := listen(r.Code)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,9 +128,18 @@ type devRun struct {
 // run starts flysql dev with these arguments.
 func (a *devApp) run(args ...string) *devRun {
 	a.t.Helper()
+	return a.runTo(nil, args...)
+}
+
+// runTo has stdout elsewhere.
+func (a *devApp) runTo(stdout *os.File, args ...string) *devRun {
+	a.t.Helper()
 	r := &devRun{app: a}
 	r.cmd = exec.Command(buildFlysql(a.t), append([]string{"dev"}, args...)...)
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = a.dir, a.env, &r.stdout, &r.stderr
+	if stdout != nil {
+		r.cmd.Stdout = stdout
+	}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	r.cmd.WaitDelay = time.Minute
 	if err := r.cmd.Start(); err != nil {
@@ -264,6 +274,28 @@ func (a *devApp) get(url, region string) string {
 		a.t.Fatalf("GET %s from %s: %s, %v\n%s", url, region, res.Status, err, body)
 	}
 	return string(body)
+}
+
+// sign writes a message, as if from a region.
+func (a *devApp) sign(url, region, message string) {
+	a.t.Helper()
+	form := strings.NewReader(neturl.Values{"name": {"Ada"}, "message": {message}}.Encode())
+	req, err := http.NewRequestWithContext(a.t.Context(), "POST", url+"/messages", form)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Flysql-Dev-Region", region)
+	res, err := http.DefaultTransport.RoundTrip(req) // which follows nothing
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		a.t.Error(err)
+	}
+	if res.StatusCode != http.StatusSeeOther {
+		a.t.Fatalf("POST %s/messages from %s: %s", url, region, res.Status)
+	}
 }
 
 // In three regions it serves, says what happens, and goes in order.

@@ -73,6 +73,7 @@ type Session struct {
 	slow    map[string]time.Duration
 	served  map[string]bool
 	closing bool
+	chosen  string   // by SetRegion
 	fronts  []*front // of single regions
 
 	ctx    context.Context // of actions
@@ -235,7 +236,7 @@ func (s *Session) State() State {
 		r.URL, r.Cut, r.SlowMS = s.URL(code), s.cut[code], milliseconds(s.slow[code])
 		st.Regions = append(st.Regions, r)
 	}
-	st.Ready, st.Doing = true, s.doing
+	st.Ready, st.Doing, st.Region = true, s.doing, cmp.Or(s.chosen, st.Region)
 	for _, m := range st.Machines {
 		s.served[m.ID] = s.served[m.ID] || m.Healthy
 		st.Ready = st.Ready && s.served[m.ID]
