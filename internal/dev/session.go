@@ -237,9 +237,12 @@ func (s *Session) State() State {
 		st.Regions = append(st.Regions, r)
 	}
 	st.Ready, st.Doing, st.Region = true, s.doing, cmp.Or(s.chosen, st.Region)
-	for _, m := range st.Machines {
+	for i, m := range st.Machines {
 		s.served[m.ID] = s.served[m.ID] || m.Healthy
 		st.Ready = st.Ready && s.served[m.ID]
+		if s.closing && m.PID == 0 { // an edge that is closed says nothing of it
+			st.Machines[i].State = edge.Stopped.String()
+		}
 	}
 	return st
 }
