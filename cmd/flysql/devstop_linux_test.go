@@ -33,9 +33,9 @@ func TestDevInterrupted(t *testing.T) {
 			args := []string{"--port", "0", "--json", "-e", "FLYSQL_MIGRATIONS"}
 			switch c.stage {
 			case "building":
+				a.image("guestbook")
 				a.write("go.mod", slowModule, 0o644)
 				a.write("main.go", "package main\n\nimport _ \"example.com/never\"\n\nfunc main() {}\n", 0o644)
-				a.write("Dockerfile", "FROM golang AS build\nCOPY . .\nRUN go build -o bin/shop .\nFROM scratch\nCOPY --from=build bin/shop /shop\nENTRYPOINT [\"flysql-entrypoint\"]\nCMD [\"/shop\"]\n", 0o644)
 				a.env = append(a.env, "GOPROXY="+silentHTTP(t), "GONOSUMDB=*", "GOFLAGS=-mod=mod")
 			case "booting":
 				args = append(args, "--", a.script("app", "echo entrypoint starts\nexec sleep 1000\n"))
