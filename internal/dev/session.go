@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -176,7 +177,7 @@ func (s *Session) boot(ctx context.Context, p programs) error {
 		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
-		BootWait: s.opt.BootWait,
+		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
 	})
 	some := (*cluster.BootError)(nil)
 	if errors.As(err, &some) && c != nil {
@@ -371,7 +372,29 @@ func makePlan(o Options, a *app) (plan, error) {
 			p.why = "the app has no litefs.yml, so each machine would have a database of its own: flysql init --mode litefs"
 		}
 	}
+	if p.litefs == "" {
+		p.config = withoutDatabase(p.config, o.Env)
+	}
 	return p, nil
+}
+
+// withoutDatabase is a configuration by which flysql-entrypoint starts an app that has no
+// SQLite database: it has nothing to do then, and would refuse.
+func withoutDatabase(c *flyconf.Config, secrets []string) *flyconf.Config {
+	env := maps.Clone(c.Env)
+	for _, one := range secrets {
+		name, value, _ := strings.Cut(one, "=")
+		env[name] = value
+	}
+	scheme, _, _ := strings.Cut(env["DATABASE_URL"], ":")
+	server := slices.Contains([]string{"postgres", "postgresql", "mysql"}, scheme)
+	if env["FLYSQL_DB"] != "" || env["FLYSQL_SKIP"] != "" || env["DATABASE_URL"] != "" && !server {
+		return c
+	}
+	skip := *c
+	skip.Env = maps.Clone(c.Env)
+	skip.Env["FLYSQL_SKIP"] = "1"
+	return &skip
 }
 
 // machines are those that there will be.
