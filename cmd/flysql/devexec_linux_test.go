@@ -88,6 +88,25 @@ func TestDevExecSignals(t *testing.T) {
 	}
 }
 
+// On a terminal the command reads what is typed, and gets a Ctrl-C once.
+func TestDevExecTerminal(t *testing.T) {
+	t.Parallel()
+	a := newDevApp(t, false)
+	a.image("guestbook")
+	script := "trap 'echo caught; exit 7' INT; read line; echo it has $line; while :; do sleep 0.1; done"
+	s := start(t, a.dir, a.env, nil, "dev", "exec", "--no-litefs", "--", "sh", "-c", script)
+	s.press("hello", enter)
+	s.expect("it has hello")
+	s.press(ctrlC)
+	s.expect("caught")
+	s.expect("flysql: sh ended with exit code 7")
+	s.exits(7)
+	if n := strings.Count(plain(s.all), "caught"); n != 1 {
+		t.Errorf("it was caught %d times", n)
+	}
+	a.nothingLeft()
+}
+
 // While the machines start, a signal ends that, and no command is run.
 func TestDevExecInterrupted(t *testing.T) {
 	t.Parallel()
