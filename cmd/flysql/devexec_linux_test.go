@@ -28,7 +28,7 @@ func TestDevExecCodes(t *testing.T) {
 		r.ends(want)
 		said := ""
 		if want != 0 {
-			said = fmt.Sprintf("flysql: sh ended with exit code %d; the machines' logs are .flysql/exec/machines/*/log\n", want)
+			said = fmt.Sprintf("flysql: sh ended with exit code %d; the machines' logs are %s/.flysql/exec/machines/*/log\n", want, a.real())
 		}
 		if got := r.stderr.text(); got != said || r.stdout.text() != "" {
 			t.Errorf("%s: stderr %q, want %q; stdout %q", script, got, said, r.stdout.text())

@@ -98,9 +98,24 @@ func TestDevWithoutLiteFS(t *testing.T) {
 	if out := r.stdout.text(); !strings.HasPrefix(out, "shop: 1 machine in ord, without LiteFS\n") {
 		t.Errorf("stdout:\n%s", out)
 	}
-	a.sign(url, "ord", "hello")
+	a.sign(url, "ord", "of one machine")
 	if page := a.get(url+dev.PagePrefix, "ord"); !strings.Contains(page, "shop") {
 		t.Errorf("the page: %s", page)
+	}
+	r.signal(os.Interrupt)
+	r.ends(130)
+
+	// What it has is none of what the machines with LiteFS have, and it is kept.
+	args := []string{"--port", "0", "--regions", "ord", "-e", "FLYSQL_MIGRATIONS", "--", a.guestbook}
+	r = a.run(args...)
+	if page := a.get(r.url("ord")+"/messages.json", "ord"); strings.Contains(page, "of one machine") {
+		t.Errorf("with LiteFS: %s", page)
+	}
+	r.signal(os.Interrupt)
+	r.ends(130)
+	r = a.run(append([]string{"--no-litefs"}, args...)...)
+	if page := a.get(r.url("ord")+"/messages.json", "ord"); !strings.Contains(page, "of one machine") {
+		t.Errorf("again without LiteFS: %s", page)
 	}
 	r.signal(os.Interrupt)
 	r.ends(130)

@@ -258,13 +258,20 @@ func (a *devApp) nothingLeft() {
 	}
 }
 
-// left are the app's processes and mounts.
-func (a *devApp) left() (processes, mounts []string) {
+// real is the directory without links.
+func (a *devApp) real() string {
 	a.t.Helper()
 	dir, err := filepath.EvalSymlinks(a.dir)
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return dir
+}
+
+// left are the app's processes and mounts.
+func (a *devApp) left() (processes, mounts []string) {
+	a.t.Helper()
+	dir := a.real()
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		a.t.Fatal(err)

@@ -173,8 +173,11 @@ func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
 
 // boot starts the machines.
 func (s *Session) boot(ctx context.Context, p programs) error {
+	if err := s.state.cleanUp(); err != nil {
+		return err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
-		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
+		Dir: s.state.machines(s.app.litefs != "" && s.plan.engine == EngineVolume), Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
 		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
