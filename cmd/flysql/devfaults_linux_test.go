@@ -18,7 +18,7 @@ func TestDevNeverListens(t *testing.T) {
 	a := newDevApp(t, false)
 	r := a.run("--port", "0", "--wait", "2s", "-e", "FLYSQL_MIGRATIONS", "--", a.script("app", "echo warming up\nexec sleep 1000\n"))
 	r.ends(1)
-	r.errs("flysql: machine ord1: nothing listens on port ", ", which PORT names: ", "within 2s", "warming up")
+	r.errs("flysql: machine ord1: nothing listens on port ", ", which PORT names: ", "within 2s", "warming up", "\nthe machines' logs are "+a.real()+"/.flysql/dev/machines/*/log\n")
 }
 
 // A check that fails is named, with what the app answered.
