@@ -181,6 +181,12 @@ func firstLine(text string) string {
 	return line
 }
 
+// MissingLiteFS says what LiteFS lacks on this machine, and how to mend that; "" is nothing.
+func MissingLiteFS(o Options) (string, error) {
+	_, why, err := findLiteFS(o)
+	return why, err
+}
+
 // findLiteFS is the directory of the program litefs. why says what is missing for LiteFS
 // on this machine, and how to mend it.
 func findLiteFS(o Options) (dir, why string, err error) {
