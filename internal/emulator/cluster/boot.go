@@ -23,6 +23,12 @@ func (c *Cluster) boot(ctx context.Context, m *machine) error {
 	if p := m.running(); p != nil && !c.bury(m, p) {
 		return nil
 	}
+	return c.anew(ctx, m)
+}
+
+// anew starts a machine that is off, for the first time as far as [[restart]] goes. The
+// caller has m.turn.
+func (c *Cluster) anew(ctx context.Context, m *machine) error {
 	m.callOff(errStarted) // a start that waits for its time
 	m.mu.Lock()
 	m.restarts = 0
