@@ -5,18 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/emulator/cluster"
-	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/emulator/latency"
 )
 
@@ -55,6 +51,7 @@ const PagePrefix = "/_flysql"
 // Session is an app that runs. Its methods may be called by several goroutines at once.
 type Session struct {
 	opt     Options
+	began   time.Time
 	app     *app
 	plan    plan
 	state   *stateDir
@@ -74,6 +71,7 @@ type Session struct {
 	slow    map[string]time.Duration
 	served  map[string]bool
 	closing bool
+	chosen  string   // by SetRegion
 	fronts  []*front // of single regions
 
 	ctx    context.Context // of actions
@@ -92,7 +90,7 @@ type Session struct {
 // What happens from the start on is told to each of watch, one event after the other, which
 // must not take long, and must not wait for a method of the session.
 func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, err error) {
-	s := &Session{opt: o, cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
+	s := &Session{opt: o, began: time.Now(), cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
 	s.hub.watch = watch
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
@@ -172,8 +170,11 @@ func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
 
 // boot starts the machines.
 func (s *Session) boot(ctx context.Context, p programs) error {
+	if err := s.state.cleanUp(); err != nil {
+		return err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
-		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
+		Dir: s.state.machines(s.app.litefs != "" && s.plan.engine == EngineVolume), Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
 		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
@@ -236,10 +237,13 @@ func (s *Session) State() State {
 		r.URL, r.Cut, r.SlowMS = s.URL(code), s.cut[code], milliseconds(s.slow[code])
 		st.Regions = append(st.Regions, r)
 	}
-	st.Ready, st.Doing = true, s.doing
-	for _, m := range st.Machines {
+	st.Ready, st.Doing, st.Region = true, s.doing, cmp.Or(s.chosen, st.Region)
+	for i, m := range st.Machines {
 		s.served[m.ID] = s.served[m.ID] || m.Healthy
 		st.Ready = st.Ready && s.served[m.ID]
+		if s.closing && m.PID == 0 { // an edge that is closed says nothing of it
+			st.Machines[i].State = edge.Stopped.String()
+		}
 	}
 	return st
 }
@@ -316,90 +320,4 @@ func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
 			}
 		}
 	}
-}
-
-// plan is what runs where.
-type plan struct {
-	regions   []string
-	perRegion int
-	engine    string // as State.Engine
-	why       string
-	litefs    string // the path of litefs.yml; "" without LiteFS
-	program   string // the directory of the program litefs; "" is PATH's
-	config    *flyconf.Config
-}
-
-// The engines of State.
-const (
-	EngineLiteFS = "litefs"
-	EngineVolume = "volume"
-)
-
-func makePlan(o Options, a *app) (plan, error) {
-	regions, err := chooseRegions(o.Regions, a.config.PrimaryRegion)
-	if err != nil {
-		return plan{}, err
-	}
-	p := plan{regions: regions, perRegion: cmp.Or(o.PerRegion, 1), engine: EngineVolume, config: a.config}
-	if n := p.perRegion * len(regions); o.PerRegion < 0 || n > maxMachines {
-		return plan{}, fmt.Errorf("%d machines in each of %d regions: want 1 to %d in all", o.PerRegion, len(regions), maxMachines)
-	}
-	single := func(why string) {
-		p.regions, p.perRegion, p.config = regions[:1], 1, a.withoutLiteFS()
-		p.why = why
-	}
-	switch {
-	case a.litefs != "" && o.Single:
-		single("one machine was asked for")
-	case a.litefs != "":
-		dir, why, err := findLiteFS(o)
-		if err != nil {
-			return plan{}, err
-		}
-		if why != "" {
-			single(why)
-			break
-		}
-		p.engine, p.litefs, p.program = EngineLiteFS, a.litefs, dir
-	case len(a.config.Mounts) == 0 && len(o.Regions) > 0: // nothing to keep: any number of machines
-	default:
-		single("")
-		if len(o.Regions) > 1 || o.PerRegion > 1 {
-			p.why = "the app has no litefs.yml, so each machine would have a database of its own: flysql init --mode litefs"
-		}
-	}
-	if p.litefs == "" {
-		p.config = withoutDatabase(p.config, o.Env)
-	}
-	return p, nil
-}
-
-// withoutDatabase is a configuration by which flysql-entrypoint starts an app that has no
-// SQLite database: it has nothing to do then, and would refuse.
-func withoutDatabase(c *flyconf.Config, secrets []string) *flyconf.Config {
-	env := maps.Clone(c.Env)
-	for _, one := range secrets {
-		name, value, _ := strings.Cut(one, "=")
-		env[name] = value
-	}
-	scheme, _, _ := strings.Cut(env["DATABASE_URL"], ":")
-	server := slices.Contains([]string{"postgres", "postgresql", "mysql"}, scheme)
-	if env["FLYSQL_DB"] != "" || env["FLYSQL_SKIP"] != "" || env["DATABASE_URL"] != "" && !server {
-		return c
-	}
-	skip := *c
-	skip.Env = maps.Clone(c.Env)
-	skip.Env["FLYSQL_SKIP"] = "1"
-	return &skip
-}
-
-// machines are those that there will be.
-func (p plan) machines() []Machine {
-	all := []Machine{}
-	for _, r := range p.regions {
-		for n := range p.perRegion {
-			all = append(all, Machine{ID: fmt.Sprintf("%s%d", r, n+1), Region: r, State: edge.Stopped.String(), Databases: []Database{}, Checks: []Check{}})
-		}
-	}
-	return slices.Clip(all)
 }

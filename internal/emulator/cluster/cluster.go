@@ -230,7 +230,7 @@ func (c *Cluster) close() error {
 		errs = append(errs, c.lease.close())
 	}
 	if c.lock != nil {
-		errs = append(errs, CleanUp(c.opt.Dir), c.lock.Close())
+		errs = append(errs, CleanUp(c.opt.Dir), unlock(c.lock))
 	}
 	return errors.Join(errs...)
 }
