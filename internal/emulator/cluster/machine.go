@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,8 +26,9 @@ type machine struct {
 	dns        string              // the server of private names
 	to         map[*machine]relays // how it reaches the others
 
-	turn    sync.Mutex // one boot, stop or kill at a time
-	command []string   // guarded by turn
+	wanted  atomic.Int32 // by how many that would stop it, when they have their turn
+	turn    sync.Mutex   // one boot, stop or kill at a time
+	command []string     // guarded by turn
 
 	mu    sync.Mutex
 	ports listening
@@ -79,8 +81,10 @@ func (m *machine) running() *process {
 // take has a machine to stop: a start that is under way, or waits for its time, is
 // called off. letGo must follow.
 func (m *machine) take() (letGo func()) {
+	m.wanted.Add(1)
 	m.callOff(errStopped)
 	m.turn.Lock()
+	m.wanted.Add(-1)
 	m.callOff(errStopped) // of what ended since
 	return m.turn.Unlock
 }
