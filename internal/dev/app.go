@@ -259,10 +259,7 @@ func (a *app) argv(d *docker) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	argv, err = a.withoutEntrypoint(d, argv)
-	if err != nil {
-		return nil, fmt.Errorf("%s: ENTRYPOINT: %w", d.name, err)
-	}
+	argv = a.withoutEntrypoint(d, argv)
 	if len(argv) > 1 && filepath.Base(argv[0]) == "litefs" && argv[1] == "mount" {
 		if i := slices.Index(argv, "--"); i >= 0 {
 			argv = argv[i+1:]

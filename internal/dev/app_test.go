@@ -90,7 +90,6 @@ func TestReadApp(t *testing.T) {
 		{name: "a Dockerfile that is not there", files: map[string]string{"fly.toml": plainFly + "[build]\n  dockerfile = \"Docker\"\n"}, err: `fly.toml:6:3: build.dockerfile: "Docker" is not there`},
 		{name: "a stage that is not there", files: map[string]string{"fly.toml": plainFly + "[build]\n  build-target = \"web\"\n", "Dockerfile": "FROM x\n"}, err: `build.build-target: Dockerfile has no stage "web"`},
 		{name: "a Dockerfile that cannot be read", files: map[string]string{"Dockerfile": "RUN x\n"}, err: "Dockerfile:1:1: "},
-		{name: "flags of the entrypoint that there are not", files: map[string]string{"Dockerfile": "FROM x\nENTRYPOINT [\"flysql-entrypoint\", \"--migration\", \"x\", \"app\"]\n"}, err: "Dockerfile: ENTRYPOINT: flag provided but not defined: -migration"},
 		{name: "a litefs.yml that LiteFS refuses", files: map[string]string{"Dockerfile": "FROM x\nCOPY litefs.yml /etc/litefs.yml\nCMD x\n", "litefs.yml": "fuse:\n  dri: /litefs\n"}, err: "litefs.yml:2:3: "},
 		{name: "no fly.toml", files: map[string]string{"fly.toml": ""}, o: Options{Config: "other.toml"}, err: "other.toml is not there: --config names"},
 		{name: "a fly.toml with a slip", files: map[string]string{"fly.toml": plainFly + "[mount]\n  destination = \"data\"\n"}, err: "fly.toml:6:"},

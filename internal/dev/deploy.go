@@ -25,18 +25,25 @@ type programs struct {
 func (s *Session) programs(ctx context.Context) (p programs, err error) {
 	s.doingNow("building")
 	defer s.doingNow("")
-	say := func(line string) { s.log("", line) }
-	var looking sync.WaitGroup
-	defer looking.Wait()
-	looking.Go(func() { s.app.https = s.app.toHTTPS(ctx) })
 	if err := os.MkdirAll(s.state.join("bin"), 0o755); err != nil {
 		return p, err
 	}
-	if p.entrypoint, err = findEntrypoint(ctx, s.opt, s.app, s.state, say); err != nil {
-		return p, err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	say := func(line string) { s.log("", line) }
+	var all sync.WaitGroup
+	var errs [2]error
+	all.Go(func() {
+		if p.entrypoint, errs[0] = findEntrypoint(ctx, s.opt, s.app, s.state, say); errs[0] != nil {
+			cancel(errs[0])
+		}
+	})
+	all.Go(func() { s.app.https = s.app.toHTTPS(ctx) })
+	if p.command, p.number, errs[1] = s.build(ctx); errs[1] != nil {
+		cancel(errs[1])
 	}
-	p.command, p.number, err = s.build(ctx)
-	if err != nil {
+	all.Wait()
+	if err := context.Cause(ctx); err != nil { // the first of them
 		return p, err
 	}
 	return p, s.keepOnly(p.number)

@@ -24,3 +24,6 @@ func lockState(name string) (*os.File, error) {
 	}
 	return f, nil // a file system that knows no locks is used without
 }
+
+// unlockState gives it up at once: a process that is just being started has it too, until it is.
+func unlockState(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -134,11 +134,14 @@ func (s *stateDir) drop() error {
 
 // close lets others have the directory.
 func (s *stateDir) close() error {
-	err := os.Remove(s.join(runningFile))
-	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
+	return errors.Join(os.Remove(s.join(runningFile)), s.unlock())
+}
+
+func (s *stateDir) unlock() error {
+	if s.lock == nil {
+		return nil
 	}
-	return err
+	return errors.Join(unlockState(s.lock), s.lock.Close())
 }
 
 // path of something in it.
