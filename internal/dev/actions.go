@@ -14,13 +14,18 @@ import (
 var errClosed = errors.New("the session is closed")
 
 // act does something to a machine or region, and tells when it begins and how it ended.
-func (s *Session) act(name, target string, do func(c *cluster.Cluster) error) error {
-	c, err := s.ready()
+// The session's end ends it.
+func (s *Session) act(ctx context.Context, name, target string, do func(context.Context, *cluster.Cluster) error) error {
+	c, err := s.begin()
 	if err != nil {
 		return err
 	}
+	defer s.acting.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(errClosed) })()
 	s.hub.tell(Event{Type: TypeAction, Action: &Action{Name: name, Target: target}})
-	err = do(c)
+	err = do(ctx, c)
 	done := &Action{Name: name, Target: target, Done: true}
 	if err != nil {
 		done.Error = err.Error()
@@ -28,6 +33,21 @@ func (s *Session) act(name, target string, do func(c *cluster.Cluster) error) er
 	s.tellState()
 	s.hub.tell(Event{Type: TypeAction, Action: done})
 	return err
+}
+
+// begin is ready, and has the session's end wait for acting.
+func (s *Session) begin() (*cluster.Cluster, error) {
+	c, err := s.ready()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return nil, errClosed
+	}
+	s.acting.Add(1)
+	return c, nil
 }
 
 // ready is the cluster that actions are done to.
@@ -46,13 +66,13 @@ func (s *Session) ready() (*cluster.Cluster, error) {
 }
 
 // machine is act for one that there is.
-func (s *Session) machine(name, id string, do func(c *cluster.Cluster) error) error {
+func (s *Session) machine(ctx context.Context, name, id string, do func(context.Context, *cluster.Cluster) error) error {
 	if f := s.follow.Load(); f != nil {
 		if err := f.has(id); err != nil {
 			return err
 		}
 	}
-	return s.act(name, id, do)
+	return s.act(ctx, name, id, do)
 }
 
 // region is act for one that machines are in.
@@ -60,32 +80,32 @@ func (s *Session) region(name, code string, do func(c *cluster.Cluster) error) e
 	if !slices.Contains(s.plan.regions, code) {
 		return fmt.Errorf("there is no region %q: there are %v", code, s.plan.regions)
 	}
-	return s.act(name, code, do)
+	return s.act(context.Background(), name, code, func(_ context.Context, c *cluster.Cluster) error { return do(c) })
 }
 
 // Kill ends all of a machine's processes at once.
 func (s *Session) Kill(id string) error {
-	return s.machine("kill", id, func(c *cluster.Cluster) error { return c.Kill(id) })
+	return s.machine(context.Background(), "kill", id, func(_ context.Context, c *cluster.Cluster) error { return c.Kill(id) })
 }
 
 // Stop ends a machine as Fly does.
 func (s *Session) Stop(ctx context.Context, id string) error {
-	return s.machine("stop", id, func(c *cluster.Cluster) error { return c.Stop(ctx, id, false) })
+	return s.machine(ctx, "stop", id, func(ctx context.Context, c *cluster.Cluster) error { return c.Stop(ctx, id, false) })
 }
 
 // StartMachine starts one that is off, and returns when it serves.
 func (s *Session) StartMachine(ctx context.Context, id string) error {
-	return s.machine("start", id, func(c *cluster.Cluster) error { return c.Start(ctx, id) })
+	return s.machine(ctx, "start", id, func(ctx context.Context, c *cluster.Cluster) error { return c.Start(ctx, id) })
 }
 
 // Restart stops a machine and starts it.
 func (s *Session) Restart(ctx context.Context, id string) error {
-	return s.machine("restart", id, func(c *cluster.Cluster) error { return c.Restart(ctx, id) })
+	return s.machine(ctx, "restart", id, func(ctx context.Context, c *cluster.Cluster) error { return c.Restart(ctx, id) })
 }
 
 // HandOff has the primary give its lease to this machine.
 func (s *Session) HandOff(ctx context.Context, id string) error {
-	return s.machine("handoff", id, func(c *cluster.Cluster) error { return c.HandOff(ctx, id) })
+	return s.machine(ctx, "handoff", id, func(ctx context.Context, c *cluster.Cluster) error { return c.HandOff(ctx, id) })
 }
 
 // Cut cuts the network between a region and all others, or mends it.

@@ -30,7 +30,7 @@ type app struct {
 	workDir string          // where the command runs
 	command []string        // what is run, the program first
 	build   *goBuild        // what makes that program; nil where it is there
-	https   bool            // it sends away who did not come by https
+	https   bool            // it sends away who did not come by https; known once it is built
 }
 
 // flyNames is where fly.toml is looked for, the likelier first.
@@ -215,24 +215,32 @@ func (a *app) readCommand(ctx context.Context, d *docker) error {
 	if err != nil {
 		return err
 	}
-	facts, err := scaffold.Detect(ctx, a.dir)
-	if err != nil {
-		facts = &scaffold.Facts{} // the Dockerfile says more
-	}
 	b := d.buildOf(argv[0])
 	if b == nil {
-		b = mainOf(facts, argv[0])
+		if facts, err := scaffold.Detect(ctx, a.dir); err == nil { // else the Dockerfile says more
+			b = mainOf(facts, argv[0])
+		}
 	}
 	if b == nil {
 		return fmt.Errorf("%s runs %q, which none of its lines builds with go build: build it, and give the command that runs it here: flysql dev -- %s", d.name, argv[0], shellquote.Join(argv...))
 	}
 	a.command, a.build = argv, b
-	for _, m := range facts.Mains {
-		if filepath.Join(a.dir, m.Dir) == filepath.Join(b.dir, b.pkg) {
-			a.https = m.ToHTTPS != ""
-		}
-	}
 	return nil
+}
+
+// toHTTPS tells whether the app's code sends whoever came by http to https. It looks at all
+// of the code, which takes a while.
+func (a *app) toHTTPS(ctx context.Context) bool {
+	if a.build == nil {
+		return false
+	}
+	facts, err := scaffold.Detect(ctx, a.dir)
+	if err != nil {
+		return false // there is nothing to be told from
+	}
+	return slices.ContainsFunc(facts.Mains, func(m scaffold.Main) bool {
+		return m.ToHTTPS != "" && filepath.Join(a.dir, m.Dir) == filepath.Join(a.build.dir, a.build.pkg)
+	})
 }
 
 // mainOf is the main package of a module that makes a program of that name, or the only one.
@@ -251,10 +259,7 @@ func (a *app) argv(d *docker) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	argv, err = a.withoutEntrypoint(argv)
-	if err != nil {
-		return nil, fmt.Errorf("%s: ENTRYPOINT: %w", d.name, err)
-	}
+	argv = a.withoutEntrypoint(d, argv)
 	if len(argv) > 1 && filepath.Base(argv[0]) == "litefs" && argv[1] == "mount" {
 		if i := slices.Index(argv, "--"); i >= 0 {
 			argv = argv[i+1:]
@@ -298,8 +303,7 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// database is the directory that [env] keeps data in when there is no LiteFS: that of the
-// volume.
+// withoutLiteFS is fly.toml with what [env] has in LiteFS's directory on the volume.
 func (a *app) withoutLiteFS() *flyconf.Config {
 	c := *a.config
 	if a.fuse == "" {

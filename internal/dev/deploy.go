@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/flysql/flysql/internal/emulator/cluster"
 )
@@ -24,15 +25,25 @@ type programs struct {
 func (s *Session) programs(ctx context.Context) (p programs, err error) {
 	s.doingNow("building")
 	defer s.doingNow("")
-	say := func(line string) { s.log("", line) }
 	if err := os.MkdirAll(s.state.join("bin"), 0o755); err != nil {
 		return p, err
 	}
-	if p.entrypoint, err = findEntrypoint(ctx, s.opt, s.app, s.state, say); err != nil {
-		return p, err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	say := func(line string) { s.log("", line) }
+	var all sync.WaitGroup
+	var errs [2]error
+	all.Go(func() {
+		if p.entrypoint, errs[0] = findEntrypoint(ctx, s.opt, s.app, s.state, say); errs[0] != nil {
+			cancel(errs[0])
+		}
+	})
+	all.Go(func() { s.app.https = s.app.toHTTPS(ctx) })
+	if p.command, p.number, errs[1] = s.build(ctx); errs[1] != nil {
+		cancel(errs[1])
 	}
-	p.command, p.number, err = s.build(ctx)
-	if err != nil {
+	all.Wait()
+	if err := context.Cause(ctx); err != nil { // the first of them
 		return p, err
 	}
 	return p, s.keepOnly(p.number)
@@ -110,33 +121,48 @@ func (s *Session) keepOnly(number int) error {
 var errDeploying = errors.New("a deploy is going on: wait until it has ended")
 
 // Deploy builds the app again, and gives it to the machines, one after the other, each
-// when the one before serves. When one does not serve, that ends it: those after it keep
-// what they have. When it cannot be built, nothing changes. There is one at a time: a
-// second is refused.
+// when the one before serves. When one does not serve, that ends it: that one is off, and
+// those after it keep what they have. When it cannot be built, nothing changes. There is one
+// at a time: a second is refused.
+//
+// The primary is the last, so that a build that does not run leaves one to write to, where
+// fly.toml lets any machine migrate (FLYSQL_MIGRATE_FROM, as flysql init sets it). Else it
+// is the first: the others would wait for its migrations. Fly's own order is not known.
 func (s *Session) Deploy(ctx context.Context) error {
 	if !s.deploying.TryLock() {
 		return errDeploying
 	}
 	defer s.deploying.Unlock()
-	return s.act("deploy", "", func(c *cluster.Cluster) error {
+	return s.act(ctx, "deploy", "", func(ctx context.Context, c *cluster.Cluster) error {
+		defer s.doingNow("")
 		s.doingNow("building")
 		command, number, err := s.build(ctx)
 		if err != nil {
-			s.doingNow("")
 			return fmt.Errorf("the machines keep what they have: %w", err)
 		}
-		s.roll(true)
-		defer s.roll(false)
-		if err := c.Deploy(ctx, command); err != nil {
-			return err
+		for _, id := range s.rollOrder() {
+			s.doingNow("rolling " + id)
+			if err := c.Replace(ctx, id, command); err != nil {
+				return fmt.Errorf("the roll ends here, the others keep what they have: %w", err)
+			}
 		}
 		return s.keepOnly(number)
 	})
 }
 
-func (s *Session) roll(on bool) {
-	s.mu.Lock()
-	s.rolling, s.doing = on, ""
-	s.mu.Unlock()
-	s.tellState()
+// rollOrder is the machines in the order in which they get another build.
+func (s *Session) rollOrder() []string {
+	st := s.State()
+	last := func(m Machine) int {
+		if m.ID == st.Primary && s.plan.config.Env["FLYSQL_MIGRATE_FROM"] == "any" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(st.Machines, func(a, b Machine) int { return last(a) - last(b) })
+	var ids []string
+	for _, m := range st.Machines {
+		ids = append(ids, m.ID)
+	}
+	return ids
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
-	"github.com/flysql/flysql/entrypoint"
 	"github.com/flysql/flysql/flyconf"
 )
 
@@ -24,6 +23,9 @@ type docker struct {
 	image   *flyconf.Image // of that stage
 	args    map[string]string
 	mounted []string // what litefs mount starts, by litefs.yml
+
+	images map[int]*flyconf.Image // by the line of a stage's FROM
+	steps  int                    // of a trace
 }
 
 // readDocker reads the Dockerfile that fly.toml builds: nil where there is none.
@@ -72,7 +74,7 @@ func (a *app) readDocker() (*docker, error) {
 		}
 		d.stage = s
 	}
-	d.image = d.stage.Image(d.args)
+	d.image = d.imageOf(d.stage)
 	return d, nil
 }
 
@@ -106,8 +108,23 @@ func (d *docker) env() map[string]string {
 	return env
 }
 
-// maxDepth bounds how far a file is followed through stages.
-const maxDepth = 8
+// maxDepth bounds how far a file is followed through stages, and maxSteps in how many ways.
+const (
+	maxDepth = 8
+	maxSteps = 1000
+)
+
+// imageOf is a stage's image.
+func (d *docker) imageOf(s flyconf.Stage) *flyconf.Image {
+	line := s.Instructions[0].Line
+	if d.images[line] == nil {
+		if d.images == nil {
+			d.images = map[int]*flyconf.Image{}
+		}
+		d.images[line] = s.Image(d.args)
+	}
+	return d.images[line]
+}
 
 // inRepo is where a file or directory of the image comes from, absolute.
 func (d *docker) inRepo(name string) (string, bool) {
@@ -115,7 +132,7 @@ func (d *docker) inRepo(name string) (string, bool) {
 		return "", false
 	}
 	var found string
-	d.trace(d.stage, path.Clean(name), maxDepth, func(s *flyconf.Stage, p string) bool {
+	d.trace(d.stage, path.Clean(name), func(s *flyconf.Stage, p string) bool {
 		if s == nil {
 			found = p
 		}
@@ -127,14 +144,19 @@ func (d *docker) inRepo(name string) (string, bool) {
 // trace follows a path of a stage's image to where it may come from, and says each place:
 // a path of a stage, or with nil one of the repository, that is there. It ends when say is
 // true.
-func (d *docker) trace(s flyconf.Stage, p string, depth int, say func(s *flyconf.Stage, p string) bool) bool {
+func (d *docker) trace(s flyconf.Stage, p string, say func(s *flyconf.Stage, p string) bool) bool {
+	d.steps = maxSteps
+	return d.step(s, p, maxDepth, say)
+}
+
+func (d *docker) step(s flyconf.Stage, p string, depth int, say func(s *flyconf.Stage, p string) bool) bool {
 	if say(&s, p) {
 		return true
 	}
-	if depth == 0 {
+	if d.steps--; depth == 0 || d.steps < 0 {
 		return false
 	}
-	for _, c := range slices.Backward(s.Image(d.args).Copies) {
+	for _, c := range slices.Backward(d.imageOf(s).Copies) {
 		for _, source := range c.Sources {
 			if !source.Known || !c.Destination.Known {
 				continue
@@ -149,11 +171,11 @@ func (d *docker) trace(s flyconf.Stage, p string, depth int, say func(s *flyconf
 	return false
 }
 
-// follow is trace from the other side of a COPY.
+// follow is step from the other side of a COPY.
 func (d *docker) follow(stage, p string, depth int, say func(s *flyconf.Stage, p string) bool) bool {
 	if stage != "" {
 		s, ok := d.named(stage)
-		return ok && d.trace(s, path.Join("/", p), depth-1, say)
+		return ok && d.step(s, path.Join("/", p), depth-1, say)
 	}
 	local := filepath.FromSlash(strings.TrimPrefix(path.Clean("/"+p), "/"))
 	if local == "" {
@@ -215,32 +237,34 @@ func (d *docker) shell(what, place, text string, argv *[]string) error {
 	return nil
 }
 
+// switches are flysql-entrypoint's flags that take no value. Of the others, each is a
+// variable too. (Package entrypoint, which reads them, is of Unix alone.)
+var switches = []string{"skip", "supervise", "strict-migrations", "dry-run", "version", "status", "json", "help"}
+
 // withoutEntrypoint takes flysql-entrypoint from a command: its flags become variables.
-func (a *app) withoutEntrypoint(argv []string) ([]string, error) {
+func (a *app) withoutEntrypoint(d *docker, argv []string) []string {
 	if len(argv) == 0 || path.Base(argv[0]) != "flysql-entrypoint" {
-		return argv, nil
+		return argv
 	}
-	inv, err := entrypoint.FromEnv(argv[1:], nil)
-	flags := argv[1 : len(argv)-len(inv.Command)]
-	if err != nil && len(flags) > 0 {
-		return nil, err
-	}
-	for i := 0; i < len(flags) && flags[i] != "--"; i++ {
-		name, value, given := strings.Cut(strings.TrimLeft(flags[i], "-"), "=")
-		switch name {
-		case "skip", "supervise", "strict-migrations":
-			if !given {
-				value = "1"
-			}
-		default:
-			if !given && i+1 < len(flags) {
-				i++
-				value = flags[i]
-			}
+	for argv = argv[1:]; len(argv) > 0 && strings.HasPrefix(argv[0], "-"); argv = argv[1:] {
+		if argv[0] == "--" {
+			return argv[1:]
+		}
+		name, value, given := strings.Cut(strings.TrimLeft(argv[0], "-"), "=")
+		switch {
+		case given:
+		case slices.Contains(switches, name):
+			value = "1"
+		case len(argv) > 1:
+			argv = argv[1:]
+			value = argv[0]
+		}
+		if p, ok := d.inRepo(value); ok {
+			value = p
 		}
 		if name != "user" {
 			a.config.Env["FLYSQL_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))] = value
 		}
 	}
-	return inv.Command, nil
+	return argv
 }

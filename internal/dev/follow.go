@@ -149,7 +149,7 @@ func (f *follower) machines() (all []Machine, primary string) {
 	for _, s := range f.cluster.Machines() {
 		m := Machine{
 			ID: s.ID, Region: s.Region, State: stateName(s.State), Healthy: s.Healthy, Databases: []Database{}, Load: s.Load, Checks: []Check{},
-			PID: s.Pid, Log: s.Log,
+			PID: s.Pid, Log: s.Log, Restarts: s.Restarts,
 		}
 		if s.Err != nil {
 			m.Error = s.Err.Error()
@@ -215,37 +215,33 @@ func stateName(s edge.State) string {
 	return s.String()
 }
 
-// measure finds out how much memory machines use.
+// measure finds out how much memory machines use, when other processes run than before,
+// and from time to time.
 func (f *follower) measure() {
-	tick := time.NewTicker(memoryEvery)
+	tick := time.NewTicker(memoryEvery / 5)
 	defer tick.Stop()
-	var busy chan map[string]int64 // nil while nothing is measured: a process can hang whoever looks at it
+	var last map[string]int
+	var at time.Time
+	done := make(chan map[string]int64, 1)
+	busy := false // a process can hang whoever looks at it
 	for {
-		if busy == nil {
-			pids := map[string]int{}
-			for _, m := range f.cluster.Machines() {
-				if m.Pid != 0 {
-					pids[m.ID] = m.Pid
-				}
+		pids := map[string]int{}
+		for _, m := range f.cluster.Machines() {
+			if m.Pid != 0 {
+				pids[m.ID] = m.Pid
 			}
-			busy = make(chan map[string]int64, 1)
-			go func(done chan<- map[string]int64) { done <- memoryOf(pids) }(busy)
 		}
-		select {
-		case found := <-busy:
-			busy = nil
-			f.mu.Lock()
-			same := maps.Equal(f.memory, found)
-			f.memory = found
-			f.mu.Unlock()
-			if !same {
-				f.wake()
-			}
-		case <-f.ctx.Done():
-			return
+		if !busy && (!maps.Equal(pids, last) || time.Since(at) >= memoryEvery) {
+			last, at, busy = pids, time.Now(), true
+			go func() { done <- memoryOf(pids) }()
 		}
 		select {
 		case <-tick.C:
+		case found := <-done:
+			busy = false
+			f.mu.Lock()
+			f.memory = found
+			f.mu.Unlock()
 		case <-f.ctx.Done():
 			return
 		}

@@ -1,6 +1,8 @@
 package dev
 
 import (
+	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -39,13 +41,23 @@ func (d *docker) buildOf(program string) *goBuild {
 	} else if path.IsAbs(program) {
 		places = []string{path.Clean(program)}
 	}
+	byStage := map[int][]*goBuild{} // by the line of FROM
+	var all []*goBuild
+	for _, s := range d.file.Stages() {
+		list := d.builds(s)
+		byStage[s.Instructions[0].Line] = list
+		all = append(all, list...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
 	var found *goBuild
 	for _, place := range places {
-		if d.trace(d.stage, place, maxDepth, func(s *flyconf.Stage, p string) bool {
+		if d.trace(d.stage, place, func(s *flyconf.Stage, p string) bool {
 			if s == nil {
 				return false
 			}
-			for _, b := range d.builds(*s) {
+			for _, b := range byStage[s.Instructions[0].Line] {
 				if b.out == p || !path.IsAbs(b.out) && b.out == path.Base(p) {
 					found = b
 				}
@@ -56,10 +68,6 @@ func (d *docker) buildOf(program string) *goBuild {
 		}
 	}
 	// Else by the name, or the only one that is not the entrypoint.
-	var all []*goBuild
-	for _, s := range d.file.Stages() {
-		all = append(all, d.builds(s)...)
-	}
 	all = slices.DeleteFunc(all, func(b *goBuild) bool { return path.Base(b.out) == "flysql-entrypoint" })
 	if i := slices.IndexFunc(all, func(b *goBuild) bool { return path.Base(b.out) == path.Base(program) }); i >= 0 {
 		return all[i]
@@ -70,10 +78,11 @@ func (d *docker) buildOf(program string) *goBuild {
 // builds are the go build lines of a stage.
 func (d *docker) builds(s flyconf.Stage) (all []*goBuild) {
 	work := "/"
-	image := s.Image(d.args)
+	image := d.imageOf(s)
 	if image.WorkDir != nil && image.WorkDir.Known {
 		work = image.WorkDir.Value
 	}
+	vars := d.variables(s, image)
 	for _, in := range s.Instructions {
 		if in.Name != "RUN" {
 			continue
@@ -85,6 +94,9 @@ func (d *docker) builds(s flyconf.Stage) (all []*goBuild) {
 		for _, text := range texts {
 			at := work
 			for _, command := range commands(text) {
+				for i := range command {
+					command[i] = os.Expand(command[i], vars)
+				}
 				if len(command) == 2 && command[0] == "cd" {
 					at = path.Join(at, command[1])
 					if path.IsAbs(command[1]) {
@@ -109,6 +121,36 @@ func (d *docker) builds(s flyconf.Stage) (all []*goBuild) {
 		}
 	}
 	return all
+}
+
+// variables are those that a stage's RUN has, as far as the file says. Others stay as they
+// are written.
+func (d *docker) variables(s flyconf.Stage, image *flyconf.Image) func(string) string {
+	known := map[string]string{}
+	for _, list := range [][]flyconf.Instruction{d.file.GlobalArgs(), s.Instructions} {
+		for _, in := range list {
+			if in.Name != "ARG" {
+				continue
+			}
+			for _, word := range in.Words() {
+				if name, value, ok := strings.Cut(word, "="); ok {
+					known[name] = strings.Trim(value, `"'`)
+				}
+			}
+		}
+	}
+	maps.Copy(known, d.args)
+	for _, v := range image.Env {
+		if v.Known {
+			known[v.Name] = v.Value
+		}
+	}
+	return func(name string) string {
+		if value, ok := known[name]; ok {
+			return value
+		}
+		return "${" + name + "}"
+	}
 }
 
 // commands splits a line of a shell into commands, and these into words. What it does not
@@ -196,7 +238,7 @@ func (b *goBuild) flag(name, value string, at *string) {
 
 // stageInRepo is a directory of a stage in the repository.
 func (d *docker) stageInRepo(s flyconf.Stage, dir string) (found string, ok bool) {
-	d.trace(s, path.Clean(dir), maxDepth, func(s *flyconf.Stage, p string) bool {
+	d.trace(s, path.Clean(dir), func(s *flyconf.Stage, p string) bool {
 		if s == nil && isDir(p) {
 			found = p
 		}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +55,19 @@ func findEntrypoint(ctx context.Context, o Options, a *app, s *stateDir, say fun
 		}
 		say("that cannot be: " + firstLine(failed.Error()))
 	}
+	return buildOwn(ctx, s, say)
+}
+
+// buildOwn builds flysql-entrypoint of the source that this program carries, once for each.
+func buildOwn(ctx context.Context, s *stateDir, say func(string)) (string, error) {
+	sum, err := sumOf(flysql.Source())
+	if err != nil {
+		return "", err
+	}
+	out := s.join("bin", "entrypoint-"+sum, "flysql-entrypoint")
+	if executable(out) {
+		return out, nil
+	}
 	say("building flysql-entrypoint of this flysql")
 	src, err := os.MkdirTemp(s.path, "src")
 	if err != nil {
@@ -59,12 +75,30 @@ func findEntrypoint(ctx context.Context, o Options, a *app, s *stateDir, say fun
 	}
 	err = os.CopyFS(src, flysql.Source())
 	if err == nil {
-		err = goTool(ctx, src, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off"}, nil, "build", "-o", out, "./cmd/flysql-entrypoint")
+		err = goTool(ctx, src, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off"}, nil, "build", "-trimpath", "-ldflags=-s -w", "-o", out+".new", "./cmd/flysql-entrypoint")
+	}
+	if err == nil {
+		err = os.Rename(out+".new", out) // whole, or not there
 	}
 	if err = errors.Join(err, os.RemoveAll(src)); err != nil {
 		return "", fmt.Errorf("build flysql-entrypoint: %w\nit can be installed by go install %s@latest, and named by %s", err, entrypointPackage, EntrypointVariable)
 	}
 	return out, nil
+}
+
+// sumOf tells sources apart.
+func sumOf(files fs.FS) (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		fmt.Fprintf(sum, "%s %d\n", name, len(text))
+		sum.Write(text)
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil)[:8]), err
 }
 
 // installed is a program beside this one, or in PATH; "" for none.
@@ -145,6 +179,12 @@ func requires(dir, path string) bool {
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
+}
+
+// MissingLiteFS says what LiteFS lacks on this machine, and how to mend that; "" is nothing.
+func MissingLiteFS(o Options) (string, error) {
+	_, why, err := findLiteFS(o)
+	return why, err
 }
 
 // findLiteFS is the directory of the program litefs. why says what is missing for LiteFS

@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/emulator/cluster"
-	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/emulator/latency"
 )
 
@@ -36,8 +33,13 @@ type Options struct {
 	// Entrypoint and LiteFS are the programs flysql-entrypoint and litefs. "" looks for
 	// them.
 	Entrypoint, LiteFS string
+	// Kill, once it is closed, has machines killed where they would be stopped: by a Start
+	// that fails, and by Close. nil is never.
+	Kill <-chan struct{}
 	// Single is one machine without LiteFS, also where that could be had.
 	Single bool
+	// BootWait bounds a machine's boot, until its checks pass. 0 is two minutes.
+	BootWait time.Duration
 	// Page answers what is below PagePrefix, in every region, in the edge's place. It is
 	// made once, when the session is; nil is the app's, as all else.
 	Page func(*Session) http.Handler
@@ -49,6 +51,7 @@ const PagePrefix = "/_flysql"
 // Session is an app that runs. Its methods may be called by several goroutines at once.
 type Session struct {
 	opt     Options
+	began   time.Time
 	app     *app
 	plan    plan
 	state   *stateDir
@@ -64,12 +67,16 @@ type Session struct {
 
 	mu      sync.Mutex
 	doing   string
-	rolling bool
 	cut     map[string]bool
 	slow    map[string]time.Duration
 	served  map[string]bool
 	closing bool
-	chosen  string // by SetRegion
+	chosen  string   // by SetRegion
+	fronts  []*front // of single regions
+
+	ctx    context.Context // of actions
+	cancel context.CancelFunc
+	acting sync.WaitGroup
 
 	closeOnce sync.Once
 	closeErr  error
@@ -83,8 +90,9 @@ type Session struct {
 // What happens from the start on is told to each of watch, one event after the other, which
 // must not take long, and must not wait for a method of the session.
 func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, err error) {
-	s := &Session{opt: o, cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
+	s := &Session{opt: o, began: time.Now(), cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
 	s.hub.watch = watch
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -94,6 +102,9 @@ func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, er
 		return nil, err
 	}
 	s.tellState()
+	if s.state.killed {
+		s.log("", "the last run was killed: what it has left is ended, or found again")
+	}
 	programs, err := s.programs(ctx)
 	if err != nil {
 		return nil, err
@@ -116,6 +127,9 @@ func (s *Session) prepare(ctx context.Context) (err error) {
 	if s.plan, err = makePlan(*o, s.app); err != nil {
 		return err
 	}
+	if err := checkEnv(o.Env); err != nil {
+		return err
+	}
 	if s.state, err = openState(cmp.Or(o.StateDir, filepath.Join(s.app.dir, ".flysql", "dev")), o.Fresh); err != nil {
 		return err
 	}
@@ -129,26 +143,41 @@ func (s *Session) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
+// checkEnv shows no value: it may be a secret.
+func checkEnv(env []string) error {
+	for i, one := range env {
+		if name, _, ok := strings.Cut(one, "="); !ok || name == "" || strings.ContainsRune(one, 0) {
+			return fmt.Errorf("variable %d of the machines' environment is not of the form NAME=value", i+1)
+		}
+	}
+	return nil
+}
+
 // serve is the edge, and the page.
 func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, PagePrefix); ok && s.page != nil && (rest == "" || rest[0] == '/') {
 		s.page.ServeHTTP(w, r)
 		return
 	}
-	if c := s.cluster.Load(); c != nil {
-		c.Edge.ServeHTTP(w, r)
+	c, err := s.ready()
+	if err != nil {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "flysql dev: "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Retry-After", "1")
-	http.Error(w, "flysql dev: the app is being built", http.StatusServiceUnavailable)
+	c.Edge.ServeHTTP(w, r)
 }
 
 // boot starts the machines.
 func (s *Session) boot(ctx context.Context, p programs) error {
+	if err := s.state.cleanUp(); err != nil {
+		return err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
-		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
+		Dir: s.state.machines(s.app.litefs != "" && s.plan.engine == EngineVolume), Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
+		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
 	})
 	some := (*cluster.BootError)(nil)
 	if errors.As(err, &some) && c != nil {
@@ -209,11 +238,11 @@ func (s *Session) State() State {
 		st.Regions = append(st.Regions, r)
 	}
 	st.Ready, st.Doing, st.Region = true, s.doing, cmp.Or(s.chosen, st.Region)
-	for _, m := range st.Machines {
+	for i, m := range st.Machines {
 		s.served[m.ID] = s.served[m.ID] || m.Healthy
 		st.Ready = st.Ready && s.served[m.ID]
-		if s.rolling && m.State != edge.Started.String() && !strings.HasPrefix(st.Doing, "rolling") {
-			st.Doing = "rolling " + m.ID
+		if s.closing && m.PID == 0 { // an edge that is closed says nothing of it
+			st.Machines[i].State = edge.Stopped.String()
 		}
 	}
 	return st
@@ -247,17 +276,18 @@ func (s *Session) close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
+	s.cancel()
+	s.acting.Wait()
 	var errs []error
 	if c := s.cluster.Load(); c != nil {
 		errs = append(errs, s.closeCluster(ctx, c))
+		s.tellState() // the last
 	}
 	if f := s.follow.Load(); f != nil {
 		f.close()
 	}
 	s.telling.Wait()
-	if s.front != nil {
-		errs = append(errs, s.front.close())
-	}
+	errs = append(errs, s.closeFronts())
 	if s.state != nil {
 		errs = append(errs, s.state.close())
 	}
@@ -269,20 +299,20 @@ func (s *Session) close(ctx context.Context) error {
 func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
 	done := make(chan error, 1)
 	go func() { done <- c.Close() }()
-	end := ctx.Done()
+	end, kill := ctx.Done(), s.opt.Kill
+	now := false
 	for again := time.NewTicker(time.Second); ; {
 		select {
 		case err := <-done:
 			again.Stop()
 			return err
 		case <-end:
-			end = nil
+			end, now = nil, true
+		case <-kill:
+			kill, now = nil, true
 		case <-again.C:
-			if end != nil {
-				continue
-			}
 		}
-		if end == nil {
+		if now {
 			for _, m := range c.Machines() {
 				if m.Pid != 0 {
 					_ = killNow(m.Pid) // it may have ended; what it leaves, the cluster ends
@@ -290,68 +320,4 @@ func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
 			}
 		}
 	}
-}
-
-// plan is what runs where.
-type plan struct {
-	regions   []string
-	perRegion int
-	engine    string // as State.Engine
-	why       string
-	litefs    string // the path of litefs.yml; "" without LiteFS
-	program   string // the directory of the program litefs; "" is PATH's
-	config    *flyconf.Config
-}
-
-// The engines of State.
-const (
-	EngineLiteFS = "litefs"
-	EngineVolume = "volume"
-)
-
-func makePlan(o Options, a *app) (plan, error) {
-	regions, err := chooseRegions(o.Regions, a.config.PrimaryRegion)
-	if err != nil {
-		return plan{}, err
-	}
-	p := plan{regions: regions, perRegion: cmp.Or(o.PerRegion, 1), engine: EngineVolume, config: a.config}
-	if n := p.perRegion * len(regions); o.PerRegion < 0 || n > maxMachines {
-		return plan{}, fmt.Errorf("%d machines in each of %d regions: want 1 to %d in all", o.PerRegion, len(regions), maxMachines)
-	}
-	single := func(why string) {
-		p.regions, p.perRegion, p.config = regions[:1], 1, a.withoutLiteFS()
-		p.why = why
-	}
-	switch {
-	case a.litefs != "" && o.Single:
-		single("one machine was asked for")
-	case a.litefs != "":
-		dir, why, err := findLiteFS(o)
-		if err != nil {
-			return plan{}, err
-		}
-		if why != "" {
-			single(why)
-			break
-		}
-		p.engine, p.litefs, p.program = EngineLiteFS, a.litefs, dir
-	case len(a.config.Mounts) == 0 && len(o.Regions) > 0: // nothing to keep: any number of machines
-	default:
-		single("")
-		if len(o.Regions) > 1 || o.PerRegion > 1 {
-			p.why = "the app has no litefs.yml, so each machine would have a database of its own: flysql init --mode litefs"
-		}
-	}
-	return p, nil
-}
-
-// machines are those that there will be.
-func (p plan) machines() []Machine {
-	all := []Machine{}
-	for _, r := range p.regions {
-		for n := range p.perRegion {
-			all = append(all, Machine{ID: fmt.Sprintf("%s%d", r, n+1), Region: r, State: edge.Stopped.String(), Databases: []Database{}, Checks: []Check{}})
-		}
-	}
-	return slices.Clip(all)
 }

@@ -16,11 +16,18 @@ const (
 	markText = "What flysql dev keeps between runs: machines, their logs and databases. flysql dev --fresh begins anew.\n"
 )
 
+// ErrInUse is in the error of a Start in a directory that another session has.
+var ErrInUse = errors.New("is in use")
+
 // stateDir is where all of a session is. It is this session's alone.
 type stateDir struct {
-	path string
-	lock *os.File // nil where there are no locks
+	path   string
+	lock   *os.File // nil where there are no locks
+	killed bool     // the last session here did not end in order
 }
+
+// runningFile is there while a session is.
+const runningFile = "running"
 
 // openState opens the directory, and makes it where it is not there.
 func openState(path string, fresh bool) (_ *stateDir, err error) {
@@ -37,10 +44,16 @@ func openState(path string, fresh bool) (_ *stateDir, err error) {
 	if s.lock, err = lockState(filepath.Join(path, markFile)); err != nil {
 		return nil, err
 	}
-	if !fresh {
-		return s, nil
+	running := s.join(runningFile)
+	_, err = os.Lstat(running)
+	s.killed = err == nil
+	if fresh {
+		err = s.drop()
 	}
-	if err := s.drop(); err != nil {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.WriteFile(running, nil, 0o644)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -66,9 +79,24 @@ func (s *stateDir) claim() error {
 	)
 }
 
-// drop removes all but the mark. What is mounted or runs in it is ended before.
+// machines is where machines are. Those without LiteFS of an app that has it are apart: what
+// the one form has on its volumes, the other refuses.
+func (s *stateDir) machines(apart bool) string {
+	if apart {
+		return s.join("single")
+	}
+	return s.path
+}
+
+// cleanUp ends what sessions of either form have left.
+func (s *stateDir) cleanUp() error {
+	return errors.Join(cluster.CleanUp(s.machines(false)), cluster.CleanUp(s.machines(true)))
+}
+
+// drop removes all but the mark, and programs, which are built anew in any case. What is
+// mounted or runs in it is ended before.
 func (s *stateDir) drop() error {
-	if err := cluster.CleanUp(s.path); err != nil {
+	if err := s.cleanUp(); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(s.path) // which no link leads out of
@@ -81,7 +109,7 @@ func (s *stateDir) drop() error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == markFile || e.Name() == ".gitignore" {
+		if e.Name() == markFile || e.Name() == ".gitignore" || e.Name() == "bin" {
 			continue
 		}
 		if err := root.RemoveAll(e.Name()); err != nil {
@@ -91,11 +119,16 @@ func (s *stateDir) drop() error {
 	return nil
 }
 
+// close lets others have the directory.
 func (s *stateDir) close() error {
+	return errors.Join(os.Remove(s.join(runningFile)), s.unlock())
+}
+
+func (s *stateDir) unlock() error {
 	if s.lock == nil {
 		return nil
 	}
-	return s.lock.Close()
+	return errors.Join(unlockState(s.lock), s.lock.Close())
 }
 
 // path of something in it.
