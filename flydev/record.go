@@ -24,6 +24,7 @@ type record struct {
 	dropped int // of the first
 	ids     map[string]Request
 	primary string
+	ended   bool // only requests are of interest
 }
 
 // entry is a line, and perhaps the request that it tells of.
@@ -41,6 +42,8 @@ func (r *record) add(e dev.Event) {
 	defer r.mu.Unlock()
 	n := entry{at: e.Time}
 	switch {
+	case r.ended && e.Request == nil:
+		return
 	case e.Request != nil && !e.Request.Open:
 		q := requestOf(e.Request)
 		n.request, n.line = &q, fmt.Sprintf("%s %s %d  %s", q.Method, q.Path, q.Status, q.Way)
@@ -62,6 +65,24 @@ func (r *record) add(e dev.Event) {
 	default:
 		return
 	}
+	r.put(n)
+}
+
+// note adds a line of the test's.
+func (r *record) note(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.put(entry{at: time.Now(), line: line})
+}
+
+// end has only requests be added that are still to come.
+func (r *record) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}
+
+func (r *record) put(n entry) {
 	r.entries = append(r.entries, n)
 	if len(r.entries) > 2*maxEntries {
 		r.forget(len(r.entries) - maxEntries)

@@ -58,7 +58,10 @@ func readApp(ctx context.Context, o Options) (*app, error) {
 		return nil, err
 	}
 	if len(o.Command) > 0 {
-		a.command = o.Command
+		a.command, a.workDir = o.Command, dir // as it was typed
+		if d != nil && d.image.Entrypoint != nil {
+			a.withoutEntrypoint(d, d.image.Entrypoint.Exec) // for its flags
+		}
 		return a, nil
 	}
 	return a, a.readCommand(ctx, d)
@@ -222,7 +225,11 @@ func (a *app) readCommand(ctx context.Context, d *docker) error {
 		}
 	}
 	if b == nil {
-		return fmt.Errorf("%s runs %q, which none of its lines builds with go build: build it, and give the command that runs it here: flysql dev -- %s", d.name, argv[0], shellquote.Join(argv...))
+		here := slices.Clone(argv)
+		if path, ok := d.inRepo(argv[0]); ok {
+			here[0] = "./" + filepath.ToSlash(a.relative(path))
+		}
+		return fmt.Errorf("%s runs %q, which none of its lines builds with go build: build it, and give the command that runs it here: flysql dev -- %s", d.name, argv[0], shellquote.Join(here...))
 	}
 	a.command, a.build = argv, b
 	return nil

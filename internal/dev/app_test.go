@@ -79,10 +79,11 @@ func TestReadApp(t *testing.T) {
 			command: "shop", build: ". .", workDir: "web",
 		},
 		{
-			name: "a command", files: map[string]string{"Dockerfile": "FROM node\nENV A=1\nCMD node server.js\n"}, o: Options{Command: []string{"npm", "start"}},
-			command: "npm start", env: "A=1",
+			name: "a command", files: map[string]string{"Dockerfile": "FROM node\nENV A=1\nENTRYPOINT [\"flysql-entrypoint\", \"--check=full\", \"--user\", \"app\"]\nCMD node server.js\n"}, o: Options{Command: []string{"npm", "start"}},
+			command: "npm start", env: "A=1,FLYSQL_CHECK=full",
 		},
 		{name: "not Go", files: map[string]string{"Dockerfile": "FROM node\nCMD node server.js\n"}, err: `Dockerfile runs "node", which none of its lines builds with go build: build it, and give the command that runs it here: flysql dev -- node server.js`},
+		{name: "a script", files: map[string]string{"Dockerfile": "FROM debian\nCOPY docker/start.sh /start.sh\nENTRYPOINT [\"/start.sh\", \"web\"]\n", "docker/start.sh": ""}, err: `Dockerfile runs "/start.sh", which none of its lines builds with go build: build it, and give the command that runs it here: flysql dev -- ./docker/start.sh web`},
 		{name: "a shell", files: map[string]string{"Dockerfile": "FROM debian\nRUN true\nCMD ./a && ./b\n"}, err: "Dockerfile:3: CMD needs a shell: give the command that runs the app here: flysql dev -- COMMAND"},
 		{name: "no command", files: map[string]string{"Dockerfile": "FROM debian\n"}, err: "it needs a CMD"},
 		{name: "no Dockerfile", files: map[string]string{"main.go": mainGo}, err: "there is no Dockerfile that says what to build and run: give the command, such as flysql dev -- npm start"},
