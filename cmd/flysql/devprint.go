@@ -120,6 +120,11 @@ func (p *devText) changed(s *dev.State) {
 func (p *devText) started() {
 	if !p.open && p.state != nil {
 		p.open = true
+		for _, m := range p.state.Machines {
+			if m.Error != "" && !p.up[m.ID] {
+				p.print("  %-6s %s\n%s", m.ID, p.paint(red, "did not come up"), indented(m.Error))
+			}
+		}
 		p.urls(p.state)
 	}
 }
@@ -166,9 +171,7 @@ func (p *devText) machine(m, before *dev.Machine) {
 		if p.up[m.ID] && m.State == "stopped" && before.State != "stopped" {
 			p.print("%s %s stopped", clock(p.now()), m.ID)
 		}
-	case m.Error != "" && m.Error != before.Error && !p.open:
-		p.print("  %-6s %s  %s", m.ID, p.took(), p.paint(red, "did not come up"))
-		p.print("%s", indented(m.Error))
+	case !p.open: // where Start fails, its error says the same
 	case m.Error != "" && m.Error != before.Error:
 		p.print("%s %s: %s", clock(p.now()), m.ID, p.paint(red, visible(m.Error)))
 	case m.State != before.State && before.State != "" && p.up[m.ID] && (m.State == "started" || m.State == "stopped"):

@@ -196,7 +196,7 @@ func TestDevTextOneFails(t *testing.T) {
 	}
 	want := `shop: 2 machines in ord, ams, on LiteFS; latency real
   ord1   2s
-  ams1   2s  did not come up
+  ams1   did not come up
     it ended before it served: exit status 1
     no such table: messages
 
