@@ -43,7 +43,14 @@ func TestButtons(t *testing.T) {
 	b.until(`document.querySelector("#machine-ams1 .badge").textContent === "P" && document.querySelector("#machine-ord1 .badge").textContent === "R"`)
 	b.waitText("#chips", "ams P Amsterdam: ams1 primary, healthy")
 
+	until := make(chan struct{})
+	s.Hold("restart syd1", until)
 	b.click(button("syd1", "Restart"))
+	b.waitText("#machine-syd1", "(restarting…)")
+	b.click(button("syd1", "Stop")) // one thing after the other
+	b.waitText("#says", "syd1: still restarting.")
+	close(until)
+	b.waitText("#says", "syd1 was restarted.")
 	b.click(button("syd1", "Stop"))
 	b.waitText("#machine-syd1", "syd1 off")
 	did(t, s, "kill ams1", "start ams1", "handoff ams1", "restart syd1", "stop syd1")

@@ -36,8 +36,7 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	if path == "" {
 		return nil, nil
 	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(limit),
-		chromedp.Flag("force-renderer-accessibility", true))
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(limit))
 	if os.Geteuid() == 0 {
 		flags = append(flags, chromedp.NoSandbox)
 	}
