@@ -42,7 +42,11 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	}
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), flags...)
 	ctx, cancel := chromedp.NewContext(alloc, quiet)
-	closeBrowser = func() { cancel(); stop() }
+	closeBrowser = func() {
+		_ = chromedp.Cancel(ctx) // waits, so that its files can be removed
+		cancel()
+		stop()
+	}
 	return ctx, chromedp.Run(ctx)
 })
 
