@@ -32,6 +32,11 @@ const runningFile = "running"
 
 // openState opens the directory, and makes it where it is not there.
 func openState(path string) (_ *stateDir, err error) {
+	defer func() {
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w\n%s is another user's: sudo leaves it to root; run it as that user again, or remove it", err, path)
+		}
+	}()
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, fmt.Errorf("%s is a symbolic link: name the directory itself", path)
 	}
