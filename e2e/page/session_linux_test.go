@@ -150,6 +150,14 @@ func TestRealSession(t *testing.T) {
 	b.waitText("#machine-syd1 .line2", "flysql-regions.db TXID")
 	b.until(`document.querySelectorAll("#lines .line").length > 0`)
 
+	// A request made up on the page, from another region.
+	b.click(`document.querySelector(".sender summary")`)
+	b.run(chooseOption("#smethod", "POST"), chooseOption("#sregion", "ord"), chooseOption("#spath", "/messages"), chooseOption("#sbody", "name=Grace&message=by+the+page"))
+	b.click(`document.querySelector("#sgo")`)
+	b.waitText("#answerhead", "303, ")
+	b.waitText("#answerbody", "Fly-Request-Id: ")
+	b.waitText("#requests", "edge ord to ord1 replica to replay")
+
 	// Killed, by mouse.
 	b.click(button("syd1", "Kill"))
 	b.waitText("#ask", "Kill syd1?")
@@ -180,4 +188,20 @@ func TestRealSession(t *testing.T) {
 	b.waitText("#chips", "cut off")
 	b.click(`[...document.querySelectorAll("#region-syd button")].find(b => b.innerText.startsWith("Mend"))`)
 	b.until(`!document.querySelector("#chips").innerText.includes("cut off")`)
+
+	// Deployed, machine by machine.
+	pids := map[string]int{}
+	for _, m := range s.State().Machines {
+		pids[m.ID] = m.PID
+	}
+	b.click(`document.querySelector("#deploy")`)
+	b.waitText("#rolling", "Deploy: ")
+	b.until(`document.querySelector("#rolling").hidden`)
+	b.waitText("#lines", "deploy: done")
+	for _, m := range s.State().Machines {
+		if m.PID == pids[m.ID] || m.PID == 0 {
+			t.Errorf("%s has process %d, and had %d", m.ID, m.PID, pids[m.ID])
+		}
+		b.waitText("#machine-"+m.ID, ", healthy")
+	}
 }
