@@ -16,8 +16,8 @@ import (
 type devText struct {
 	out    io.Writer
 	colors bool
-	page   bool // there is one
-	given  bool // the app was, built
+	page   bool            // there is one
+	given  bool            // the app was, built
 	line   *importProgress // of a terminal, for what takes a while; it stands nowhere else
 	now    func() time.Time
 
@@ -206,7 +206,7 @@ func (p *devText) urls(s *dev.State) {
 		rows = append(rows, [2]string{r.URL, r.Name})
 	}
 	if p.page {
-		rows = append(rows, [2]string{strings.TrimSuffix(s.URL, "/") + devPagePath, "the machines on a page"})
+		rows = append(rows, [2]string{s.URL + dev.PagePrefix, "the machines on a page"})
 	}
 	widest := 0
 	for _, row := range rows {

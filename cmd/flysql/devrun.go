@@ -6,15 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"time"
 
 	"github.com/flysql/flysql/internal/dev"
+	"github.com/flysql/flysql/internal/dev/page"
 )
 
-// devPagePath is where the page is, beside the app.
-const devPagePath = "/_flysql"
+// devPage is the page, beside the app.
+func devPage(s *dev.Session) http.Handler { return page.Handler(s, dev.PagePrefix) }
 
 // dev is the verb.
 func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
@@ -34,6 +36,9 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	})
 	defer release()
 	o.Kill = stops.kill.Done()
+	if !f.headless {
+		o.Page = devPage
+	}
 	began := time.Now()
 	session, err := dev.Start(stops.run, o, queue.tell)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,6 +118,52 @@ func (a *devApp) script(name, text string) string {
 	return "./" + name
 }
 
+// image has the app be one of these, found as a Dockerfile's CMD is: guestbook; one that
+// takes for ever; and one that ends in ams.
+func (a *devApp) image(program string) {
+	a.t.Helper()
+	a.write("go.mod", "module example.com/shop\n\ngo 1.25\n", 0o644)
+	a.write("main.go", fmt.Sprintf(devMain, a.guestbook, program), 0o644)
+	litefs := ""
+	if _, err := os.Stat(filepath.Join(a.dir, "litefs.yml")); err == nil {
+		litefs = "COPY --from=flyio/litefs:0.5.14 /usr/local/bin/litefs /usr/local/bin/litefs\nCOPY litefs.yml /etc/litefs.yml\n"
+	}
+	a.write("Dockerfile", "FROM golang AS build\nCOPY . .\nRUN go build -o bin/shop .\nFROM scratch\nCOPY --from=build bin/shop /shop\n"+litefs+"ENTRYPOINT [\"flysql-entrypoint\"]\nCMD [\"/shop\"]\n", 0o644)
+	text, err := os.ReadFile(filepath.Join(a.dir, "fly.toml"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	migrations, err := filepath.Abs("../../examples/guestbook/migrations")
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.write("fly.toml", strings.Replace(string(text), "[env]\n", "[env]\n  FLYSQL_MIGRATIONS = \""+migrations+"\"\n", 1), 0o644)
+}
+
+const devMain = `package main
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+func main() {
+	const guestbook, program = %q, %q
+	switch {
+	case program == "slow":
+		fmt.Println("booting")
+		time.Sleep(time.Hour)
+	case program == "crash" && os.Getenv("FLY_REGION") == "ams":
+		fmt.Println("no luck in ams")
+		os.Exit(1)
+	}
+	fmt.Println(syscall.Exec(guestbook, []string{"guestbook"}, os.Environ()))
+	os.Exit(1)
+}
+`
+
 // devRun is a flysql dev under way.
 type devRun struct {
 	app            *devApp
@@ -127,9 +174,18 @@ type devRun struct {
 // run starts flysql dev with these arguments.
 func (a *devApp) run(args ...string) *devRun {
 	a.t.Helper()
+	return a.runTo(nil, args...)
+}
+
+// runTo has stdout elsewhere.
+func (a *devApp) runTo(stdout *os.File, args ...string) *devRun {
+	a.t.Helper()
 	r := &devRun{app: a}
 	r.cmd = exec.Command(buildFlysql(a.t), append([]string{"dev"}, args...)...)
 	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = a.dir, a.env, &r.stdout, &r.stderr
+	if stdout != nil {
+		r.cmd.Stdout = stdout
+	}
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	r.cmd.WaitDelay = time.Minute
 	if err := r.cmd.Start(); err != nil {
@@ -202,13 +258,20 @@ func (a *devApp) nothingLeft() {
 	}
 }
 
-// left are the app's processes and mounts.
-func (a *devApp) left() (processes, mounts []string) {
+// real is the directory without links.
+func (a *devApp) real() string {
 	a.t.Helper()
 	dir, err := filepath.EvalSymlinks(a.dir)
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return dir
+}
+
+// left are the app's processes and mounts.
+func (a *devApp) left() (processes, mounts []string) {
+	a.t.Helper()
+	dir := a.real()
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		a.t.Fatal(err)
@@ -264,6 +327,28 @@ func (a *devApp) get(url, region string) string {
 		a.t.Fatalf("GET %s from %s: %s, %v\n%s", url, region, res.Status, err, body)
 	}
 	return string(body)
+}
+
+// sign writes a message, as if from a region.
+func (a *devApp) sign(url, region, message string) {
+	a.t.Helper()
+	form := strings.NewReader(neturl.Values{"name": {"Ada"}, "message": {message}}.Encode())
+	req, err := http.NewRequestWithContext(a.t.Context(), "POST", url+"/messages", form)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Flysql-Dev-Region", region)
+	res, err := http.DefaultTransport.RoundTrip(req) // which follows nothing
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		a.t.Error(err)
+	}
+	if res.StatusCode != http.StatusSeeOther {
+		a.t.Fatalf("POST %s/messages from %s: %s", url, region, res.Status)
+	}
 }
 
 // In three regions it serves, says what happens, and goes in order.

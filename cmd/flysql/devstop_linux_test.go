@@ -1,14 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
-	"github.com/flysql/flysql/internal/testkit"
+	"github.com/flysql/flysql/internal/dev"
 )
 
 // slowModule is an app whose build takes long: it asks for a module that a proxy which
@@ -33,9 +33,9 @@ func TestDevInterrupted(t *testing.T) {
 			args := []string{"--port", "0", "--json", "-e", "FLYSQL_MIGRATIONS"}
 			switch c.stage {
 			case "building":
+				a.image("guestbook")
 				a.write("go.mod", slowModule, 0o644)
 				a.write("main.go", "package main\n\nimport _ \"example.com/never\"\n\nfunc main() {}\n", 0o644)
-				a.write("Dockerfile", "FROM golang AS build\nCOPY . .\nRUN go build -o bin/shop .\nFROM scratch\nCOPY --from=build bin/shop /shop\nENTRYPOINT [\"flysql-entrypoint\"]\nCMD [\"/shop\"]\n", 0o644)
 				a.env = append(a.env, "GOPROXY="+silentHTTP(t), "GONOSUMDB=*", "GOFLAGS=-mod=mod")
 			case "booting":
 				args = append(args, "--", a.script("app", "echo entrypoint starts\nexec sleep 1000\n"))
@@ -91,7 +91,7 @@ func TestDevKilled(t *testing.T) {
 	args := []string{"--port", "0", "--latency", "none", "--regions", "ord,ams", "-e", "FLYSQL_MIGRATIONS", "--", a.guestbook}
 	r := a.run(args...)
 	url := r.url("ams")
-	sign(t, url, "ams", "before the kill")
+	a.sign(url, "ams", "before the kill")
 	r.signal(syscall.SIGKILL)
 	if code := exitCode(r.cmd); code != -1 {
 		t.Errorf("exit code %d", code)
@@ -119,10 +119,20 @@ func TestDevBrokenPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := a.run("--port", "0", "--no-litefs", "--", "sleep", "1000")
-	_ = r
-	_ = read
-	_ = write
-	_ = filepath.Join
-	_ = testkit.Poll
+	r := a.runTo(write, "--port", "0", "-e", "FLYSQL_MIGRATIONS", "--", a.guestbook)
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	url, lines := "", bufio.NewScanner(read)
+	for url == "" && lines.Scan() {
+		if at := strings.TrimSpace(lines.Text()); strings.HasSuffix(at, "the machines on a page") {
+			url, _, _ = strings.Cut(at, dev.PagePrefix)
+		}
+	}
+	if err := read.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.get(url, "ord") // it has a line, which nobody reads
+	r.ends(1)
+	r.errs("broken pipe; nothing is left running")
 }

@@ -74,6 +74,7 @@ type Session struct {
 	slow    map[string]time.Duration
 	served  map[string]bool
 	closing bool
+	chosen  string   // by SetRegion
 	fronts  []*front // of single regions
 
 	ctx    context.Context // of actions
@@ -172,8 +173,11 @@ func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
 
 // boot starts the machines.
 func (s *Session) boot(ctx context.Context, p programs) error {
+	if err := s.state.cleanUp(); err != nil {
+		return err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
-		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
+		Dir: s.state.machines(s.app.litefs != "" && s.plan.engine == EngineVolume), Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
 		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
@@ -236,10 +240,13 @@ func (s *Session) State() State {
 		r.URL, r.Cut, r.SlowMS = s.URL(code), s.cut[code], milliseconds(s.slow[code])
 		st.Regions = append(st.Regions, r)
 	}
-	st.Ready, st.Doing = true, s.doing
-	for _, m := range st.Machines {
+	st.Ready, st.Doing, st.Region = true, s.doing, cmp.Or(s.chosen, st.Region)
+	for i, m := range st.Machines {
 		s.served[m.ID] = s.served[m.ID] || m.Healthy
 		st.Ready = st.Ready && s.served[m.ID]
+		if s.closing && m.PID == 0 { // an edge that is closed says nothing of it
+			st.Machines[i].State = edge.Stopped.String()
+		}
 	}
 	return st
 }

@@ -91,7 +91,7 @@ type Log struct {
 
 // Action is one of the session's, begun or done.
 type Action struct {
-	Name   string `json:"name"`   // "kill", "stop", "start", "restart", "cut", "mend", "handoff", "slow", "deploy"
+	Name   string `json:"name"`   // "kill", "stop", "start", "restart", "cut", "mend", "handoff", "slow", "choose", "deploy"
 	Target string `json:"target"` // a machine or region; "" for deploy
 	Done   bool   `json:"done"`
 	Error  string `json:"error,omitempty"`
