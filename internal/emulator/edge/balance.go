@@ -17,6 +17,7 @@ type wish struct {
 	instance string   // this one alone
 	forced   bool     // that instance even if its checks fail
 	prefer   string   // this one if it can be
+	within   bool     // and if it is in regions
 	regions  []string // regions and groups, the first before the second; nil is all
 	not      string   // never this one
 }
@@ -182,7 +183,7 @@ func (e *Edge) preferred(w *wish, tried map[string]bool) *machine {
 		return nil
 	}
 	for _, m := range e.machines {
-		if m.ID == w.prefer && m.App == w.app && m.healthy() && (e.opt.Service.HardLimit == 0 || m.load < e.opt.Service.HardLimit) {
+		if m.ID == w.prefer && m.App == w.app && m.healthy() && (!w.within || w.rank(m.Region) >= 0) && (e.opt.Service.HardLimit == 0 || m.load < e.opt.Service.HardLimit) {
 			return m
 		}
 	}

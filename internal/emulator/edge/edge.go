@@ -94,6 +94,8 @@ func (e *Edge) Server() *http.Server {
 		Protocols:         &p,
 		ReadHeaderTimeout: cmp.Or(e.opt.Service.HeaderTimeout, time.Minute),
 		ErrorLog:          log.New(io.Discard, "", 0),
+		// OPTIONS * is the app's to answer.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 
