@@ -28,6 +28,7 @@ type Edge struct {
 
 	mu       sync.Mutex
 	machines []*machine
+	near     map[string][]*machine // see nearest
 	changed  chan struct{}
 	closed   bool
 	region   string // where those come from who do not say

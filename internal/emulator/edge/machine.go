@@ -84,7 +84,7 @@ func (e *Edge) Set(machines []Machine) {
 	for _, m := range e.machines {
 		before[m.ID] = m
 	}
-	e.machines = nil
+	e.machines, e.near = nil, nil
 	for i, given := range machines {
 		if slices.ContainsFunc(machines[i+1:], func(m Machine) bool { return m.ID == given.ID }) {
 			continue
