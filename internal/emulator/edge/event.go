@@ -51,11 +51,14 @@ func shown(h http.Header) http.Header {
 	h = h.Clone()
 	for _, name := range secretHeaders {
 		for i, value := range h[name] {
-			h[name][i] = fmt.Sprintf("(%d bytes)", len(value))
+			h[name][i] = hidden(value)
 		}
 	}
 	return h
 }
+
+// hidden stands for a secret.
+func hidden(value string) string { return fmt.Sprintf("(%d bytes)", len(value)) }
 
 // Subscription is a listener to the edge's events.
 type Subscription struct {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 // replay is what a machine asks for in place of an answer.
 // https://fly.io/docs/networking/dynamic-request-routing/
 type replay struct {
-	text      string // as the machine wrote it
+	text      string // as the machine wrote it, but for what is secret
 	wish      wish
 	elsewhere bool
 	state     string
@@ -37,20 +38,20 @@ const (
 
 // transform changes a request on its way.
 type transform struct {
-	Path          string   `json:"path"` // with the query
-	DeleteHeaders []string `json:"delete_headers"`
+	Path          string   `json:"path,omitempty"` // with the query
+	DeleteHeaders []string `json:"delete_headers,omitempty"`
 	SetHeaders    []struct {
 		Name  string `json:"name"`
 		Value string `json:"value"`
-	} `json:"set_headers"`
+	} `json:"set_headers,omitempty"`
 }
 
 // caching is what is to be remembered of a replay.
 type caching struct {
-	Prefix      string `json:"prefix"`
-	Seconds     int    `json:"ttl"`
-	Invalidate  bool   `json:"invalidate"`
-	AllowBypass bool   `json:"allow_bypass"`
+	Prefix      string `json:"prefix,omitempty"`
+	Seconds     int    `json:"ttl,omitempty"`
+	Invalidate  bool   `json:"invalidate,omitempty"`
+	AllowBypass bool   `json:"allow_bypass,omitempty"`
 }
 
 const (
@@ -175,17 +176,24 @@ func regionList(list string) []string {
 	return regions
 }
 
+// replayForm is the JSON form.
+type replayForm struct {
+	Region         string     `json:"region,omitempty"`
+	Instance       string     `json:"instance,omitempty"`
+	PreferInstance string     `json:"prefer_instance,omitempty"`
+	App            string     `json:"app,omitempty"`
+	State          string     `json:"state,omitempty"`
+	Elsewhere      bool       `json:"elsewhere,omitempty"`
+	Timeout        string     `json:"timeout,omitempty"`
+	Fallback       string     `json:"fallback,omitempty"`
+	Transform      *transform `json:"transform,omitempty"`
+	Cache          *caching   `json:"cache,omitempty"`
+	AllowBypass    bool       `json:"allow_bypass,omitempty"` // of the cache: the document does not say in which of the two objects
+}
+
 // parseReplayJSON reads the JSON form.
 func parseReplayJSON(data []byte) (*replay, error) {
-	var form struct {
-		Region, Instance, App, State string
-		PreferInstance               string `json:"prefer_instance"`
-		Elsewhere                    bool
-		Timeout, Fallback            string
-		Transform                    *transform
-		Cache                        *caching
-		AllowBypass                  bool `json:"allow_bypass"` // of the cache: the document does not say in which of the two objects
-	}
+	var form replayForm
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&form); err != nil {
@@ -194,7 +202,7 @@ func parseReplayJSON(data []byte) (*replay, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, unparsed("the JSON form: more follows it")
 	}
-	r := &replay{text: compact(data), elsewhere: form.Elsewhere, transform: form.Transform, cache: form.Cache}
+	r := &replay{text: form.shown(), elsewhere: form.Elsewhere, transform: form.Transform, cache: form.Cache}
 	for _, f := range []struct{ key, value string }{
 		{"region", form.Region}, {"instance", form.Instance}, {"prefer_instance", form.PreferInstance}, {"app", form.App},
 		{"state", form.State}, {"timeout", form.Timeout}, {"fallback", form.Fallback},
@@ -215,12 +223,25 @@ func parseReplayJSON(data []byte) (*replay, error) {
 	return r, r.check()
 }
 
-func compact(data []byte) string {
-	var b bytes.Buffer
-	if json.Compact(&b, data) != nil {
-		return ""
+// shown is the form as a log may have it: without the values that a header's shown has not,
+// and without the query.
+func (f replayForm) shown() string {
+	if f.Transform != nil {
+		t := *f.Transform
+		t.Path, _, _ = strings.Cut(t.Path, "?")
+		t.SetHeaders = slices.Clone(t.SetHeaders)
+		for i, h := range t.SetHeaders {
+			if slices.Contains(secretHeaders, http.CanonicalHeaderKey(h.Name)) {
+				t.SetHeaders[i].Value = hidden(h.Value)
+			}
+		}
+		f.Transform = &t
 	}
-	return b.String()
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(f) // strings and numbers cannot fail
+	return strings.TrimSpace(b.String())
 }
 
 // source is fly-replay-src: who gave the request on.

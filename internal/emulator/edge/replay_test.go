@@ -122,7 +122,7 @@ func TestReplayTransforms(t *testing.T) {
 	form, _ := json.Marshal(map[string]any{
 		"instance": "a1", "fallback": "force_self",
 		"transform": map[string]any{
-			"path":           "/other",
+			"path":           "/other?token=secret",
 			"delete_headers": []string{"x-secret", "cookie"},
 			"set_headers":    []map[string]string{{"name": "x-new", "value": "1"}, {"name": "authorization", "value": "Bearer 2"}},
 		},
@@ -136,8 +136,13 @@ func TestReplayTransforms(t *testing.T) {
 	})
 	header := []string{"X-Secret", "s", "Cookie", "a=b", "Authorization", "Basic 1"}
 	e := newEdge(t, edge.Options{}, machine(t, "a1", "ams", see), o1)
-	if answer := ask(e, "POST", "http://ord.localhost/p", "body", header...); !strings.HasPrefix(answer, "200 a1 POST /other body") {
+	events := e.Subscribe(1)
+	if answer := ask(e, "POST", "http://ord.localhost/p", "body", header...); !strings.HasPrefix(answer, "200 a1 POST /other?token=secret body") {
 		t.Error(answer)
+	}
+	const shown = `{"instance":"a1","fallback":"force_self","transform":{"path":"/other","delete_headers":["x-secret","cookie"],"set_headers":[{"name":"x-new","value":"1"},{"name":"authorization","value":"(8 bytes)"}]}}`
+	if ev := <-events.C; ev.Hops[0].Replay != shown {
+		t.Errorf("the event has %s", ev.Hops[0].Replay)
 	}
 	if got.Get("X-Secret") != "" || got.Get("Cookie") != "" || got.Get("X-New") != "1" || got.Get("Authorization") != "Bearer 2" {
 		t.Errorf("the target got %v", got)
