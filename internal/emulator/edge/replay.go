@@ -57,8 +57,8 @@ type caching struct {
 const (
 	replayHeader = "Fly-Replay"
 	replayJSON   = "application/vnd.fly.replay+json"
-	// maxJSON bounds the JSON form.
-	maxJSON = 64 << 10
+	// maxReplay bounds both forms.
+	maxReplay = 64 << 10
 )
 
 // unparsed is PA03: "could not parse 'fly-replay' response header returned by app".
@@ -70,6 +70,9 @@ func unparsed(format string, args ...any) error {
 // the header counts.
 func replayOf(res *http.Response) (*replay, error) {
 	if header := res.Header.Get(replayHeader); header != "" {
+		if len(header) > maxReplay {
+			return nil, unparsed("it has more than %d KB", maxReplay>>10)
+		}
 		r, err := parseReplay(header)
 		if err != nil {
 			return nil, err
@@ -81,12 +84,12 @@ func replayOf(res *http.Response) (*replay, error) {
 	if err != nil || media != replayJSON {
 		return nil, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxJSON+1))
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxReplay+1))
 	if err != nil {
 		return nil, unparsed("read the JSON form: %v", err)
 	}
-	if len(data) > maxJSON {
-		return nil, unparsed("the JSON form has more than %d KB", maxJSON>>10)
+	if len(data) > maxReplay {
+		return nil, unparsed("the JSON form has more than %d KB", maxReplay>>10)
 	}
 	return parseReplayJSON(data)
 }
@@ -156,10 +159,32 @@ func (r *replay) check() error {
 	if w.instance == "" && w.prefer == "" && w.app == "" && w.regions == nil && !r.elsewhere {
 		return unparsed("%s: it names no instance, region or app", r.text)
 	}
-	if strings.ContainsAny(r.state, ";\r\n") {
-		return unparsed("state must not contain ; or a line's end")
+	for _, value := range append([]string{r.state, w.instance, w.prefer, w.app}, w.regions...) {
+		if strings.Contains(value, ";") || !printable(value) {
+			return unparsed("%q must not contain ; or a control character", value)
+		}
+	}
+	if r.transform == nil {
+		return nil
+	}
+	for _, h := range r.transform.SetHeaders {
+		if !isToken(h.Name) || !printable(h.Value) {
+			return unparsed("transform.set_headers: %q is no header, or its value is none", h.Name)
+		}
 	}
 	return nil
+}
+
+// printable tells whether a header can have a value.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
+
+// isToken tells whether a header can have a name: RFC 9110, section 5.6.2.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	})
 }
 
 // maxRegions bounds a list of regions: more than Fly has, with its groups.

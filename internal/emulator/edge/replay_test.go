@@ -69,6 +69,11 @@ func TestReplay(t *testing.T) {
 		{"JSON that is none", "JSON", "502 edge: PA03: fly-replay: the JSON form: invalid character 'n' looking for beginning of object key string", givesJSON(`{no`), nil},
 		{"JSON, more after it", "JSON", "502 edge: PA03: fly-replay: the JSON form: more follows it", givesJSON(`{"region":"ord"}{}`), nil},
 		{"JSON, no such field", "JSON", `502 edge: PA03: fly-replay: the JSON form: json: unknown field "cheese"`, givesJSON(`{"cheese":1}`), nil},
+		{"JSON, a state that no header can have", "state", `502 edge: PA03: fly-replay: "a\x01" must not contain ; or a control character`, givesJSON(`{"instance":"o1","state":"a\u0001"}`), nil},
+		{"JSON, a field in a field", "fly-replay-failed", `502 edge: PA03: fly-replay: "l1;reason=timeout" must not contain ; or a control character`, givesJSON(`{"instance":"l1;reason=timeout","fallback":"force_self"}`), nil},
+		{"JSON, a header that is none", "transform.set_headers", `502 edge: PA03: fly-replay: transform.set_headers: "a b" is no header, or its value is none`, givesJSON(`{"instance":"o1","transform":{"set_headers":[{"name":"a b","value":"x"}]}}`), nil},
+		{"JSON, two headers in one", "transform.set_headers", `502 edge: PA03: fly-replay: transform.set_headers: "a" is no header, or its value is none`, givesJSON(`{"instance":"o1","transform":{"set_headers":[{"name":"a","value":"x\r\nb: y"}]}}`), nil},
+		{"a state that fits into no request", "state", `502 edge: PA03: fly-replay: it has more than 64 KB`, gives("instance=o1;state=" + strings.Repeat("x", 64<<10)), nil},
 		{"JSON, a path from nowhere", "transform.path", `502 edge: PA03: fly-replay: transform.path "new" must begin with /`, givesJSON(`{"instance":"o1","transform":{"path":"new"}}`), nil},
 		{"JSON without end", "JSON", `502 edge: PA03: fly-replay: the JSON form has more than 64 KB`, givesJSON(`{"state":"` + strings.Repeat("x", 65<<10) + `"}`), nil},
 	} {
