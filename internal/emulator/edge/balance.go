@@ -36,7 +36,7 @@ func (e *Edge) candidates(w *wish, from string, tried map[string]bool) []*machin
 	near := e.nearest(from)
 	all := make([]*machine, 0, len(near))
 	for _, m := range near {
-		if m.App == w.app && (w.instance == "" || m.ID == w.instance) && m.ID != w.not && !tried[m.ID] && m.State != Away && w.rank(m.Region) >= 0 {
+		if m.App == w.app && (w.instance == "" || m.ID == w.instance) && m.ID != w.not && !tried[m.ID] && w.rank(m.Region) >= 0 {
 			all = append(all, m)
 		}
 	}

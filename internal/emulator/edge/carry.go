@@ -121,38 +121,51 @@ func (e *Edge) dial(ctx context.Context, region, address string) (net.Conn, erro
 		back := func() time.Duration { return delay(m.Region, region) }
 		machine := &breaking{Conn: c}
 		go latency.Join(far, machine, there, back) // until either of its connections ends
-		return &delayed{near, machine}, nil
+		return &delayed{Conn: near, far: machine}, nil
 	}
 	return c, nil
 }
 
-// breaking is a connection that remembers why it broke.
+// breaking is a connection that remembers how it ended.
 type breaking struct {
 	net.Conn
-	why atomic.Pointer[error]
+	sent atomic.Int64 // by the machine
+	why  atomic.Pointer[error]
 }
 
 func (c *breaking) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err != nil && err != io.EOF {
+	c.sent.Add(int64(n))
+	if err != nil {
 		c.why.Store(&err)
 	}
 	return n, err
 }
 
-// delayed is the near end of a line, which ends as the connection at the far end did: a
+// delayed is the near end of a line. It ends as the connection at the far end did: a
 // response that goes on until its connection ends must not look whole.
 type delayed struct {
 	net.Conn
-	far *breaking
+	far  *breaking
+	seen atomic.Int64 // of what the machine sent
 }
 
 func (c *delayed) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.seen.Add(int64(n))
 	if why := c.far.why.Load(); err == io.EOF && why != nil {
 		err = *why
 	}
 	return n, err
+}
+
+// Write takes no request for a machine that has ended the connection when there is nothing
+// more to come but the news of that. On Fly a proxy stands beside the machine and knows.
+func (c *delayed) Write(p []byte) (int, error) {
+	if c.far.why.Load() != nil && c.far.sent.Load() == c.seen.Load() {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(p)
 }
 
 // idling is a connection that is closed when nothing moves on it.

@@ -2,6 +2,7 @@ package edge_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/flysql/flysql/internal/emulator/edge"
@@ -143,6 +145,46 @@ func TestRestartedMachine(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A machine may end a connection that waits to be used again, and the news of it be on its
+// way still: what is sent meanwhile goes by another one. What it says before it ends one
+// arrives, whatever is still being sent.
+func TestConnectionEndsFarAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"
+		served := 0
+		dial := func(context.Context, string, edge.Machine) (net.Conn, error) {
+			served++
+			near, far := net.Pipe()
+			go func() {
+				defer far.Close()
+				in := bufio.NewReader(far)
+				if r, err := http.ReadRequest(in); err == nil && r.URL.Path != "/early" {
+					_, _ = io.Copy(io.Discard, r.Body)
+				}
+				io.WriteString(far, answer)
+			}()
+			return near, nil
+		}
+		far := func(from, to string) time.Duration {
+			if from == to {
+				return 0
+			}
+			return time.Second
+		}
+		e := newEdge(t, edge.Options{Dial: dial, Latency: far, Service: edge.Service{Requests: true}}, edge.Machine{ID: "a1", Region: "ams"})
+		for i := range 3 {
+			if got := ask(e, "POST", "http://syd.localhost/", "body"); got != "200 one" || served != i+1 {
+				t.Errorf("%d: %s, by %d connections", i, got, served)
+			}
+		}
+		if got := ask(e, "POST", "http://syd.localhost/early", strings.Repeat("x", 8<<20)); got != "200 one" {
+			t.Errorf("early: %s", got)
+		}
+		e.Close()
+		time.Sleep(5 * time.Second) // until the last goodbye has arrived
+	})
 }
 
 // A pooled connection breaks, the machine takes no new one, and another can have it: a
