@@ -21,7 +21,7 @@ type Event struct {
 	Host     string
 	Path     string // without the query, which may carry what is nobody's business
 	Status   int    // of the response, 0 where the client went before
-	Error    string // the edge's own reason, where the response is its own
+	Error    string // why the response is the edge's own, or broke off
 	Open     bool   // the response goes on
 	Bytes    int64  // of the response's body
 	Hops     []Hop
@@ -51,11 +51,14 @@ func shown(h http.Header) http.Header {
 	h = h.Clone()
 	for _, name := range secretHeaders {
 		for i, value := range h[name] {
-			h[name][i] = fmt.Sprintf("(%d bytes)", len(value))
+			h[name][i] = hidden(value)
 		}
 	}
 	return h
 }
+
+// hidden stands for a secret.
+func hidden(value string) string { return fmt.Sprintf("(%d bytes)", len(value)) }
 
 // Subscription is a listener to the edge's events.
 type Subscription struct {
