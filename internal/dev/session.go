@@ -55,6 +55,7 @@ const PagePrefix = "/_flysql"
 // Session is an app that runs. Its methods may be called by several goroutines at once.
 type Session struct {
 	opt     Options
+	began   time.Time
 	app     *app
 	plan    plan
 	state   *stateDir
@@ -93,7 +94,7 @@ type Session struct {
 // What happens from the start on is told to each of watch, one event after the other, which
 // must not take long, and must not wait for a method of the session.
 func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, err error) {
-	s := &Session{opt: o, cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
+	s := &Session{opt: o, began: time.Now(), cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
 	s.hub.watch = watch
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
