@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// chart is a plot with a line for each series. It is drawn as SVG, with classes that the
-// page gives colours, light and dark.
+// chart is a plot of latencies with a line for each series, on a logarithmic scale. It is
+// drawn as SVG, with classes that the page gives colours, light and dark.
 type chart struct {
 	title, text string // text is for who does not see it
 	xLabel      string
 	xTicks      []tick
-	from, to    float64 // of x
+	to          float64 // of x, from 0
 	series      []series
-	yLog        bool
 }
 
 type tick struct {
@@ -41,18 +40,12 @@ const (
 // svg draws it.
 func (c *chart) svg(id string) template.HTML {
 	least, most := c.span()
-	ticks := niceTicks(least, most, c.yLog)
-	if !c.yLog {
-		least, most = 0, max(most, ticks[len(ticks)-1].at)
-	}
+	ticks := niceTicks(least, most)
 	x := func(v float64) float64 {
-		return left + (v-c.from)/max(c.to-c.from, 1e-9)*(chartWidth-left-right)
+		return left + v/max(c.to, 1e-9)*(chartWidth-left-right)
 	}
 	y := func(v float64) float64 {
-		share := (v - least) / max(most-least, 1e-9)
-		if c.yLog {
-			share = math.Log(max(v, least)/least) / max(math.Log(most/least), 1e-9)
-		}
+		share := math.Log(max(v, least)/least) / math.Log(most/least)
 		return chartHeight - bottom - share*(chartHeight-top-bottom)
 	}
 	var b strings.Builder
@@ -111,41 +104,39 @@ func (c *chart) span() (least, most float64) {
 	return least * 0.9, max(most*1.1, least*1.1)
 }
 
-// niceTicks are round values.
-func niceTicks(least, most float64, log bool) []tick {
+// niceTicks are round values from least to most, on a scale where each decade is as long as
+// the next.
+func niceTicks(least, most float64) []tick {
 	var ticks []tick
-	if log {
-		for decade := math.Floor(math.Log10(least)); decade <= math.Log10(most); decade++ {
-			for _, m := range []float64{1, 2, 5} {
-				if v := m * math.Pow(10, decade); v >= least && v <= most {
-					ticks = append(ticks, tick{v, msText(v)})
-				}
+	for decade := math.Floor(math.Log10(least)); decade <= math.Log10(most); decade++ {
+		for _, m := range []float64{1, 2, 5} {
+			if v := m * math.Pow(10, decade); v >= least && v <= most {
+				ticks = append(ticks, tick{v, msText(v)})
 			}
 		}
-		for len(ticks) > 8 {
-			var fewer []tick
-			for i := 0; i < len(ticks); i += 2 {
-				fewer = append(fewer, ticks[i])
-			}
-			ticks = fewer
-		}
-		if len(ticks) > 1 {
-			return ticks
-		}
+	}
+	if len(ticks) < 2 {
 		return []tick{{least, msText(least)}, {most, msText(most)}}
 	}
-	step := math.Pow(10, math.Floor(math.Log10(most)))
-	for _, m := range []float64{5, 2} {
-		if most/step < 4 {
-			step /= 2
-		} else if most/step > 8 {
-			step *= m
+	for len(ticks) > 8 {
+		for i := range len(ticks) / 2 {
+			ticks[i] = ticks[2*i]
 		}
-	}
-	for v := 0.0; v <= most+step/2 && len(ticks) < 20; v += step {
-		ticks = append(ticks, tick{v, msText(v)})
+		ticks = ticks[:len(ticks)/2]
 	}
 	return ticks
+}
+
+// niceStep cuts a length into three to seven round steps.
+func niceStep(length float64) float64 {
+	step := math.Pow(10, math.Floor(math.Log10(max(length, 1e-3))))
+	switch {
+	case length/step < 1.5:
+		return step / 5
+	case length/step < 3:
+		return step / 2
+	}
+	return step
 }
 
 // msText is a number of milliseconds as people read it.

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -117,8 +116,8 @@ type Ratio struct {
 	Told bool `json:"told"`
 }
 
-// enough rounds that all say the same, and no chance is likely to.
-const enough = 6
+// EnoughRounds are so many that all of them hardly say the same by chance.
+const EnoughRounds = 6
 
 // Report sums both up, and compares.
 func (c *Comparison) Report() *ComparisonReport {
@@ -169,9 +168,6 @@ func newRatio(what, of string, all []float64) Ratio {
 	if n%2 == 0 {
 		r.Median = round((all[n/2-1]+all[n/2])/2, 3)
 	}
-	r.Told = n >= enough && (all[0] > 1 || all[n-1] < 1)
+	r.Told = n >= EnoughRounds && (all[0] > 1 || all[n-1] < 1)
 	return r
 }
-
-// ErrNothing is when no request was sent, or none has succeeded.
-var ErrNothing = errors.New("no request succeeded")

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,52 +31,39 @@ type pageData struct {
 
 type pageResult struct {
 	*Report
-	Label  string // "" where there is one only
-	Groups []pageGroup
-}
-
-type pageGroup struct {
-	Title  string
-	Groups []Group
+	Label string // "" where there is one only
 }
 
 // WriteHTML writes a page that needs nothing else: no script, no other file.
 func (r *Report) WriteHTML(w io.Writer) error {
-	return page.Execute(w, pageData{Title: "Load on " + r.URL, Results: []pageResult{newPageResult(r, "")}, Curve: curve([]*Report{r}), Over: []template.HTML{overTime(r, "o0")}})
+	return page.Execute(w, pageData{Title: "Load on " + r.URL, Results: []pageResult{{r, ""}}, Curve: curve([]*Report{r}), Over: []template.HTML{overTime(r, "o0")}})
 }
 
 // WriteHTML writes a page of both targets.
 func (c *ComparisonReport) WriteHTML(w io.Writer) error {
 	return page.Execute(w, pageData{Title: "Load on " + c.First.URL + " and " + c.Second.URL, Ratios: c.Ratios, Rounds: c.Rounds,
-		Results: []pageResult{newPageResult(c.First, "first"), newPageResult(c.Second, "second")},
+		Results: []pageResult{{c.First, "first"}, {c.Second, "second"}},
 		Curve:   curve([]*Report{c.First, c.Second}), Over: []template.HTML{overTime(c.First, "o0"), overTime(c.Second, "o1")}})
-}
-
-func newPageResult(r *Report, label string) pageResult {
-	p := pageResult{Report: r, Label: label}
-	for _, g := range r.Groups() {
-		p.Groups = append(p.Groups, pageGroup(g))
-	}
-	return p
 }
 
 // Section is a part of a table: groups that are cut by one thing.
 type Section struct {
 	Title  string
+	Word   string // before each group's name, where there is no title: "from"
 	Groups []Group
 }
 
 // Groups are the tables of a report, without those that say nothing.
 func (r *Report) Groups() []Section {
-	list := []Section{{"all", []Group{r.All}}}
-	if r.Reads.Count > 0 && r.Writes.Count > 0 {
-		list = append(list, Section{"reads and writes", []Group{r.Reads, r.Writes}})
+	list := []Section{{"all", "", []Group{r.All}}}
+	if r.Reads.Count > 0 && r.Writes.Count > 0 && len(r.Requests) > 2 {
+		list = append(list, Section{"reads and writes", "", []Group{r.Reads, r.Writes}})
 	}
 	if len(r.Requests) > 1 {
-		list = append(list, Section{"by request", r.Requests})
+		list = append(list, Section{"by request", "", r.Requests})
 	}
 	if len(r.From) > 0 {
-		list = append(list, Section{"by the visitor's region", r.From})
+		list = append(list, Section{"by the visitor's region", "from", r.From})
 	}
 	var ways []Group
 	for _, g := range r.Ways {
@@ -84,10 +72,10 @@ func (r *Report) Groups() []Section {
 		}
 	}
 	if len(ways) > 0 {
-		list = append(list, Section{"by the way taken", ways})
+		list = append(list, Section{"by the way taken", "", ways})
 	}
 	if len(r.Machines) > 0 {
-		list = append(list, Section{"by the machine that answered", r.Machines})
+		list = append(list, Section{"by the machine that answered", "by", r.Machines})
 	}
 	return list
 }
@@ -112,7 +100,7 @@ func rarity(share float64) float64 { return -math.Log10(1 - share) }
 
 // curve is latency by percentile.
 func curve(reports []*Report) template.HTML {
-	c := &chart{title: "Latency by percentile", xLabel: "share of the requests that are no slower", yLog: true}
+	c := &chart{title: "Latency by percentile", xLabel: "share of the requests that are no slower"}
 	for i, r := range reports {
 		most := 0.0
 		if n := r.All.Count; n > 1 {
@@ -149,7 +137,7 @@ func curve(reports []*Report) template.HTML {
 
 // overTime is how latency went.
 func overTime(r *Report, id string) template.HTML {
-	c := &chart{title: "Latency over time, " + r.URL, xLabel: "seconds since the beginning", to: r.Seconds, yLog: true}
+	c := &chart{title: "Latency over time, " + r.URL, xLabel: "seconds since the beginning", to: r.Seconds}
 	lines := []struct {
 		name string
 		of   func(*Figures) Milliseconds
@@ -164,9 +152,9 @@ func overTime(r *Report, id string) template.HTML {
 		c.series = append(c.series, s)
 	}
 	c.text = fmt.Sprintf("In %d pieces of %v; the table below has the figures.", len(r.OverTime), time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))
-	for i := range 6 {
-		at := r.Seconds * float64(i) / 5
-		c.xTicks = append(c.xTicks, tick{at, fmt.Sprintf("%.3g", at)})
+	step := niceStep(r.Seconds)
+	for at := 0.0; at <= r.Seconds && len(c.xTicks) < 20; at += step {
+		c.xTicks = append(c.xTicks, tick{at, strconv.FormatFloat(round(at, 3), 'f', -1, 64)})
 	}
 	return c.svg(id)
 }

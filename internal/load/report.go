@@ -246,3 +246,15 @@ func (r *Result) notes(p *Report) []string {
 	say(r.stopped > 0, "%d requests were under way at the end, and do not count", r.stopped)
 	return notes
 }
+
+// Expect is nil where at least a share of the requests succeeded; where it is 0, where one
+// did.
+func (p *Report) Expect(share float64) error {
+	switch {
+	case p.All.Count == p.All.Failed:
+		return fmt.Errorf("%s: no request succeeded", p.URL)
+	case p.All.Success < share:
+		return fmt.Errorf("%s: %s of the requests succeeded, and %s are expected", p.URL, Percent(p.All.Success), Percent(share))
+	}
+	return nil
+}

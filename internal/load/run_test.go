@@ -78,7 +78,7 @@ func TestCounts(t *testing.T) {
 		}
 		switch len(bodies) % 10 {
 		case 3:
-			http.Error(w, "no", 503)
+			http.Error(w, "no", http.StatusServiceUnavailable)
 		default:
 			fmt.Fprint(w, "hello")
 		}
@@ -116,7 +116,7 @@ func TestSeed(t *testing.T) {
 		}
 		return b.String()
 	}
-	if tell(1) != tell(1) || tell(1) == tell(2) {
+	if first, again := tell(1), tell(1); first != again || first == tell(2) {
 		t.Error("the seed does not decide")
 	}
 	p := newPlan(&o, 70_000, 3, 0)
@@ -287,7 +287,11 @@ func TestReach(t *testing.T) {
 		moved:  " sends its visitors to https: give that URL",
 		silent: " does not answer: no answer within 100ms",
 	} {
-		r, err := New(Options{URL: at, Rate: 1, For: time.Second, Reads: []Request{read(t, "/")}, Timeout: 100 * time.Millisecond})
+		limit := 20 * time.Second
+		if at == silent {
+			limit = 100 * time.Millisecond
+		}
+		r, err := New(Options{URL: at, Rate: 1, For: time.Second, Reads: []Request{read(t, "/")}, Timeout: limit})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,10 +7,11 @@ import (
 )
 
 // Where responses tell the way that their requests took. Package replay and the edge of
-// flysql dev have these names as WayHeader.
+// flysql dev have the first two as WayHeader; who has written gets a token of package replay.
 const (
-	wayHeader  = "Flysql-Way"
-	edgeHeader = "Flysql-Dev-Way"
+	wayHeader   = "Flysql-Way"
+	edgeHeader  = "Flysql-Dev-Way"
+	tokenHeader = "Flysql-Token"
 )
 
 // Way is how a request came to its answer among an app's machines.
@@ -46,5 +47,5 @@ func wayOf(h http.Header) (way Way, machine string, told bool) {
 	if i := slices.Index(wayNames, h.Get(wayHeader)); i >= int(WayWaited) {
 		return Way(i), machine, true
 	}
-	return way, machine, told || h.Get("Flysql-Token") != ""
+	return way, machine, told || h.Get(tokenHeader) != ""
 }
