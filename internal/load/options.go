@@ -154,9 +154,12 @@ func isLocal(host string) bool {
 
 // ParseRate reads "200", "200/s" or "90/m".
 func ParseRate(text string) (float64, error) {
-	number, unit, _ := strings.Cut(text, "/")
+	number, unit, has := strings.Cut(text, "/")
+	if !has {
+		unit = "s"
+	}
 	n, err := strconv.ParseFloat(number, 64)
-	per, known := map[string]float64{"": 1, "s": 1, "m": 60}[unit]
+	per, known := map[string]float64{"s": 1, "m": 60}[unit]
 	if err != nil || !known || !(n > 0 && n/per <= mostRate) {
 		return 0, fmt.Errorf("%q is no rate: give requests a second, more than 0 and at most %d, as in 200, or 90/m", text, mostRate)
 	}
