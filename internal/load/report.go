@@ -232,10 +232,10 @@ func (r *Result) notes(p *Report) []string {
 	}
 	held, late := time.Duration(p.HeldMS.P99), time.Duration(p.LateMS.P99)
 	if held > 0 {
-		say(p.Unsent > 0, "%d requests could not be sent: %d were under way already (--max). The app does not keep up with %v a second, and the figures lack the worst of it", p.Unsent, r.options.Max, p.Rate)
+		say(p.Unsent > 0, "not sent: %d of %d requests, as %d were under way already (--max). The app does not keep up with %v a second, and the figures lack the worst of it", p.Unsent, p.Due, r.options.Max, p.Rate)
 		say(true, "requests waited, %v at p99, until one of %d under way (--max) had been answered; that is in the latencies", p.HeldMS.P99, r.options.Max)
 	} else {
-		say(p.Unsent > 0, "%d requests could not be sent in time: the machine that sends does not reach %v a second", p.Unsent, p.Rate)
+		say(p.Unsent > 0, "not sent: %d of %d requests. The machine that sends was the limit: it does not reach %v a second", p.Unsent, p.Due, p.Rate)
 	}
 	say(late > 5*time.Millisecond && late*4 > time.Duration(p.All.Latency.P99), "the machine that sends was busy: requests went out late, %v at p99. That is in no latency, but some of what kept it busy is", p.LateMS.P99)
 	say(p.All.Failed > 0 && p.All.Failed < p.All.Count, "latencies are of all requests: failures may be faster than the rest")
@@ -243,7 +243,7 @@ func (r *Result) notes(p *Report) []string {
 		notes = append(notes, "redirected, and not followed: "+line)
 	}
 	say(!r.told && len(r.samples) > 0 && p.All.Failed < p.All.Count, "no response says which way its request took: the app has no package replay, or is not behind flysql dev")
-	say(r.stopped > 0, "%d requests were under way at the end, and do not count", r.stopped)
+	say(r.stopped > 0, "under way at the end, and not counted: %d", r.stopped)
 	return notes
 }
 

@@ -212,7 +212,7 @@ func TestUnsent(t *testing.T) {
 	if p.Unsent == 0 || p.Unsent+p.All.Count != 300 {
 		t.Errorf("%d unsent, %d sent", p.Unsent, p.All.Count)
 	}
-	if text := fmt.Sprint(p.Notes); !strings.Contains(text, "requests could not be sent: 2 were under way already (--max)") {
+	if text := fmt.Sprint(p.Notes); !strings.Contains(text, " of 300 requests, as 2 were under way already (--max)") {
 		t.Errorf("notes: %s", text)
 	}
 }
