@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -105,6 +107,9 @@ func (c *cli) load(ctx context.Context, f *loadFlags, at string) error {
 	}
 	if f.compare != "" && f.out != "" {
 		return usagef("--out is for one target: there are two with --compare")
+	}
+	if err := errors.Join(canBeWritten(f.html), canBeWritten(f.out)); err != nil {
+		return err
 	}
 	if err := c.confirmLoad(ctx, f, targets); err != nil {
 		return err
@@ -220,6 +225,20 @@ func orElse(ended, err error) error {
 		return nil
 	}
 	return err
+}
+
+// canBeWritten tells beforehand what would be a pity to hear afterwards.
+func canBeWritten(path string) error {
+	if path == "" {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("write %s: it is no regular file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("write %s: there is no directory %s", path, filepath.Dir(path))
+	}
+	return nil
 }
 
 // writeMade writes what a function makes to a file, whole or not at all; to none where
