@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,18 @@ type Hop struct {
 	Note     string        // what the edge did not do that was asked for, and why
 	Request  http.Header   // as the machine got it, but for what is secret
 	Response http.Header   // as it answered
+}
+
+// way is what WayHeader tells of the hops.
+func (ev *Event) way() string {
+	var b strings.Builder
+	for _, h := range ev.Hops {
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(h.Why + " " + h.Machine + " " + h.Region)
+	}
+	return b.String()
 }
 
 // secretHeaders are those whose values no log shows.

@@ -167,6 +167,7 @@ func (e *Edge) finish(res *http.Response) error {
 	if !e.opt.Service.Pristine {
 		res.Header.Add("Via", via(t.client))
 		res.Header.Set("Fly-Request-Id", t.event.ID)
+		res.Header.Set(WayHeader, t.event.way())
 	}
 	if len(res.Trailer) > 0 {
 		res.Header.Del("Content-Length") // HTTP/2 allows both, HTTP/1.1 does not
