@@ -91,17 +91,18 @@ func (c *cli) devExec(ctx context.Context, f *devFlags, command []string) error 
 	defer release()
 	o.Kill, o.Page = stops.kill.Done(), devPage
 	working := c.working("starting the machines")
-	session, err := dev.Start(stops.run, o)
+	last := &lastState{}
+	session, err := dev.Start(stops.run, o, last.tell)
 	working()
 	if err != nil {
-		return c.devStartFailed(stops, o, err)
+		return devStartFailed(stops, last, err)
 	}
 	code, err := c.execBeside(stops, session, o, program, command)
 	if err = errors.Join(err, session.Close(stops.kill)); err != nil {
 		return err
 	}
 	if code != 0 {
-		c.say("flysql: %s ended with exit code %d; the machines' logs are %s", shellArgument(command[0]), code, filepath.Join(devLogs(session.State()), "*", "log"))
+		c.say("flysql: %s ended with exit code %d; the machines' logs are %s", shellArgument(command[0]), code, devLogs(session.State()))
 		return &exitError{code}
 	}
 	return nil
@@ -142,7 +143,7 @@ func (c *cli) lookProgram(name string) (string, error) {
 // programs can resolve the names below localhost.
 func devEnv(s dev.State, listen func(region string) (string, error)) ([]string, error) {
 	var codes []string
-	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_API=" + s.URL + dev.PagePrefix + "/api", "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + devLogs(s)}
+	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_API=" + s.URL + dev.PagePrefix + "/api", "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + devMachines(s)}
 	for _, r := range s.Regions {
 		at, err := listen(r.Code)
 		if err != nil {
@@ -154,10 +155,13 @@ func devEnv(s dev.State, listen func(region string) (string, error)) ([]string, 
 	return append(env, "FLYSQL_DEV_REGIONS="+strings.Join(codes, ",")), nil
 }
 
-// devLogs is where the machines' logs are: ams1/log and so on.
-func devLogs(s dev.State) string {
+// devMachines is a directory: ams1/log in it is a machine's log.
+func devMachines(s dev.State) string {
 	return filepath.Dir(filepath.Dir(s.Machines[0].Log)) // there is always one
 }
+
+// devLogs are all the logs, for a shell.
+func devLogs(s dev.State) string { return filepath.Join(devMachines(s), "*", "log") }
 
 // runCommand runs a command to its end, and returns its exit code. The first signal is
 // its own to heed; a second ends it at once.

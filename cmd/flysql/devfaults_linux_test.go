@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/flysql/flysql/internal/dev"
-	"github.com/flysql/flysql/internal/testkit"
 )
 
 // An app that never listens is shown, with what it printed, and where it should have
@@ -18,7 +17,7 @@ func TestDevNeverListens(t *testing.T) {
 	a := newDevApp(t, false)
 	r := a.run("--port", "0", "--wait", "2s", "-e", "FLYSQL_MIGRATIONS", "--", a.script("app", "echo warming up\nexec sleep 1000\n"))
 	r.ends(1)
-	r.errs("flysql: machine ord1: nothing listens on port ", ", which PORT names: ", "within 2s", "warming up")
+	r.errs("flysql: machine ord1: nothing listens on port ", ", which PORT names: ", "within 2s", "warming up", "\nthe machines' logs are "+a.real()+"/.flysql/dev/machines/*/log\n")
 }
 
 // A check that fails is named, with what the app answered.
@@ -144,8 +143,9 @@ func TestDevWatch(t *testing.T) {
 	r.says(" deploy: done\n")
 	a.get(url+"/", "ord")
 	a.write("fly.toml", "app = \"other\"\n", 0o644)
-	testkit.Poll(t, "what changed", func() bool { return strings.Contains(r.stderr.text(), "fly.toml changed: ") })
-	r.errs("main.go changed\n", "fly.toml changed: it is read when flysql dev starts\n")
+	r.says("build | changed: fly.toml\n")
+	r.says("build | fly.toml: nothing is deployed until that is mended:\n")
+	r.says("primary_region")
 	r.signal(os.Interrupt)
 	r.ends(130)
 }

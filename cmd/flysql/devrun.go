@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/flysql/flysql/internal/dev"
 	"github.com/flysql/flysql/internal/dev/page"
+	"github.com/flysql/flysql/internal/emulator/cluster"
 )
 
 // devPage is the page, beside the app.
@@ -39,16 +39,16 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	if !f.headless {
 		o.Page = devPage
 	}
-	began := time.Now()
-	session, err := dev.Start(stops.run, o, queue.tell)
+	last := &lastState{}
+	session, err := dev.Start(stops.run, o, queue.tell, last.tell)
 	if err != nil {
 		_ = queue.end(stops.kill) // the other error is the reason
-		return c.devStartFailed(stops, o, err)
+		return devStartFailed(stops, last, err)
 	}
 	if !f.json {
 		queue.tell(dev.Event{Type: typeStarted})
 	}
-	watched := c.devWatch(stops.run, f, o, session, began)
+	watched := c.devWatch(stops.run, f, session)
 	select {
 	case <-stops.run.Done():
 	case <-queue.failed: // nobody is there any more
@@ -67,10 +67,23 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	return devOver(why, err)
 }
 
+// lastState is the last that was told. Start has ended when it is read.
+type lastState struct{ dev.State }
+
+func (l *lastState) tell(e dev.Event) {
+	if e.State != nil {
+		l.State = *e.State
+	}
+}
+
 // devStartFailed says why there are no machines.
-func (c *cli) devStartFailed(stops *stops, o dev.Options, err error) error {
+func devStartFailed(stops *stops, last *lastState, err error) error {
 	if cause := context.Cause(stops.run); cause != nil && errors.Is(err, cause) {
 		return devOver(cause, nil)
+	}
+	var machine *cluster.MachineError
+	if errors.As(err, &machine) {
+		return fmt.Errorf("%w\nthe machines' logs are %s", err, devLogs(last.State))
 	}
 	return err
 }

@@ -63,7 +63,7 @@ var devPrograms = sync.OnceValues(func() (string, error) {
 
 // devApp is a directory with an app, whose program is guestbook here.
 type devApp struct {
-	t         *testing.T
+	t         testing.TB
 	dir       string
 	guestbook string
 	env       []string
@@ -71,7 +71,7 @@ type devApp struct {
 
 // newDevApp makes one; on LiteFS, where that is wanted and can be. When the test ends,
 // nothing of it must run or be mounted.
-func newDevApp(t *testing.T, litefs bool) *devApp {
+func newDevApp(t testing.TB, litefs bool) *devApp {
 	t.Helper()
 	programs, err := devPrograms()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -25,18 +26,26 @@ type programs struct {
 func (s *Session) programs(ctx context.Context) (p programs, err error) {
 	s.doingNow("building")
 	defer s.doingNow("")
-	say := func(line string) { s.log("", line) }
-	var looking sync.WaitGroup
-	defer looking.Wait()
-	looking.Go(func() { s.app.https = s.app.toHTTPS(ctx) })
 	if err := os.MkdirAll(s.state.join("bin"), 0o755); err != nil {
 		return p, err
 	}
-	if p.entrypoint, err = findEntrypoint(ctx, s.opt, s.app, s.state, say); err != nil {
-		return p, err
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	say := func(line string) { s.log("", line) }
+	var all sync.WaitGroup
+	var errs [2]error
+	all.Go(func() {
+		if p.entrypoint, errs[0] = findEntrypoint(ctx, s.opt, s.app, s.state, say); errs[0] != nil {
+			cancel(errs[0])
+		}
+	})
+	all.Go(func() { s.app.https = s.app.toHTTPS(ctx) })
+	if p.command, p.number, errs[1] = s.build(ctx); errs[1] != nil {
+		cancel(errs[1])
 	}
-	p.command, p.number, err = s.build(ctx)
-	if err != nil {
+	all.Wait()
+	debug.FreeOSMemory()                       // a look at all of the code takes some, once
+	if err := context.Cause(ctx); err != nil { // the first of them
 		return p, err
 	}
 	return p, s.keepOnly(p.number)
@@ -60,7 +69,7 @@ func (s *Session) build(ctx context.Context) (command []string, number int, err 
 		return nil, 0, err
 	}
 	out := s.state.join("bin", strconv.Itoa(number), filepath.Base(b.out))
-	args := slices.Concat([]string{"build", "-o", out}, b.flags, []string{b.pkg})
+	args := slices.Concat([]string{"build", "-buildvcs=false", "-o", out}, b.flags, []string{b.pkg})
 	say := func(line string) { s.log("", line) }
 	if err := goTool(ctx, b.dir, b.env, say, args...); err != nil {
 		return nil, 0, errors.Join(err, os.RemoveAll(filepath.Dir(out)))

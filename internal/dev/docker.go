@@ -11,7 +11,6 @@ import (
 
 	"github.com/kballard/go-shellquote"
 
-	"github.com/flysql/flysql/entrypoint"
 	"github.com/flysql/flysql/flyconf"
 )
 
@@ -238,35 +237,34 @@ func (d *docker) shell(what, place, text string, argv *[]string) error {
 	return nil
 }
 
+// switches are flysql-entrypoint's flags that take no value. Of the others, each is a
+// variable too. (Package entrypoint, which reads them, is of Unix alone.)
+var switches = []string{"skip", "supervise", "strict-migrations", "dry-run", "version", "status", "json", "help"}
+
 // withoutEntrypoint takes flysql-entrypoint from a command: its flags become variables.
-func (a *app) withoutEntrypoint(d *docker, argv []string) ([]string, error) {
+func (a *app) withoutEntrypoint(d *docker, argv []string) []string {
 	if len(argv) == 0 || path.Base(argv[0]) != "flysql-entrypoint" {
-		return argv, nil
+		return argv
 	}
-	inv, err := entrypoint.FromEnv(argv[1:], nil)
-	flags := argv[1 : len(argv)-len(inv.Command)]
-	if err != nil && len(flags) > 0 {
-		return nil, err
-	}
-	for i := 0; i < len(flags) && flags[i] != "--"; i++ {
-		name, value, given := strings.Cut(strings.TrimLeft(flags[i], "-"), "=")
-		switch name {
-		case "skip", "supervise", "strict-migrations":
-			if !given {
-				value = "1"
-			}
-		default:
-			if !given && i+1 < len(flags) {
-				i++
-				value = flags[i]
-			}
+	for argv = argv[1:]; len(argv) > 0 && strings.HasPrefix(argv[0], "-"); argv = argv[1:] {
+		if argv[0] == "--" {
+			return argv[1:]
 		}
-		if path, ok := d.inRepo(value); ok {
-			value = path
+		name, value, given := strings.Cut(strings.TrimLeft(argv[0], "-"), "=")
+		switch {
+		case given:
+		case slices.Contains(switches, name):
+			value = "1"
+		case len(argv) > 1:
+			argv = argv[1:]
+			value = argv[0]
+		}
+		if p, ok := d.inRepo(value); ok {
+			value = p
 		}
 		if name != "user" {
 			a.config.Env["FLYSQL_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))] = value
 		}
 	}
-	return inv.Command, nil
+	return argv
 }

@@ -19,8 +19,11 @@ func lockState(name string) (*os.File, error) {
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = fmt.Errorf("%s is in use by another flysql dev: end that one first, or name another directory", filepath.Dir(name))
+		err = fmt.Errorf("%s %w by another flysql dev: end that one first, or name another directory", filepath.Dir(name), ErrInUse)
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil // a file system that knows no locks is used without
 }
+
+// unlockState gives it up at once: a process that is just being started has it too, until it is.
+func unlockState(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,6 +55,19 @@ func findEntrypoint(ctx context.Context, o Options, a *app, s *stateDir, say fun
 		}
 		say("that cannot be: " + firstLine(failed.Error()))
 	}
+	return buildOwn(ctx, s, say)
+}
+
+// buildOwn builds flysql-entrypoint of the source that this program carries, once for each.
+func buildOwn(ctx context.Context, s *stateDir, say func(string)) (string, error) {
+	sum, err := sumOf(flysql.Source())
+	if err != nil {
+		return "", err
+	}
+	out := s.join("bin", "entrypoint-"+sum, "flysql-entrypoint")
+	if executable(out) {
+		return out, nil
+	}
 	say("building flysql-entrypoint of this flysql")
 	src, err := os.MkdirTemp(s.path, "src")
 	if err != nil {
@@ -59,12 +75,30 @@ func findEntrypoint(ctx context.Context, o Options, a *app, s *stateDir, say fun
 	}
 	err = os.CopyFS(src, flysql.Source())
 	if err == nil {
-		err = goTool(ctx, src, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off"}, nil, "build", "-o", out, "./cmd/flysql-entrypoint")
+		err = goTool(ctx, src, []string{"CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off"}, nil, "build", "-trimpath", "-ldflags=-s -w", "-o", out+".new", "./cmd/flysql-entrypoint")
+	}
+	if err == nil {
+		err = os.Rename(out+".new", out) // whole, or not there
 	}
 	if err = errors.Join(err, os.RemoveAll(src)); err != nil {
 		return "", fmt.Errorf("build flysql-entrypoint: %w\nit can be installed by go install %s@latest, and named by %s", err, entrypointPackage, EntrypointVariable)
 	}
 	return out, nil
+}
+
+// sumOf tells sources apart.
+func sumOf(files fs.FS) (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, name)
+		fmt.Fprintf(sum, "%s %d\n", name, len(text))
+		sum.Write(text)
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil)[:8]), err
 }
 
 // installed is a program beside this one, or in PATH; "" for none.
@@ -147,6 +181,12 @@ func firstLine(text string) string {
 	return line
 }
 
+// MissingLiteFS says what LiteFS lacks on this machine, and how to mend that; "" is nothing.
+func MissingLiteFS(o Options) (string, error) {
+	_, why, err := findLiteFS(o)
+	return why, err
+}
+
 // findLiteFS is the directory of the program litefs. why says what is missing for LiteFS
 // on this machine, and how to mend it.
 func findLiteFS(o Options) (dir, why string, err error) {
@@ -165,7 +205,7 @@ func findLiteFS(o Options) (dir, why string, err error) {
 	}
 	path := installed("litefs")
 	if path == "" {
-		return "", "no program litefs: copy it from the image flyio/litefs:0.5.14 into PATH, or name it by " + LiteFSVariable, nil
+		return "", "no program litefs: docker cp $(docker create flyio/litefs:0.5.14):/usr/local/bin/litefs /usr/local/bin/ gets it, or name it by " + LiteFSVariable, nil
 	}
 	return filepath.Dir(path), "", nil
 }
@@ -182,7 +222,7 @@ func noFUSE() string {
 		return "no program fusermount3: install the package fuse3"
 	}
 	if os.Geteuid() != 0 {
-		return "not root, who alone may mount LiteFS: run it by sudo"
+		return "not root, who alone may mount LiteFS: sudo env \"PATH=$PATH\" flysql dev"
 	}
 	return ""
 }
@@ -212,11 +252,11 @@ func goTool(ctx context.Context, dir string, env []string, say func(string), arg
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, exec.ErrNotFound):
-		how := "install Go (https://go.dev/dl)"
-		if os.Getenv("SUDO_USER") != "" { // sudo has a PATH of its own
-			how = `have sudo keep yours (sudo env "PATH=$PATH" flysql dev)`
+		why := "install Go (https://go.dev/dl)"
+		if os.Getenv("SUDO_USER") != "" {
+			why = "sudo has another PATH (sudo env \"PATH=$PATH\" flysql dev)"
 		}
-		return fmt.Errorf("no program go in PATH: %s, or give the command that runs the app: flysql dev -- COMMAND", how)
+		return fmt.Errorf("no program go: %s, or give the command that runs the app: flysql dev -- COMMAND", why)
 	}
 	lines := strings.SplitN(text, "\n", maxBuildLines+1)
 	if len(lines) > maxBuildLines {

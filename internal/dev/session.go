@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/emulator/cluster"
 	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/emulator/latency"
@@ -284,16 +281,17 @@ func (s *Session) close(ctx context.Context) error {
 	s.closing = true
 	s.mu.Unlock()
 	s.cancel()
-	s.acting.Wait()
 	var errs []error
 	if c := s.cluster.Load(); c != nil {
 		errs = append(errs, s.closeCluster(ctx, c))
-		s.tellState() // the last
 	}
 	if f := s.follow.Load(); f != nil {
 		f.close()
 	}
 	s.telling.Wait()
+	if s.cluster.Load() != nil {
+		s.tellState() // the last
+	}
 	errs = append(errs, s.closeFronts())
 	if s.state != nil {
 		errs = append(errs, s.state.close())
@@ -305,7 +303,10 @@ func (s *Session) close(ctx context.Context) error {
 // closeCluster ends the machines, in order as long as ctx lets it.
 func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
 	done := make(chan error, 1)
-	go func() { done <- c.Close() }()
+	go func() {
+		s.acting.Wait() // a machine that is just being stopped has its time, too
+		done <- c.Close()
+	}()
 	end, kill := ctx.Done(), s.opt.Kill
 	now := false
 	for again := time.NewTicker(time.Second); ; {
@@ -327,90 +328,4 @@ func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
 			}
 		}
 	}
-}
-
-// plan is what runs where.
-type plan struct {
-	regions   []string
-	perRegion int
-	engine    string // as State.Engine
-	why       string
-	litefs    string // the path of litefs.yml; "" without LiteFS
-	program   string // the directory of the program litefs; "" is PATH's
-	config    *flyconf.Config
-}
-
-// The engines of State.
-const (
-	EngineLiteFS = "litefs"
-	EngineVolume = "volume"
-)
-
-func makePlan(o Options, a *app) (plan, error) {
-	regions, err := chooseRegions(o.Regions, a.config.PrimaryRegion)
-	if err != nil {
-		return plan{}, err
-	}
-	p := plan{regions: regions, perRegion: cmp.Or(o.PerRegion, 1), engine: EngineVolume, config: a.config}
-	if n := p.perRegion * len(regions); o.PerRegion < 0 || n > maxMachines {
-		return plan{}, fmt.Errorf("%d machines in each of %d regions: want 1 to %d in all", o.PerRegion, len(regions), maxMachines)
-	}
-	single := func(why string) {
-		p.regions, p.perRegion, p.config = regions[:1], 1, a.withoutLiteFS()
-		p.why = why
-	}
-	switch {
-	case a.litefs != "" && o.Single:
-		single("one machine was asked for")
-	case a.litefs != "":
-		dir, why, err := findLiteFS(o)
-		if err != nil {
-			return plan{}, err
-		}
-		if why != "" {
-			single(why)
-			break
-		}
-		p.engine, p.litefs, p.program = EngineLiteFS, a.litefs, dir
-	case len(a.config.Mounts) == 0 && len(o.Regions) > 0: // nothing to keep: any number of machines
-	default:
-		single("")
-		if len(o.Regions) > 1 || o.PerRegion > 1 {
-			p.why = "the app has no litefs.yml, so each machine would have a database of its own: flysql init --mode litefs"
-		}
-	}
-	if p.litefs == "" {
-		p.config = withoutDatabase(p.config, o.Env)
-	}
-	return p, nil
-}
-
-// withoutDatabase is a configuration by which flysql-entrypoint starts an app that has no
-// SQLite database: it has nothing to do then, and would refuse.
-func withoutDatabase(c *flyconf.Config, secrets []string) *flyconf.Config {
-	env := maps.Clone(c.Env)
-	for _, one := range secrets {
-		name, value, _ := strings.Cut(one, "=")
-		env[name] = value
-	}
-	scheme, _, _ := strings.Cut(env["DATABASE_URL"], ":")
-	server := slices.Contains([]string{"postgres", "postgresql", "mysql"}, scheme)
-	if env["FLYSQL_DB"] != "" || env["FLYSQL_SKIP"] != "" || env["DATABASE_URL"] != "" && !server {
-		return c
-	}
-	skip := *c
-	skip.Env = maps.Clone(c.Env)
-	skip.Env["FLYSQL_SKIP"] = "1"
-	return &skip
-}
-
-// machines are those that there will be.
-func (p plan) machines() []Machine {
-	all := []Machine{}
-	for _, r := range p.regions {
-		for n := range p.perRegion {
-			all = append(all, Machine{ID: fmt.Sprintf("%s%d", r, n+1), Region: r, State: edge.Stopped.String(), Databases: []Database{}, Checks: []Check{}})
-		}
-	}
-	return slices.Clip(all)
 }

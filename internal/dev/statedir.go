@@ -16,6 +16,9 @@ const (
 	markText = "What flysql dev keeps between runs: machines, their logs and databases. flysql dev --fresh begins anew.\n"
 )
 
+// ErrInUse is in the error of a Start in a directory that another session has.
+var ErrInUse = errors.New("is in use")
+
 // stateDir is where all of a session is. It is this session's alone.
 type stateDir struct {
 	path   string
@@ -54,6 +57,19 @@ func openState(path string, fresh bool) (_ *stateDir, err error) {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// CleanUp ends what a session that was killed has left running or mounted in its directory.
+// Its error is ErrInUse where a session is there.
+func CleanUp(dir string) error {
+	s, err := openState(dir, false)
+	if err != nil {
+		return err
+	}
+	if s.killed {
+		err = cluster.CleanUp(s.path)
+	}
+	return errors.Join(err, s.close())
 }
 
 // claim refuses a directory that is somebody else's, and marks its own.
@@ -118,11 +134,14 @@ func (s *stateDir) drop() error {
 
 // close lets others have the directory.
 func (s *stateDir) close() error {
-	err := os.Remove(s.join(runningFile))
-	if s.lock != nil {
-		err = errors.Join(err, s.lock.Close())
+	return errors.Join(os.Remove(s.join(runningFile)), s.unlock())
+}
+
+func (s *stateDir) unlock() error {
+	if s.lock == nil {
+		return nil
 	}
-	return err
+	return errors.Join(unlockState(s.lock), s.lock.Close())
 }
 
 // path of something in it.

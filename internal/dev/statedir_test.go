@@ -29,7 +29,7 @@ func TestStateDir(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "outside"), s.join("link")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.lock.Close(); err != nil { // as a kill does
+	if err := s.unlock(); err != nil { // as a kill does
 		t.Fatal(err)
 	}
 

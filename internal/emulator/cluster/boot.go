@@ -23,6 +23,12 @@ func (c *Cluster) boot(ctx context.Context, m *machine) error {
 	if p := m.running(); p != nil && !c.bury(m, p) {
 		return nil
 	}
+	return c.anew(ctx, m)
+}
+
+// anew starts a machine that is off, for the first time as far as [[restart]] goes. The
+// caller has m.turn.
+func (c *Cluster) anew(ctx context.Context, m *machine) error {
 	m.callOff(errStarted) // a start that waits for its time
 	m.mu.Lock()
 	m.restarts = 0
@@ -37,6 +43,9 @@ func (c *Cluster) up(ctx context.Context, m *machine) error {
 	defer context.AfterFunc(c.life, func() { stop(errStopped) })()
 	m.callsOff(stop)
 	defer m.callsOff(nil)
+	if m.wanted.Load() > 0 {
+		stop(errStopped)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.BootWait, fmt.Errorf("it did not serve within %v", c.opt.BootWait))
 	defer cancel()
 	c.become(m, edge.Away)
@@ -64,6 +73,9 @@ func (c *Cluster) up(ctx context.Context, m *machine) error {
 
 // attempt starts a machine once.
 func (c *Cluster) attempt(ctx context.Context, m *machine) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
 	if _, err := c.chooseAgain(m); err != nil {
 		return err
 	}

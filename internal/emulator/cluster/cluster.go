@@ -35,8 +35,9 @@ type Cluster struct {
 	die   context.CancelFunc
 	again sync.WaitGroup
 
-	closing sync.Once
-	closed  error
+	deploying sync.Mutex
+	closing   sync.Once
+	closed    error
 
 	telling sync.Mutex // the edge hears of machines in order
 }
@@ -215,11 +216,10 @@ func (c *Cluster) Close() error {
 
 func (c *Cluster) close() error {
 	var errs []error
-	ctx := context.Background()
 	c.die()
 	c.network.breakCut() // who stops need not wait for it
 	for _, m := range slices.Backward(c.machines) {
-		errs = append(errs, c.stop(ctx, m))
+		errs = append(errs, c.stop(m))
 	}
 	c.again.Wait()
 	if c.Edge != nil {
@@ -230,7 +230,7 @@ func (c *Cluster) close() error {
 		errs = append(errs, c.lease.close())
 	}
 	if c.lock != nil {
-		errs = append(errs, CleanUp(c.opt.Dir), c.lock.Close())
+		errs = append(errs, CleanUp(c.opt.Dir), unlock(c.lock))
 	}
 	return errors.Join(errs...)
 }

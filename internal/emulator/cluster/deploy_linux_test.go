@@ -30,7 +30,13 @@ func TestDeployUnderLoad(t *testing.T) {
 		testkit.Poll(t, "some writes", func() bool { return l.written() > before+20 })
 	}
 	more()
-	if err := c.Deploy(t.Context(), o.Command); err != nil {
+	done := make(chan error, 1)
+	go func() { done <- c.Deploy(t.Context(), o.Command) }()
+	testkit.Poll(t, "the first machine on its way", func() bool { return !c.Machines()[0].Healthy })
+	if err := c.Deploy(t.Context(), o.Command); err == nil || !strings.Contains(err.Error(), "another deploy is under way") {
+		t.Errorf("a deploy beside it: %v", err)
+	}
+	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
 	more()

@@ -34,6 +34,12 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// unlock gives a directory up at once: a process that is just being started has the file
+// too, until it is.
+func unlock(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
+}
+
 // patience is how long what was killed may take to be gone.
 const patience = 30 * time.Second
 

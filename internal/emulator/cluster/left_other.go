@@ -15,6 +15,8 @@ func attributes() *syscall.SysProcAttr { return nil }
 
 func lockDir(string) (*os.File, error) { return nil, errNotHere }
 
+func unlock(f *os.File) error { return f.Close() }
+
 // CleanUp has nothing to do: nothing is run here.
 func CleanUp(string) error { return nil }
 

@@ -118,6 +118,10 @@ var client = &http.Client{Timeout: 30 * time.Second}
 
 // ask asks by way of a region, with no cookie. Without an answer the status is 0.
 func ask(base, region, machine, method, path string, form url.Values) (status int, body string) {
+	return askBy(client, base, region, machine, method, path, form)
+}
+
+func askBy(client *http.Client, base, region, machine, method, path string, form url.Values) (status int, body string) {
 	req, err := http.NewRequest(method, base+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return 0, err.Error()

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,8 +26,9 @@ type machine struct {
 	dns        string              // the server of private names
 	to         map[*machine]relays // how it reaches the others
 
-	turn    sync.Mutex // one boot, stop or kill at a time
-	command []string   // guarded by turn
+	wanted  atomic.Int32 // by how many that would stop it, when they have their turn
+	turn    sync.Mutex   // one boot, stop or kill at a time
+	command []string     // guarded by turn
 
 	mu    sync.Mutex
 	ports listening
@@ -79,15 +81,22 @@ func (m *machine) running() *process {
 // take has a machine to stop: a start that is under way, or waits for its time, is
 // called off. letGo must follow.
 func (m *machine) take() (letGo func()) {
+	m.wanted.Add(1)
 	m.callOff(errStopped)
 	m.turn.Lock()
+	m.wanted.Add(-1)
 	m.callOff(errStopped) // of what ended since
 	return m.turn.Unlock
 }
 
 // stop ends a machine as Fly does: the signal, the time, and then at once.
-func (c *Cluster) stop(ctx context.Context, m *machine) error {
+func (c *Cluster) stop(m *machine) error {
 	defer m.take()()
+	return c.down(m)
+}
+
+// down ends a machine in order. The caller has m.turn.
+func (c *Cluster) down(m *machine) error {
 	p := m.running()
 	if p == nil {
 		c.become(m, edge.Stopped)
@@ -102,6 +111,19 @@ func (c *Cluster) stop(ctx context.Context, m *machine) error {
 		return fmt.Errorf("machine %s: %w", m.ID, err)
 	}
 	return nil
+}
+
+// renew ends a machine in order, and starts it with another command, nil for the same.
+// Nobody comes between.
+func (c *Cluster) renew(ctx context.Context, m *machine, command []string) error {
+	defer m.take()()
+	if err := c.down(m); err != nil {
+		return err
+	}
+	if command != nil {
+		m.command = slices.Clone(command)
+	}
+	return c.anew(ctx, m)
 }
 
 // end ends a process within a time, then kills it and all that it has started. The
@@ -152,10 +174,7 @@ func (c *Cluster) Restart(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.stop(ctx, m); err != nil {
-		return err
-	}
-	return c.boot(ctx, m)
+	return c.renew(ctx, m, nil)
 }
 
 // Stop ends a machine in order. There is no difference in being suspended: nothing
@@ -165,7 +184,7 @@ func (c *Cluster) Stop(ctx context.Context, id string, _ bool) error {
 	if err != nil {
 		return err
 	}
-	return c.stop(ctx, m)
+	return c.stop(m)
 }
 
 // Kill ends all of a machine's processes at once, as when its host dies.
@@ -184,19 +203,17 @@ func (c *Cluster) Kill(id string) error {
 
 // Deploy runs another command on the machines, one after the other, each when the one
 // before serves. Where one does not, it has the new command, and those after it keep what
-// they have.
+// they have. There is one deploy at a time.
 func (c *Cluster) Deploy(ctx context.Context, command []string) error {
 	if len(command) == 0 || command[0] == "" {
 		return errors.New("no command to run")
 	}
+	if !c.deploying.TryLock() {
+		return errors.New("another deploy is under way: wait for its end")
+	}
+	defer c.deploying.Unlock()
 	for _, m := range c.machines {
-		if err := c.stop(ctx, m); err != nil {
-			return err
-		}
-		m.turn.Lock()
-		m.command = slices.Clone(command)
-		m.turn.Unlock()
-		if err := c.boot(ctx, m); err != nil {
+		if err := c.renew(ctx, m, command); err != nil {
 			return err
 		}
 	}

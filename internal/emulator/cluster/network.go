@@ -63,6 +63,9 @@ func (n *network) breakCut() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.ended = true
+	for _, d := range n.doors {
+		d.hang(false)
+	}
 	n.wake()
 }
 
@@ -188,7 +191,7 @@ func (n *network) set(region string, cut bool) {
 	}
 	n.cuts.Store(cuts)
 	for _, d := range n.doors {
-		d.hang(!n.reaches(d.from, d.to))
+		d.hang(!n.ended && !n.reaches(d.from, d.to))
 	}
 	n.wake()
 }

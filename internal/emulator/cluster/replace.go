@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"slices"
 )
 
 // Replace ends a machine in order, if it runs, and boots it with another command. When
@@ -16,11 +15,5 @@ func (c *Cluster) Replace(ctx context.Context, id string, command []string) erro
 	if err != nil {
 		return err
 	}
-	if err := c.stop(ctx, m); err != nil {
-		return err
-	}
-	m.turn.Lock()
-	m.command = slices.Clone(command)
-	m.turn.Unlock()
-	return c.boot(ctx, m)
+	return c.renew(ctx, m, command)
 }

@@ -149,3 +149,19 @@ func (s *Source) Did() []string {
 	defer s.mu.Unlock()
 	return slices.Clone(s.did)
 }
+
+// HostileNames puts a text wherever somebody else's may be.
+func (s *Source) HostileNames(text string) {
+	s.Change(func(st *dev.State) {
+		st.App, st.Why, st.Latency, st.Doing = text, text, text, "rolling "+text
+		for i := range st.Regions {
+			st.Regions[i].Name, st.Regions[i].URL = text, "javascript:alert(1)//"+text
+		}
+		for i := range st.Machines {
+			m := &st.Machines[i]
+			m.Error = text
+			m.Databases = []dev.Database{{Name: text, Position: text}}
+			m.Checks = []dev.Check{{Name: text, Output: text}}
+		}
+	})
+}

@@ -1,7 +1,7 @@
 // What the machines print, and what was done to them.
 import { $, el, options } from "./dom.js";
 
-const mostKept = 3000, mostShown = 500;
+const mostKept = 3000, mostShown = 300;
 const box = $("lines"), select = $("lmachine");
 let kept = [];
 

@@ -130,11 +130,14 @@ async function kill(m) {
   if (yes) act(m.id, `machines/${encodeURIComponent(m.id)}/kill`);
 }
 
-const doings = { kill: "kill", stop: "stopping", start: "starting", restart: "restarting", handoff: "taking over", cut: "cutting", mend: "mending", slow: "slowing" };
+const doings = { kill: "being killed", stop: "stopping", start: "starting", restart: "restarting", handoff: "taking over", cut: "cutting", mend: "mending", slow: "slowing" };
 
 // act does it, unless something is being done there already.
 async function act(target, path, body) {
-  if (busy.has(target)) return;
+  if (busy.has(target)) {
+    say(`${target}: still ${busy.get(target)}.`);
+    return;
+  }
   const name = path.split("/").pop();
   busy.set(target, doings[name]);
   if (before) draw(before);

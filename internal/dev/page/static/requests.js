@@ -2,11 +2,12 @@
 import { $, el, ms, options, setAttr, setText, show, svg, vh } from "./dom.js";
 import { detail } from "./detail.js";
 
-const mostKept = 5000, mostShown = 250;
+const mostKept = 5000, mostShown = 200;
 const list = $("requests");
 let kept = []; // oldest first: {n, r}
 let count = 0, seen = 0; // numbered so far; the last number that was shown
 let paused = false;
+let filter = readFilter();
 const rows = new Map(); // number -> li
 
 export function add(requests) {
@@ -26,13 +27,16 @@ function held() {
   return paused || list.scrollTop > 8 || list.contains(document.activeElement) || list.querySelector("[aria-expanded=true]") !== null;
 }
 
+function readFilter() {
+  return { path: $("fpath").value.trim().toLowerCase(), status: $("fstatus").value, region: $("fregion").value, replayed: $("freplayed").checked };
+}
+
 function matches({ r }) {
-  const path = $("fpath").value.trim().toLowerCase(), status = $("fstatus").value, region = $("fregion").value;
   const hops = r.hops ?? [];
-  return (path === "" || r.path.toLowerCase().includes(path)) &&
-    (status === "" || String(r.status)[0] === status) &&
-    (region === "" || r.edge === region || hops.some(h => h.region === region)) &&
-    (!$("freplayed").checked || replayed(r));
+  return (filter.path === "" || r.path.toLowerCase().includes(filter.path)) &&
+    (filter.status === "" || String(r.status)[0] === filter.status) &&
+    (filter.region === "" || r.edge === filter.region || hops.some(h => h.region === filter.region)) &&
+    (!filter.replayed || replayed(r));
 }
 
 const replayed = r => (r.hops ?? []).some(h => h.replay || h.why === "replay" || h.why === "cached");
@@ -69,6 +73,7 @@ function drop(li) {
 
 // rebuild shows what the filter lets through. Rows that are there stay as they are.
 function rebuild() {
+  filter = readFilter();
   const want = [];
   for (let i = kept.length - 1; i >= 0 && want.length < mostShown; i--) if (matches(kept[i])) want.push(kept[i]);
   const numbers = new Set(want.map(k => k.n));
@@ -105,11 +110,12 @@ const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 function row({ n, r }) {
   const li = el("li");
   const status = r.status === 0 ? "gone" : String(r.status);
+  // The spaces are for those who hear it.
   const button = el("button.row", { type: "button", "aria-expanded": "false", tabindex: "-1" },
-    el("span.time", null, clock.format(new Date(r.time))),
-    el(`span.status.s${status[0]}`, null, r.error || r.status === 0 || r.status >= 500 ? "✕ " : "", status),
-    el("span.what", null, el("b", null, r.method), " ", r.path),
-    el("span.way", null, way(r)),
+    el("span.time", null, clock.format(new Date(r.time))), " ",
+    el(`span.status.s${status[0]}`, null, r.error || r.status === 0 || r.status >= 500 ? "✕ " : "", status), " ",
+    el("span.what", null, el("b", null, r.method), " ", r.path), " ",
+    el("span.way", null, way(r)), " ",
     el("span.ms", null, ms(r.ms), r.open ? vh(", goes on") : null));
   button.addEventListener("click", () => toggle(li, r));
   li.number = n;

@@ -1,13 +1,21 @@
 // What the page says: one short sentence, seen and spoken, now and then.
 import { $, setText } from "./dom.js";
 
-let timer = 0;
+const least = 1500; // for which a sentence stays, whoever waits
+let waiting = [], timer = 0, since = -least;
 
 export function say(text, bad = false) {
-  setText($("says"), text);
-  $("says").className = bad ? "says shown bad" : "says shown";
+  waiting = [...waiting.filter(w => w.text !== text), { text, bad }].slice(-4);
   clearTimeout(timer);
-  timer = setTimeout(() => { $("says").className = "says"; setText($("says"), ""); }, bad ? 15000 : 6000);
+  timer = setTimeout(next, Math.max(0, since + least - performance.now()));
+}
+
+function next() {
+  const now = waiting.shift();
+  setText($("says"), now?.text ?? "");
+  $("says").className = now ? `says shown${now.bad ? " bad" : ""}` : "says";
+  since = now ? performance.now() : -least;
+  if (now) timer = setTimeout(next, waiting.length ? least : now.bad ? 15000 : 6000);
 }
 
 // ask is a question that has to be answered before anything else. The browser keeps the
@@ -18,11 +26,11 @@ export function ask(question, detail, yes) {
   setText($("askp"), detail);
   setText($("askyes"), yes);
   return new Promise(resolve => {
-    let answer = false;
-    $("askyes").onclick = () => { answer = true; dialog.close(); };
-    $("askno").onclick = () => dialog.close();
-    dialog.onclose = () => resolve(answer);
-    dialog.showModal();
+    const close = answer => { dialog.close(); resolve(answer); };
+    $("askyes").onclick = () => close(true);
+    $("askno").onclick = () => close(false);
+    dialog.oncancel = () => resolve(false); // by Escape
+    if (!dialog.open) dialog.showModal();
     $("askno").focus();
   });
 }

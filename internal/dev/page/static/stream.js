@@ -7,14 +7,16 @@ const mostWaiting = 5000;
 // listen calls handlers.state(state), .requests([…]), .lines([…]), .actions([…]),
 // .anew(), .missed(n), .online(bool).
 export function listen(handlers) {
-  let waiting = fresh(), scheduled = false, known = false;
+  let waiting = fresh(), scheduled = false, known = false, busy = false;
 
   function fresh() { return { state: null, requests: [], lines: [], actions: [] }; }
 
   function flush() {
+    if (!scheduled) return;
     scheduled = false;
     const now = waiting;
     waiting = fresh();
+    busy = now.requests.length + now.lines.length > 50;
     if (now.state) handlers.state(now.state);
     if (now.requests.length) handlers.requests(now.requests);
     if (now.lines.length) handlers.lines(now.lines);
@@ -25,6 +27,7 @@ export function listen(handlers) {
     if (scheduled) return;
     scheduled = true;
     if (document.hidden) setTimeout(flush, 1000);
+    else if (busy) setTimeout(() => requestAnimationFrame(flush), 250); // nobody can read so fast; buttons must go on to work
     else requestAnimationFrame(flush);
   }
   document.addEventListener("visibilitychange", () => { if (scheduled) flush(); });
