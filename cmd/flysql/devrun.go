@@ -135,7 +135,7 @@ func (c *cli) devPrinter(f *devFlags, o dev.Options) func(dev.Event) error {
 	if f.json {
 		return func(e dev.Event) error { return writeDevEvent(c.stdout, e) }
 	}
-	return c.newDevText(!f.headless, len(o.Command) > 0).event
+	return c.newDevText(!f.headless, len(o.Command) > 0, f.verbose).event
 }
 
 // writeDevEvent writes an event as a line. docs/dev.md documents them; they only ever

@@ -165,12 +165,6 @@ func (b *tab) until(expression string) {
 	}
 }
 
-// text is what an element shows, with single spaces.
-func (b *tab) text(selector string) string {
-	b.t.Helper()
-	return strings.Join(strings.Fields(eval[string](b, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? "(none)"`, selector))), " ")
-}
-
 // waitText polls until an element's text has words in it.
 func (b *tab) waitText(selector, words string) {
 	b.t.Helper()
@@ -186,8 +180,7 @@ func button(machine, words string) string {
 func (b *tab) click(expression string) {
 	b.t.Helper()
 	b.until(fmt.Sprintf(`Boolean(%s)`, expression))
-	var at struct{ X, Y float64 }
-	at = eval[struct{ X, Y float64 }](b, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`, expression))
+	at := eval[struct{ X, Y float64 }](b, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`, expression))
 	b.run(chromedp.MouseClickXY(at.X, at.Y))
 }
 

@@ -79,6 +79,6 @@ export function options(select, list) {
 export function ms(n) {
   if (n >= 1000 && n % 1000 === 0) return `${n / 1000} s`;
   if (n >= 2000) return `${(n / 1000).toFixed(1)} s`;
-  if (n >= 10) return `${Math.round(n)} ms`;
+  if (n >= 10 || n === 0) return `${Math.round(n)} ms`;
   return `${n.toFixed(n < 1 ? 2 : 1)} ms`;
 }

@@ -63,7 +63,7 @@ function updateRegion(node, r, s) {
 function makeMachine(m) {
   // A button that cannot be used keeps the focus, so that nobody is thrown out of the row.
   const press = what => e => { if (e.currentTarget.getAttribute("aria-disabled") !== "true") what(node.machine); };
-  const button = (text, what, kind) => el(`button${kind ?? ""}`, { type: "button", onclick: press(what) }, el("span", null, text), vh(` ${m.id}`));
+  const button = (text, what, kind) => el(`button${kind ?? ""}`, { type: "button", onclick: press(what) }, el("span", null, text), vh(` ${text === "Hand off" ? "to " : ""}${m.id}`));
   const node = el("li.machine", { id: `machine-${m.id}` });
   node.parts = {
     badge: el("span.badge", { "aria-hidden": "true" }),
@@ -71,7 +71,7 @@ function makeMachine(m) {
     words: el("span.words"),
     power: button("Stop", m => act(m.id, `machines/${encodeURIComponent(m.id)}/${m.state === "stopped" ? "start" : "stop"}`)),
     restart: button("Restart", m => act(m.id, `machines/${encodeURIComponent(m.id)}/restart`)),
-    handoff: button("Hand off to", m => act(m.id, `machines/${encodeURIComponent(m.id)}/handoff`)),
+    handoff: button("Hand off", m => act(m.id, `machines/${encodeURIComponent(m.id)}/handoff`)),
     kill: button("Kill", kill, ".danger"),
     databases: el("ul.facts"),
     facts: el("p.facts"),
