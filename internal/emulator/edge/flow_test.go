@@ -138,9 +138,10 @@ func TestReplayOfBodies(t *testing.T) {
 					if err != nil {
 						t.Fatal(name, err)
 					}
+					text, _ := io.ReadAll(res.Body)
 					res.Body.Close()
 					if res.StatusCode != 200 || got.Load() != "true <nil>" {
-						t.Errorf("%s, length %d, expect %q: %s, whole: %v", name, req.ContentLength, expect, res.Status, got.Load())
+						t.Errorf("%s, length %d, expect %q: %s %s, whole: %v", name, req.ContentLength, expect, res.Status, text, got.Load())
 					}
 				}
 			}

@@ -295,6 +295,16 @@ X-Hop: 1
 	}
 }
 
+// A client of HTTP/1.0 knows no answer before the answer.
+func TestInformationalForHTTP10(t *testing.T) {
+	e := newEdge(t, edge.Options{}, raw(t, "a1", "ams", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+	}))
+	if got := say(t, serve(t, e), "POST / HTTP/1.0\nExpect: 100-continue\nContent-Length: 2\n\nab"); !strings.HasPrefix(got, "HTTP/1.0 200 OK") {
+		t.Error(got)
+	}
+}
+
 // An early hint is no way for a machine's own headers to the client.
 func TestReplayHints(t *testing.T) {
 	for _, path := range []string{"/", "/hint"} {
@@ -335,5 +345,51 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 	if b, err := io.ReadAll(res.Body); err != nil || string(b) != "no" || res.StatusCode != 403 {
 		t.Errorf("%s %q %v", res.Status, b, err)
+	}
+}
+
+// A machine that answers a request before it has read its body, and ends the connection,
+// is heard: it may give the request on.
+func TestAnswerBeforeABrokenUpload(t *testing.T) {
+	a1 := machine(t, "a1", "ams", nil)
+	for name, delay := range map[string]latency.Matrix{"direct": nil, "with latency": latency.Fixed(2 * time.Millisecond)} {
+		e := newEdge(t, edge.Options{Latency: delay}, a1, scripted(t, "s1", "syd", func(c *net.TCPConn, in *bufio.Reader) {
+			_, _ = http.ReadRequest(in)
+			io.WriteString(c, "HTTP/1.1 409 Conflict\r\nfly-replay: instance=a1\r\nContent-Length: 0\r\n\r\n")
+			_ = c.SetLinger(0)
+		}))
+		for range 50 {
+			if got := ask(e, "POST", "http://syd.localhost/", strings.Repeat("x", 900<<10)); !strings.HasPrefix(got, "200 a1 POST / xxxx") {
+				t.Errorf("%s: %s", name, got)
+			}
+		}
+	}
+}
+
+// Where more of a request than the edge would read is left when its answer begins, the
+// client hears that the connection ends, and sends its next request by another one.
+func TestConnectionEndsAfterAnEarlyAnswer(t *testing.T) {
+	e := newEdge(t, edge.Options{}, raw(t, "a1", "ams", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	base := serve(t, e)
+	for _, tt := range []struct {
+		name  string
+		body  io.Reader
+		close bool
+	}{
+		{"small", strings.NewReader("body"), false},
+		{"none", nil, false},
+		{"large", io.MultiReader(io.LimitReader(endless{}, 10<<20)), true},
+		{"large, of known length", strings.NewReader(strings.Repeat("x", 10<<20)), true},
+	} {
+		for range 3 {
+			res, err := http.DefaultClient.Do(request(t, "POST", base, tt.body))
+			if err != nil {
+				t.Fatal(tt.name, err)
+			}
+			res.Body.Close()
+			if res.StatusCode != http.StatusForbidden || res.Close != tt.close {
+				t.Errorf("%s: %s, the connection ends: %v, want %v", tt.name, res.Status, res.Close, tt.close)
+			}
+		}
 	}
 }
