@@ -53,6 +53,7 @@ func TestDecide(t *testing.T) {
 		{"all at hard_limit", "cross-region routing only happens when all Machines in the local region are unhealthy or at their hard_limit", "ams", "a1 ams 4,a2 ams 5,o1 ord 0", wish{}, "use o1"},
 		{"or unhealthy", "unhealthy", "ams", "a1 ams 4,a2 ams 0 ill,o1 ord 0", wish{}, "use o1"},
 		{"everywhere at hard_limit", "will get queued by Fly Proxy until a Machine is below its hard_limit", "ams", "a1 ams 4,o1 ord 4", wish{}, "wait"},
+		{"the only healthy one at hard_limit", "queued", "ams", "a1 ams 4,o1 ord 0 ill", wish{}, "wait"},
 		{"all unhealthy", "no known healthy instances found for route", "ams", "a1 ams 0 ill,o1 ord 0 ill", wish{}, "nobody"},
 		{"none", "", "ams", "a1 ams 0 away", wish{}, "nobody"},
 		{"another app's", "", "ams", "a1 ams 0 other,o1 ord 0", wish{}, "use o1"},

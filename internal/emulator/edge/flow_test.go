@@ -151,7 +151,7 @@ func TestReplayOfBodies(t *testing.T) {
 
 // Requests of all kinds, while machines come and go, leave nothing behind.
 func TestManyRequests(t *testing.T) {
-	const requests = 2_000
+	const requests = 1_000
 	before := runtime.NumGoroutine()
 	var heap runtime.MemStats
 	t.Run("", func(t *testing.T) {
