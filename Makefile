@@ -79,7 +79,7 @@ soak: setup $(LITEFS) ## on three LiteFS nodes: 50 rolling deploys, failovers an
 	FLYSQL_TEST_IMPORT_TABLES=2000 FLYSQL_TEST_IMPORT_ROW=300 go test ./internal/move/transfer -run 'TestCasesMany|TestCasesLargeRow' -v -timeout 40m
 	FLYSQL_TEST_REPLAY=60s go test ./entrypoint -run TestReplayHistory -v -timeout 20m
 	FLYSQL_TEST_FOLLOW_HISTORY=5m go test ./internal/move/follow -run TestHistory -v -timeout 20m
-	FLYSQL_TEST_DEPLOYS=1 go test ./internal/emulator/cluster -run TestTwelve -v -timeout 20m
+	FLYSQL_TEST_DEPLOYS=1 go test ./internal/emulator/cluster -run 'TestTwelve|TestMemory' -v -timeout 20m
 
 litefs: $(LITEFS) ## bin/tools/litefs, for the tests that need LiteFS
 

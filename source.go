@@ -13,7 +13,8 @@ import (
 )
 
 // What cmd/flysql-entrypoint is made of, and every public package that an app
-// may import. A pattern for each directory, rather than the directory itself,
+// may import, except flydev: that is for tests, which no image builds, and draws in
+// all of flysql dev. A pattern for each directory, rather than the directory itself,
 // leaves out testdata; a new package needs a new pattern, and the test that
 // builds the copied source fails until it has one.
 //

@@ -79,3 +79,12 @@ func ExampleVariables() {
 	}
 	// Output: FLYSQL_MIGRATE_FROM
 }
+
+// The lease of a LiteFS cluster goes to the node at the second address, without a write
+// lost. Without an Output this is compiled, and not run: it needs the nodes.
+func ExampleMoveLease() {
+	err := entrypoint.MoveLease(context.Background(), "ams1.vm.app.internal:20202", "ams2.vm.app.internal:20202")
+	if err != nil {
+		log.Fatal(err)
+	}
+}

@@ -26,6 +26,7 @@ type fakeNode struct {
 	dbs   []string // at transaction 1
 	later []string // made once a lock was asked for
 	asked []string
+	hands *fakeNode // whom it hands the lease to
 }
 
 func newFakeNode(t *testing.T, id string, info nodeInfo, dbs ...string) *fakeNode {
@@ -59,9 +60,19 @@ func (f *fakeNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(map[string]any{"store": map[string]any{"dbs": dbs}})
 	default:
 		f.asked = append(f.asked, strings.TrimRight(r.Method+" "+r.URL.Path+" "+r.URL.Query().Get("name"), " "))
+		if r.URL.Path == "/handoff" && f.hands != nil {
+			f.info.IsPrimary = false
+			f.hands.lead()
+		}
 		f.dbs, f.later = append(f.dbs, f.later...), nil
 		fmt.Fprintf(w, `{"pos":{"TXID":%q,"PostApplyChecksum":%q}}`, fakeTX, fakeSum)
 	}
+}
+
+func (f *fakeNode) lead() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.info.IsPrimary = true
 }
 
 func (f *fakeNode) did() []string {

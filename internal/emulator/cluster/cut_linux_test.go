@@ -2,6 +2,8 @@ package cluster_test
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/internal/emulator/cluster"
 	"github.com/flysql/flysql/internal/testkit"
@@ -74,4 +77,49 @@ func stopLiteFS(t *testing.T, dir, machine string) {
 		return
 	}
 	t.Fatalf("%s has no LiteFS", machine)
+}
+
+// Where the primary's region is cut off, it goes on by itself, the others read, and what
+// they would write is not done; the end of all is not held up by it. Then all is there.
+func TestCutPrimary(t *testing.T) {
+	t.Parallel()
+	o := prepare(t)
+	o.Regions = []string{"ams", "ord"}
+	c, err := cluster.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	front := httptest.NewServer(c.Edge)
+	defer front.Close()
+	(&visitor{t: t, base: front.URL, region: "ord"}).signs("before")
+	if err := c.Cut("ams", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.HandOff(t.Context(), "ord1"); err == nil {
+		t.Error("the lease was handed over what is cut")
+	}
+	if status, body := ask(front.URL, "ord", "", "GET", "/messages.json", nil); status != 200 || !strings.Contains(body, "before") {
+		t.Errorf("a read outside: %d %s", status, body)
+	}
+	if status, body := askBy(&http.Client{Timeout: 3 * time.Second}, front.URL, "ord", "", "POST", "/messages", url.Values{"name": {"V"}, "message": {"outside"}}); status/100 == 2 {
+		t.Errorf("a write outside: %d %s", status, body)
+	}
+	(&visitor{t: t, base: front.URL, region: "ams"}).signs("within")
+	began := time.Now()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("closed after %v", took)
+	}
+	t.Logf("closed after %v", time.Since(began))
+	if c, err = cluster.Start(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	again := httptest.NewServer(c.Edge)
+	defer again.Close()
+	if status, body := ask(again.URL, "ord", "ord1", "GET", "/messages.json", nil); status != 200 || !strings.Contains(body, "within") || strings.Contains(body, "outside") {
+		t.Errorf("in the next run: %d %s", status, body)
+	}
 }

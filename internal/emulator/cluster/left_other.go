@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"os"
 	"syscall"
@@ -14,7 +15,13 @@ func attributes() *syscall.SysProcAttr { return nil }
 
 func lockDir(string) (*os.File, error) { return nil, errNotHere }
 
+func unlock(f *os.File) error { return f.Close() }
+
 // CleanUp has nothing to do: nothing is run here.
 func CleanUp(string) error { return nil }
 
 func kill(string, string) error { return errNotHere }
+
+func moveLease(context.Context, string, string) error { return errNotHere }
+
+func listensOn(string, string) []int { return nil }

@@ -80,11 +80,16 @@ func (m *machine) endChecks() {
 // watch checks a machine until ctx ends: once its grace period is over, and then
 // again and again.
 func (e *Edge) watch(ctx context.Context, m Machine, at string, how Check, c *check) {
+	passed := false
 	bound := func(d time.Duration) time.Duration {
-		if most := e.opt.MaxCheckWait; most > 0 {
-			return min(d, most)
+		most := e.opt.MaxCheckWait
+		switch {
+		case most <= 0:
+			return d
+		case !passed: // it is being waited for
+			most /= 10
 		}
-		return d
+		return min(d, most)
 	}
 	client := how.client(func(ctx context.Context) (net.Conn, error) {
 		if e.opt.Dial != nil {
@@ -100,6 +105,7 @@ func (e *Edge) watch(ctx context.Context, m Machine, at string, how Check, c *ch
 		if err != nil {
 			output = err.Error()
 		}
+		passed = passed || err == nil
 		e.mu.Lock()
 		if c.Passing != (err == nil) || c.Output != output {
 			c.Passing, c.Output, c.Since = err == nil, output, time.Now()

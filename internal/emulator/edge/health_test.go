@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -78,6 +79,30 @@ func TestChecksDecide(t *testing.T) {
 		}
 		if err := e.WaitHealthy(t.Context(), "s1"); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// Who does not want to wait for a check waits least for the first one that passes.
+func TestChecksHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newMemory(t)
+		begun := time.Now()
+		var at []time.Duration
+		var mu sync.Mutex
+		a1 := w.machine("a1", "ams", func(out http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if at = append(at, time.Since(begun)); len(at) < 3 {
+				out.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})
+		newEdge(t, edge.Options{Dial: w.dial, MaxCheckWait: 10 * time.Second, Service: edge.Service{Checks: []edge.Check{{Grace: time.Hour, Interval: 12 * time.Second}}}}, a1)
+		time.Sleep(25 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		if got, want := fmt.Sprint(at), "[1s 2s 3s 13s 23s]"; got != want {
+			t.Errorf("checked after %s, want %s", got, want)
 		}
 	})
 }

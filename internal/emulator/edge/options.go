@@ -43,7 +43,8 @@ type Options struct {
 	// says every few.
 	StopEvery time.Duration
 	// MaxCheckWait bounds a check's interval and grace period, for whoever does not
-	// want to wait as long as fly.toml says. 0 bounds nothing.
+	// want to wait as long as fly.toml says; until it has passed once, a tenth of it does.
+	// 0 bounds nothing.
 	MaxCheckWait time.Duration
 
 	pick func(n int) int // of n alike, for tests; nil is by chance

@@ -1,0 +1,9 @@
+//go:build !unix
+
+package dev
+
+import "os"
+
+func lockState(string) (*os.File, error) { return nil, nil }
+
+func unlockState(*os.File) error { return nil }

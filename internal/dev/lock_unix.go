@@ -1,0 +1,29 @@
+//go:build unix
+
+package dev
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockState keeps two sessions out of one directory. It ends with the process.
+func lockState(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fmt.Errorf("%s %w by another flysql dev: end that one first, or name another directory", filepath.Dir(name), ErrInUse)
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil // a file system that knows no locks is used without
+}
+
+// unlockState gives it up at once: a process that is just being started has it too, until it is.
+func unlockState(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
