@@ -129,7 +129,7 @@ func TestOneMachine(t *testing.T) {
 	}
 	signs(t, s, "ams", "alone")
 	testkit.Poll(t, "its way", func() bool { return slices.Contains(r.ways("POST", "ams"), "edge ams -> ams1") })
-	if found, err := filepath.Glob(filepath.Join(o.StateDir, "machines/ams1/volume/flysql-regions.db")); err != nil || len(found) != 1 {
+	if found, err := filepath.Glob(filepath.Join(o.StateDir, "single/machines/ams1/volume/flysql-regions.db")); err != nil || len(found) != 1 {
 		t.Errorf("the database: %v, %v", found, err)
 	}
 	if err := s.Close(t.Context()); err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/internal/emulator/cluster"
+	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/emulator/latency"
 )
 
