@@ -110,6 +110,10 @@ func TestReplayCacheByPath(t *testing.T) {
 
 			{"allow-bypass", 0, "/b/x?to=instance=o1&cache=/b&ttl=60&bypass=yes", miss, [2]string{}},
 			{"", 0, "/b/x", hit, [2]string{}},
+			{"which says yes", 0, "/c/x?to=instance=o1&cache=/c&ttl=60&bypass=no", miss, [2]string{}},
+			{"", 0, "/c/x", hit, [2]string{"Fly-Replay-Cache-Control", "skip"}},
+			{"however many seconds", 0, "/d/x?to=instance=o1&cache=/d&ttl=99999999999", miss, [2]string{}},
+			{"", 0, "/d/x", hit, [2]string{}},
 			{"bypass: explicitly skipped", 0, "/b/x", origin + "bypass", [2]string{"Fly-Replay-Cache-Control", "skip"}},
 			{"the target sees it", 0, "/b/x?to=instance=o1", "o1 bypass", [2]string{"Fly-Replay-Cache-Control", "skip"}},
 
@@ -124,8 +128,11 @@ func TestReplayCacheByPath(t *testing.T) {
 			{"", 0, "/any/where", hit, [2]string{}},
 		})
 		// A machine that is gone is forgotten.
-		e.Set([]edge.Machine{e.Machines()[0].Machine})
-		w.steps(e, []cacheStep{{"we may decide to consult that app at any moment", 0, "/any/where", origin, [2]string{}}})
+		all := []edge.Machine{e.Machines()[0].Machine, e.Machines()[1].Machine}
+		for _, now := range [][]edge.Machine{all[:1], all} {
+			e.Set(now)
+			w.steps(e, []cacheStep{{"we may decide to consult that app at any moment", 0, "/any/where", origin, [2]string{}}})
+		}
 	})
 }
 
@@ -187,18 +194,20 @@ func TestReplayCacheBySessionEnds(t *testing.T) {
 		{PathPrefix: "/", TTLSeconds: 300, Type: "header", Name: "s"},
 	}
 	o1 := machine(t, "o1", "ord", func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("back") != "" {
-			w.Header().Set("fly-replay", "instance=a1")
+		if to := r.URL.Query().Get("back"); to != "" {
+			w.Header().Set("fly-replay", "instance="+to)
 			w.Header().Set("fly-replay-cache", "invalidate")
 		}
 	})
-	e := newEdge(t, edge.Options{Service: edge.Service{ReplayCache: rules}}, machine(t, "a1", "ams", director), o1)
+	e := newEdge(t, edge.Options{Service: edge.Service{ReplayCache: rules}}, machine(t, "a1", "ams", director), o1, machine(t, "s1", "syd", nil))
 	for _, tt := range []struct{ says, url, want, header, skip string }{
 		{"", "/x?to=instance=o1", "nearest a1, replay o1", "Cookie", ""},
 		{"", "/x", "cached o1", "Cookie", ""},
 		{"opt-in", "/x", "cached o1", "Cookie", "skip"},
 		{"a header of the same value is another session", "/x", "nearest a1", "s", ""},
-		{"issuing a fly-replay back to the origin", "/x?back=1", "cached o1, replay a1", "Cookie", ""},
+		{"issuing a fly-replay back to the origin", "/x?back=a1", "cached o1, replay a1", "Cookie", ""},
+		{"", "/x", "nearest a1", "Cookie", ""},
+		{"at any step", "/x?to=instance=o1&back=s1", "nearest a1, replay o1, replay s1", "Cookie", ""},
 		{"", "/x", "nearest a1", "Cookie", ""},
 		{"set allow_bypass to true", "/free?to=instance=o1", "nearest a1, replay o1", "Cookie", ""},
 		{"", "/free", "cached o1", "Cookie", ""},
