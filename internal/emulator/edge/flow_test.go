@@ -80,6 +80,7 @@ func TestClientGoesInTheMidst(t *testing.T) {
 				}
 				left <- struct{}{}
 			}))
+			events := e.Subscribe(1)
 			c, err := net.Dial("tcp", strings.TrimPrefix(serve(t, e), "http://"))
 			if err != nil {
 				t.Fatal(err)
@@ -88,6 +89,9 @@ func TestClientGoesInTheMidst(t *testing.T) {
 			<-began
 			c.Close()
 			<-left
+			if ev := <-events.C; name == "sending" && (ev.Status != 0 || ev.Error != "the client has gone") || strings.Contains(ev.Error, "broke off") {
+				t.Errorf("%s: %+v", name, ev)
+			}
 			testkit.Poll(t, "its load to be gone", func() bool { return e.Machines()[0].Load == 0 })
 		}
 	}
@@ -101,7 +105,7 @@ func TestClientGoesInTheMidst(t *testing.T) {
 	first := dialAsk(t, base)
 	<-enter
 	dialAsk(t, base).Close()
-	if ev := <-events.C; len(ev.Hops) > 0 || ev.Error == "" {
+	if ev := <-events.C; len(ev.Hops) > 0 || ev.Status != 0 || ev.Error != "the client has gone" {
 		t.Errorf("who waited: %+v", ev)
 	}
 	close(release)
