@@ -42,6 +42,17 @@ func (b *body) again() bool {
 	return !b.over && b.length <= maxReplayed
 }
 
+// maxSkipped is what net/http reads of a body that its handler did not, rather than to
+// close the connection.
+const maxSkipped = 256 << 10
+
+// muchLeft tells whether there may be more of the body than that.
+func (b *body) muchLeft() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err == nil && (b.length < 0 || b.length-b.size > maxSkipped)
+}
+
 // open is the body from its beginning, and its trailer, which has its values when the
 // body has been read. Who has opened it before gets nothing more once that is closed.
 func (b *body) open() (io.ReadCloser, http.Header) {

@@ -121,9 +121,32 @@ func (e *Edge) dial(ctx context.Context, region, address string) (net.Conn, erro
 		back := func() time.Duration { return delay(m.Region, region) }
 		machine := &breaking{Conn: c}
 		go latency.Join(far, machine, there, back) // until either of its connections ends
-		return &delayed{Conn: near, far: machine}, nil
+		c = &delayed{Conn: near, far: machine}
 	}
-	return c, nil
+	return &patient{Conn: c}, nil
+}
+
+// patient is a connection to a machine that may answer, and go, before it has been sent
+// all of a request: to replay it, say. What cannot be written any more is not missed, or
+// net/http would give up before it reads the answer.
+type patient struct {
+	net.Conn
+	begun atomic.Bool // something of the request was written
+}
+
+// begin is when a request gets the connection. One of which nothing could be written has
+// not reached the machine.
+func (c *patient) begin() { c.begun.Store(false) }
+
+func (c *patient) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil && c.begun.Load() {
+		return len(p), nil
+	}
+	if n > 0 {
+		c.begun.Store(true)
+	}
+	return n, err
 }
 
 // breaking is a connection that remembers how it ended.

@@ -118,6 +118,10 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 		text = "PU02: could not complete the request: " + text
 	}
 	if t := tripOf(r.Context()); t != nil {
+		if t.client.Context().Err() != nil {
+			t.event.Error = "the client has gone"
+			return
+		}
 		t.event.Error = text
 		w.Header().Set("Fly-Request-Id", t.event.ID)
 	}

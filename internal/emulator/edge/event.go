@@ -22,7 +22,7 @@ type Event struct {
 	Host     string
 	Path     string // without the query, which may carry what is nobody's business
 	Status   int    // of the response, 0 where the client went before
-	Error    string // why the response is the edge's own, or broke off
+	Error    string // why the response is the edge's own, broke off, or is none
 	Open     bool   // the response goes on
 	Bytes    int64  // of the response's body
 	Hops     []Hop

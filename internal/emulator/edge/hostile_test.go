@@ -187,33 +187,40 @@ func TestConnectionEndsFarAway(t *testing.T) {
 	})
 }
 
-// A pooled connection breaks, the machine takes no new one, and another can have it: a
-// GET that may be sent again goes there.
+// A pooled connection breaks when the machine has read a request, the machine takes no new
+// one, and another could have it: a GET, which may be sent again, goes there, a POST does not.
 func TestPooledConnectionOfADeadMachine(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		c, err := l.Accept()
+	for method, want := range map[string]string{"GET": "200 s1 GET / body", "POST": "502 edge: PU02: could not complete the request: machine a1: "} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		defer c.Close()
-		in := bufio.NewReader(c)
-		_, _ = http.ReadRequest(in)
-		io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
-		l.Close()
-		_, _ = http.ReadRequest(in) // the second, which it does not answer
-	}()
-	a1 := edge.Machine{ID: "a1", Region: "ams", Address: netip.MustParseAddrPort(l.Addr().String())}
-	e := newEdge(t, edge.Options{Service: edge.Service{Requests: true}}, a1, machine(t, "s1", "syd", nil))
-	if got := ask(e, "GET", "http://ams.localhost/", ""); got != "204" {
-		t.Fatal(got)
-	}
-	if got := ask(e, "GET", "http://ams.localhost/", ""); got != "200 s1 GET /" {
-		t.Error(got)
+		defer l.Close()
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			in := bufio.NewReader(c)
+			for i := range 2 {
+				if r, err := http.ReadRequest(in); err == nil {
+					_, _ = io.Copy(io.Discard, r.Body)
+				}
+				if i == 0 {
+					io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
+					l.Close()
+				}
+			}
+		}()
+		a1 := edge.Machine{ID: "a1", Region: "ams", Address: netip.MustParseAddrPort(l.Addr().String())}
+		e := newEdge(t, edge.Options{Service: edge.Service{Requests: true}}, a1, machine(t, "s1", "syd", nil))
+		if got := ask(e, method, "http://ams.localhost/", "body"); got != "204" {
+			t.Fatal(got)
+		}
+		if got := ask(e, method, "http://ams.localhost/", "body"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", method, got, want)
+		}
 	}
 }
 
@@ -295,6 +302,16 @@ X-Hop: 1
 	}
 }
 
+// A client of HTTP/1.0 knows no answer before the answer.
+func TestInformationalForHTTP10(t *testing.T) {
+	e := newEdge(t, edge.Options{}, raw(t, "a1", "ams", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+	}))
+	if got := say(t, serve(t, e), "POST / HTTP/1.0\nExpect: 100-continue\nContent-Length: 2\n\nab"); !strings.HasPrefix(got, "HTTP/1.0 200 OK") {
+		t.Error(got)
+	}
+}
+
 // An early hint is no way for a machine's own headers to the client.
 func TestReplayHints(t *testing.T) {
 	for _, path := range []string{"/", "/hint"} {
@@ -335,5 +352,49 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 	if b, err := io.ReadAll(res.Body); err != nil || string(b) != "no" || res.StatusCode != 403 {
 		t.Errorf("%s %q %v", res.Status, b, err)
+	}
+}
+
+// A machine that answers a request before it has read its body, and ends the connection,
+// is heard: it may give the request on.
+func TestAnswerBeforeABrokenUpload(t *testing.T) {
+	a1 := machine(t, "a1", "ams", nil)
+	for name, delay := range map[string]latency.Matrix{"direct": nil, "with latency": latency.Fixed(2 * time.Millisecond)} {
+		e := newEdge(t, edge.Options{Latency: delay}, a1, scripted(t, "s1", "syd", func(c *net.TCPConn, in *bufio.Reader) {
+			_, _ = http.ReadRequest(in)
+			io.WriteString(c, "HTTP/1.1 409 Conflict\r\nfly-replay: instance=a1\r\nContent-Length: 0\r\n\r\n")
+			_ = c.SetLinger(0)
+		}))
+		for range 20 {
+			if got := ask(e, "POST", "http://syd.localhost/", strings.Repeat("x", 900<<10)); !strings.HasPrefix(got, "200 a1 POST / xxxx") {
+				t.Errorf("%s: %s", name, got)
+			}
+		}
+	}
+}
+
+// Where more of a request than the edge would read may be left when its answer begins, the
+// client hears that the connection ends, and sends its next request by another one.
+func TestConnectionEndsAfterAnEarlyAnswer(t *testing.T) {
+	base := serve(t, newEdge(t, edge.Options{}, raw(t, "a1", "ams", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })))
+	for _, tt := range []struct {
+		length int64
+		close  bool
+	}{{1000, false}, {1 << 20, true}, {-1, true}} {
+		for range 3 {
+			body, in := io.Pipe()
+			req := request(t, "POST", base, body)
+			req.ContentLength = tt.length
+			go io.WriteString(in, "begin")
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(tt.length, err)
+			}
+			if res.StatusCode != http.StatusForbidden || res.Close != tt.close {
+				t.Errorf("of %d bytes: %s, the connection ends: %v, want %v", tt.length, res.Status, res.Close, tt.close)
+			}
+			res.Body.Close()
+			in.Close()
+		}
 	}
 }

@@ -87,6 +87,24 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// "force_self ... returns a proxy error if that Machine is no longer available"; prefer_self
+// may "fall back to any Machine in the original app".
+func TestFallbackWithoutSelf(t *testing.T) {
+	for how, want := range map[string]string{
+		"force_self":  "503 edge: PR01: no machine takes requests for this: no known healthy machine",
+		"prefer_self": "200 a1 POST /m body failed:instance=gone;app=guestbook;region=;replay_source=c1;reason=no_candidate",
+	} {
+		e, a1 := newEdge(t, edge.Options{App: "guestbook"}), machine(t, "a1", "ams", nil)
+		e.Set([]edge.Machine{a1, machine(t, "c1", "cdg", func(w http.ResponseWriter, r *http.Request) {
+			e.Set([]edge.Machine{a1})
+			gives("instance=gone;fallback="+how)(w, r)
+		})})
+		if got := ask(e, "POST", "http://cdg.localhost/m", "body"); got != want {
+			t.Errorf("%s: got %q, want %q", how, got, want)
+		}
+	}
+}
+
 // once lets the second request through.
 func once(do http.HandlerFunc) http.HandlerFunc {
 	var asked atomic.Int32

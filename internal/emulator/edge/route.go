@@ -307,7 +307,12 @@ func (t *trip) until(parent context.Context, limit time.Duration) (_ context.Con
 		// A connection that waited to be used again may be to nobody. Where net/http then
 		// looks for another one, it knows that nothing has been done.
 		GetConn: func(string) { got.Store(false) },
-		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			if c, ok := info.Conn.(*patient); ok {
+				c.begin()
+			}
+			got.Store(true)
+		},
 	}), got.Load, done
 }
 

@@ -55,7 +55,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A response may begin before its request has been read.
 	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 does so anyway, and says that it cannot
 	latency.Wait(r.Context(), e.opt.Latency.Between(t.region, t.region))
-	if r.ProtoMajor == 1 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+	if r.ProtoMajor == 1 && r.ProtoMinor >= 1 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		// net/http would do so when the body is read, in the midst of an early hint.
 		w.WriteHeader(http.StatusContinue)
 	}
@@ -228,11 +228,17 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) WriteHeader(status int) {
 	if status < 200 {
+		if !w.trip.client.ProtoAtLeast(1, 1) {
+			return // it would take it for the answer
+		}
 		// The machine may have written more than its hints by now.
 		for _, name := range []string{replayHeader, cacheHeader, cacheTTLHeader, cacheBypassHeader} {
 			w.Header().Del(name)
 		}
 	} else if w.trip.event.Status == 0 {
+		if w.trip.client.ProtoMajor == 1 && w.trip.body.muchLeft() {
+			w.Header().Set("Connection", "close") // as net/http will, without a word
+		}
 		w.trip.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)

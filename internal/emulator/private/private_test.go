@@ -209,7 +209,7 @@ func TestServeEnds(t *testing.T) {
 
 func TestHosts(t *testing.T) {
 	z := &private.Zone{}
-	z.Set(machines[:4])
+	z.Set(append(slices.Clone(machines[:4]), private.Machine{ID: "n1", App: "guestbook", Region: "nrt", Started: true}))
 	got := z.Hosts(machines[1])
 	want := `127.0.0.1 localhost
 ::1 localhost
@@ -220,6 +220,9 @@ fdaa::3 guestbook.internal global.guestbook.internal ams.guestbook.internal a2.v
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := z.Hosts(private.Machine{Region: "ams"}); strings.Contains(got, "fly-local-6pn") || strings.Contains(got, "invalid") {
+		t.Errorf("without an address:\n%s", got)
 	}
 }
 

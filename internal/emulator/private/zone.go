@@ -154,7 +154,9 @@ func (z *Zone) Hosts(self Machine) string {
 	defer z.mu.RUnlock()
 	var b strings.Builder
 	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
-	fmt.Fprintf(&b, "%v fly-local-6pn\n", self.Address)
+	if self.Address.IsValid() {
+		fmt.Fprintf(&b, "%v fly-local-6pn\n", self.Address)
+	}
 	var apps []string
 	for _, m := range z.machines {
 		if m.Started && !slices.Contains(apps, m.App) {
@@ -162,7 +164,7 @@ func (z *Zone) Hosts(self Machine) string {
 		}
 	}
 	for _, app := range apps {
-		of := slices.DeleteFunc(slices.Clone(z.machines), func(m Machine) bool { return m.App != app || !m.Started })
+		of := slices.DeleteFunc(slices.Clone(z.machines), func(m Machine) bool { return m.App != app || !m.Started || !m.Address.IsValid() })
 		rank := map[string]int{}
 		for i, m := range nearest(of, self.Region) {
 			rank[m.ID] = i + 1
