@@ -43,6 +43,7 @@ func (r *running) forTest(t testing.TB, from int) *Cluster {
 	c := &Cluster{t: t, on: r, from: from}
 	t.Cleanup(func() {
 		if t.Failed() {
+			r.record.complete()
 			t.Logf("flydev: what happened:\n%s", r.record.text(from))
 		}
 	})
