@@ -150,6 +150,14 @@ func TestRealSession(t *testing.T) {
 	b.waitText("#machine-syd1 .line2", "flysql-regions.db TXID")
 	b.until(`document.querySelectorAll("#lines .line").length > 0`)
 
+	// A request made up on the page, from another region.
+	b.click(`document.querySelector(".sender summary")`)
+	b.run(chooseOption("#smethod", "POST"), chooseOption("#sregion", "ord"), chooseOption("#spath", "/messages"), chooseOption("#sbody", "name=Grace&message=by+the+page"))
+	b.click(`document.querySelector("#sgo")`)
+	b.waitText("#answerhead", "303, ")
+	b.waitText("#answerbody", "Fly-Request-Id: ")
+	b.waitText("#requests", "edge ord to ord1 replica to replay")
+
 	// Killed, by mouse.
 	b.click(button("syd1", "Kill"))
 	b.waitText("#ask", "Kill syd1?")
