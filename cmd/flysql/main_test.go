@@ -131,7 +131,7 @@ func listing(dir string) (string, error) {
 
 // buildFlysql builds the command once for all tests that need the real binary,
 // which any user may run.
-func buildFlysql(t *testing.T) string {
+func buildFlysql(t testing.TB) string {
 	t.Helper()
 	path, err := built()
 	if err != nil {

@@ -1,15 +1,29 @@
 package dev
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/emulator/cluster"
+	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/latency"
 )
 
 // Options are what is run, and how.
 type Options struct {
 	Dir       string   // of the app; "" is here
-	Config    string   // its fly.toml; "" is fly.toml in Dir
+	Config    string   // its fly.toml, from Dir; "" is fly.toml in Dir
 	StateDir  string   // machines, logs, programs; "" is .flysql/dev in Dir
 	Fresh     bool     // begin without what StateDir has
 	Regions   []string // nil is fly.toml's primary_region, and two more far from it
@@ -23,54 +37,376 @@ type Options struct {
 	// Entrypoint and LiteFS are the programs flysql-entrypoint and litefs. "" looks for
 	// them.
 	Entrypoint, LiteFS string
+	// Kill, once it is closed, has machines killed where they would be stopped: by a Start
+	// that fails, and by Close. nil is never.
+	Kill <-chan struct{}
+	// Single is one machine without LiteFS, also where that could be had.
+	Single bool
+	// BootWait bounds a machine's boot, until its checks pass. 0 is two minutes.
+	BootWait time.Duration
+	// Page answers what is below PagePrefix, in every region, in the edge's place. It is
+	// made once, when the session is; nil is the app's, as all else.
+	Page func(*Session) http.Handler
 }
 
-// Session is an app that runs. Its methods may be called by several goroutines at once.
-type Session struct{}
+// PagePrefix is where Options.Page is found.
+const PagePrefix = "/_flysql"
 
-// Start builds the app and starts its machines. It returns when all of them serve. What
-// happens from the start on is told to each of watch, one event after the other, which
-// must not take long.
-func Start(ctx context.Context, o Options, watch ...func(Event)) (*Session, error) {
-	return nil, errors.New("not there yet")
+// Session is an app that runs. Its methods may be called by several goroutines at once.
+type Session struct {
+	opt     Options
+	app     *app
+	plan    plan
+	state   *stateDir
+	front   *front
+	slowed  latency.Slowed
+	hub     hub
+	cluster atomic.Pointer[cluster.Cluster]
+	follow  atomic.Pointer[follower]
+	page    http.Handler
+	telling sync.WaitGroup // what tells states and requests
+
+	deploying sync.Mutex
+
+	mu      sync.Mutex
+	doing   string
+	cut     map[string]bool
+	slow    map[string]time.Duration
+	served  map[string]bool
+	closing bool
+	chosen  string   // by SetRegion
+	fronts  []*front // of single regions
+
+	ctx    context.Context // of actions
+	cancel context.CancelFunc
+	acting sync.WaitGroup
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Start builds the app and starts its machines. It returns when all of them serve, or
+// have ended: one that does not come up is in State, with why, as long as another serves; with
+// LiteFS it must be the first, whose databases the others copy. When ctx ends before that,
+// nothing is left running.
+//
+// What happens from the start on is told to each of watch, one event after the other, which
+// must not take long, and must not wait for a method of the session.
+func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, err error) {
+	s := &Session{opt: o, cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
+	s.hub.watch = watch
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	s.tellState()
+	if s.state.killed {
+		s.log("", "the last run was killed: what it has left is ended, or found again")
+	}
+	programs, err := s.programs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.boot(ctx, programs); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare is all that takes no time, and is most likely to be wrong.
+func (s *Session) prepare(ctx context.Context) (err error) {
+	o := &s.opt
+	if s.slowed.Base, err = latency.Parse(cmp.Or(o.Latency, "real")); err != nil {
+		return err
+	}
+	if s.app, err = readApp(ctx, *o); err != nil {
+		return err
+	}
+	if s.plan, err = makePlan(*o, s.app); err != nil {
+		return err
+	}
+	if err := checkEnv(o.Env); err != nil {
+		return err
+	}
+	if s.state, err = openState(cmp.Or(o.StateDir, filepath.Join(s.app.dir, ".flysql", "dev")), o.Fresh); err != nil {
+		return err
+	}
+	if s.front, err = listen(o.Port); err != nil {
+		return err
+	}
+	if o.Page != nil {
+		s.page = o.Page(s)
+	}
+	s.front.serve(http.HandlerFunc(s.serve))
+	return nil
+}
+
+// checkEnv shows no value: it may be a secret.
+func checkEnv(env []string) error {
+	for i, one := range env {
+		if name, _, ok := strings.Cut(one, "="); !ok || name == "" || strings.ContainsRune(one, 0) {
+			return fmt.Errorf("variable %d of the machines' environment is not of the form NAME=value", i+1)
+		}
+	}
+	return nil
+}
+
+// serve is the edge, and the page.
+func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
+	if rest, ok := strings.CutPrefix(r.URL.Path, PagePrefix); ok && s.page != nil && (rest == "" || rest[0] == '/') {
+		s.page.ServeHTTP(w, r)
+		return
+	}
+	c, err := s.ready()
+	if err != nil {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "flysql dev: "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	c.Edge.ServeHTTP(w, r)
+}
+
+// boot starts the machines.
+func (s *Session) boot(ctx context.Context, p programs) error {
+	if err := s.state.cleanUp(); err != nil {
+		return err
+	}
+	c, err := cluster.Start(ctx, cluster.Options{
+		Dir: s.state.machines(s.app.litefs != "" && s.plan.engine == EngineVolume), Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
+		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
+		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
+		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
+	})
+	some := (*cluster.BootError)(nil)
+	if errors.As(err, &some) && c != nil {
+		for _, m := range some.Machines {
+			for line := range strings.Lines(m.Err.Error()) {
+				s.log(m.ID, strings.TrimRight(line, "\n"))
+			}
+		}
+		err = nil
+	}
+	if err == nil {
+		s.tellState()
+	}
+	return err
+}
+
+// made is when there are machines, and none runs yet.
+func (s *Session) made(c *cluster.Cluster) {
+	f := follow(c)
+	s.follow.Store(f)
+	s.cluster.Store(c)
+	requests := c.Edge.Subscribe(4096)
+	s.telling.Go(func() {
+		for ev := range requests.C { // until the edge is closed
+			s.hub.tell(Event{Type: TypeRequest, Request: requestOf(ev, f.roles.of)})
+		}
+	})
+	s.telling.Go(func() {
+		f.watch(s.State, func(now State) { s.hub.tell(Event{Type: TypeState, State: &now}) })
+	})
+}
+
+// log tells a line of a machine, or of the build.
+func (s *Session) log(machine, line string) {
+	s.hub.tell(Event{Type: TypeLog, Log: &Log{Machine: machine, Line: line}})
 }
 
 // URL is where the edge of a region is asked, "http://ams.localhost:8080"; "" is the one
 // of those who do not say.
-func (s *Session) URL(region string) string { return "" }
+func (s *Session) URL(region string) string { return s.front.url(region) }
 
 // State is how all stands now.
-func (s *Session) State() State { return State{} }
+func (s *Session) State() State {
+	st := State{
+		App: s.app.config.App, URL: s.URL(""), Region: s.app.config.PrimaryRegion, Engine: s.plan.engine, Why: s.plan.why,
+		Latency: cmp.Or(s.opt.Latency, "real"), Regions: []Region{},
+	}
+	if f := s.follow.Load(); f != nil {
+		st.Machines, st.Primary = f.machines()
+	} else {
+		st.Machines = s.plan.machines()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, code := range s.plan.regions {
+		r := regionOf(code)
+		r.URL, r.Cut, r.SlowMS = s.URL(code), s.cut[code], milliseconds(s.slow[code])
+		st.Regions = append(st.Regions, r)
+	}
+	st.Ready, st.Doing, st.Region = true, s.doing, cmp.Or(s.chosen, st.Region)
+	for i, m := range st.Machines {
+		s.served[m.ID] = s.served[m.ID] || m.Healthy
+		st.Ready = st.Ready && s.served[m.ID]
+		if s.closing && m.PID == 0 { // an edge that is closed says nothing of it
+			st.Machines[i].State = edge.Stopped.String()
+		}
+	}
+	return st
+}
+
+func (s *Session) tellState() {
+	now := s.State()
+	s.hub.tell(Event{Type: TypeState, State: &now})
+}
 
 // Subscribe tells what happens from now on, and first the state. An event that finds size
 // of them waiting is dropped, but never the last state. It ends with stop, and C is
-// closed then.
-func (s *Session) Subscribe(size int) (c <-chan Event, stop func()) { return nil, func() {} }
-
-// Kill ends all of a machine's processes at once.
-func (s *Session) Kill(id string) error { return nil }
-
-// Stop ends a machine as Fly does.
-func (s *Session) Stop(ctx context.Context, id string) error { return nil }
-
-// StartMachine starts one that is off, and returns when it serves.
-func (s *Session) StartMachine(ctx context.Context, id string) error { return nil }
-
-// Restart stops a machine and starts it.
-func (s *Session) Restart(ctx context.Context, id string) error { return nil }
-
-// HandOff has the primary give its lease to this machine.
-func (s *Session) HandOff(ctx context.Context, id string) error { return nil }
-
-// Cut cuts the network between a region and all others, or mends it.
-func (s *Session) Cut(region string, cut bool) error { return nil }
-
-// Slow makes all that leaves a region, or gets there, take so much longer, one way.
-func (s *Session) Slow(region string, by time.Duration) error { return nil }
-
-// Deploy builds the app again, and gives it to the machines, one after the other.
-func (s *Session) Deploy(ctx context.Context) error { return nil }
+// closed then, as when the session is.
+func (s *Session) Subscribe(size int) (c <-chan Event, stop func()) {
+	return s.hub.subscribe(size, func() Event {
+		now := s.State()
+		return Event{Type: TypeState, State: &now}
+	})
+}
 
 // Close stops the machines in order, and what is around them. Nothing of them is left
 // running or mounted. When ctx ends first, they are killed.
-func (s *Session) Close(ctx context.Context) error { return nil }
+//
+// It may be called again, and returns the same.
+func (s *Session) Close(ctx context.Context) error {
+	s.closeOnce.Do(func() { s.closeErr = s.close(ctx) })
+	return s.closeErr
+}
+
+func (s *Session) close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.cancel()
+	s.acting.Wait()
+	var errs []error
+	if c := s.cluster.Load(); c != nil {
+		errs = append(errs, s.closeCluster(ctx, c))
+		s.tellState() // the last
+	}
+	if f := s.follow.Load(); f != nil {
+		f.close()
+	}
+	s.telling.Wait()
+	errs = append(errs, s.closeFronts())
+	if s.state != nil {
+		errs = append(errs, s.state.close())
+	}
+	s.hub.close()
+	return errors.Join(errs...)
+}
+
+// closeCluster ends the machines, in order as long as ctx lets it.
+func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
+	done := make(chan error, 1)
+	go func() { done <- c.Close() }()
+	end, kill := ctx.Done(), s.opt.Kill
+	now := false
+	for again := time.NewTicker(time.Second); ; {
+		select {
+		case err := <-done:
+			again.Stop()
+			return err
+		case <-end:
+			end, now = nil, true
+		case <-kill:
+			kill, now = nil, true
+		case <-again.C:
+		}
+		if now {
+			for _, m := range c.Machines() {
+				if m.Pid != 0 {
+					_ = killNow(m.Pid) // it may have ended; what it leaves, the cluster ends
+				}
+			}
+		}
+	}
+}
+
+// plan is what runs where.
+type plan struct {
+	regions   []string
+	perRegion int
+	engine    string // as State.Engine
+	why       string
+	litefs    string // the path of litefs.yml; "" without LiteFS
+	program   string // the directory of the program litefs; "" is PATH's
+	config    *flyconf.Config
+}
+
+// The engines of State.
+const (
+	EngineLiteFS = "litefs"
+	EngineVolume = "volume"
+)
+
+func makePlan(o Options, a *app) (plan, error) {
+	regions, err := chooseRegions(o.Regions, a.config.PrimaryRegion)
+	if err != nil {
+		return plan{}, err
+	}
+	p := plan{regions: regions, perRegion: cmp.Or(o.PerRegion, 1), engine: EngineVolume, config: a.config}
+	if n := p.perRegion * len(regions); o.PerRegion < 0 || n > maxMachines {
+		return plan{}, fmt.Errorf("%d machines in each of %d regions: want 1 to %d in all", o.PerRegion, len(regions), maxMachines)
+	}
+	single := func(why string) {
+		p.regions, p.perRegion, p.config = regions[:1], 1, a.withoutLiteFS()
+		p.why = why
+	}
+	switch {
+	case a.litefs != "" && o.Single:
+		single("one machine was asked for")
+	case a.litefs != "":
+		dir, why, err := findLiteFS(o)
+		if err != nil {
+			return plan{}, err
+		}
+		if why != "" {
+			single(why)
+			break
+		}
+		p.engine, p.litefs, p.program = EngineLiteFS, a.litefs, dir
+	case len(a.config.Mounts) == 0 && len(o.Regions) > 0: // nothing to keep: any number of machines
+	default:
+		single("")
+		if len(o.Regions) > 1 || o.PerRegion > 1 {
+			p.why = "the app has no litefs.yml, so each machine would have a database of its own: flysql init --mode litefs"
+		}
+	}
+	if p.litefs == "" {
+		p.config = withoutDatabase(p.config, o.Env)
+	}
+	return p, nil
+}
+
+// withoutDatabase is a configuration by which flysql-entrypoint starts an app that has no
+// SQLite database: it has nothing to do then, and would refuse.
+func withoutDatabase(c *flyconf.Config, secrets []string) *flyconf.Config {
+	env := maps.Clone(c.Env)
+	for _, one := range secrets {
+		name, value, _ := strings.Cut(one, "=")
+		env[name] = value
+	}
+	scheme, _, _ := strings.Cut(env["DATABASE_URL"], ":")
+	server := slices.Contains([]string{"postgres", "postgresql", "mysql"}, scheme)
+	if env["FLYSQL_DB"] != "" || env["FLYSQL_SKIP"] != "" || env["DATABASE_URL"] != "" && !server {
+		return c
+	}
+	skip := *c
+	skip.Env = maps.Clone(c.Env)
+	skip.Env["FLYSQL_SKIP"] = "1"
+	return &skip
+}
+
+// machines are those that there will be.
+func (p plan) machines() []Machine {
+	all := []Machine{}
+	for _, r := range p.regions {
+		for n := range p.perRegion {
+			all = append(all, Machine{ID: fmt.Sprintf("%s%d", r, n+1), Region: r, State: edge.Stopped.String(), Databases: []Database{}, Checks: []Check{}})
+		}
+	}
+	return slices.Clip(all)
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,11 +24,16 @@ type Cluster struct {
 	opt        Options
 	lock       *os.File
 	network    *network
-	lease      *leaseServer
+	lease      *leaseServer    // nil for none
+	static     *machine        // the primary of a static lease; nil for another one
 	litefs     *flyconf.LiteFS // nil for none
 	litefsText []byte
 	machines   []*machine // always the same ones
 	order      []*machine // in which they are booted
+
+	life  context.Context // of starts that nobody waits for
+	die   context.CancelFunc
+	again sync.WaitGroup
 
 	closing sync.Once
 	closed  error
@@ -40,7 +43,7 @@ type Cluster struct {
 
 // Start ends what is left of another run in the directory, and starts machines: that
 // run's primary first, or the first of the primary region, and all others when it serves.
-// When it fails, or ctx ends, nothing is left running.
+// When it fails, or ctx ends, nothing is left running; but see [Options.Partial].
 func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -49,8 +52,10 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c := &Cluster{opt: o, Zone: &private.Zone{}, network: newNetwork(o.Latency)}
+	c.life, c.die = context.WithCancel(context.Background())
 	defer func() {
-		if err != nil {
+		some := (*BootError)(nil)
+		if err != nil && !(o.Partial && errors.As(err, &some)) {
 			err = errors.Join(err, c.Close())
 		}
 	}()
@@ -63,12 +68,10 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := c.readLiteFS(); err != nil {
 		return nil, err
 	}
-	if c.litefs != nil {
-		if c.lease, err = openLease(filepath.Join(o.Dir, "lease")); err != nil {
-			return nil, err
-		}
+	if err := c.elects(); err != nil {
+		return nil, err
 	}
-	if err := c.place(); err != nil {
+	if err := c.place(ctx); err != nil {
 		return nil, err
 	}
 	eo, err := o.edge(c)
@@ -79,11 +82,30 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if c.Edge, err = edge.New(eo); err != nil {
 		return nil, err
 	}
+	c.tell()
+	if o.Made != nil {
+		o.Made(c)
+	}
 	return c, c.bootAll(ctx)
 }
 
+// elects opens the lease server, where there is LiteFS that needs one.
+func (c *Cluster) elects() (err error) {
+	switch {
+	case c.litefs == nil || c.litefs.Lease.Type == "static":
+		if c.opt.Consul != "" {
+			return errors.New("a Consul is of use with LiteFS and lease.type consul alone")
+		}
+	case c.opt.Consul != "":
+		c.lease, err = useConsul(c.opt.Consul)
+	default:
+		c.lease, err = openLease(filepath.Join(c.opt.Dir, "lease"))
+	}
+	return err
+}
+
 // place makes the machines, none of which runs yet.
-func (c *Cluster) place() error {
+func (c *Cluster) place(ctx context.Context) error {
 	regions := slices.Clone(c.opt.Regions)
 	// Whoever may be the primary is the first.
 	slices.SortStableFunc(regions, func(a, b string) int {
@@ -98,7 +120,7 @@ func (c *Cluster) place() error {
 	regions = slices.Compact(regions)
 	for _, region := range regions {
 		for n := range c.opt.PerRegion {
-			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command}
+			m := &machine{ID: fmt.Sprintf("%s%d", region, n+1), Region: region, number: len(c.machines) + 1, command: c.opt.Command, state: edge.Away}
 			m.places = placesOf(c.opt.Dir, m.ID)
 			if err := errors.Join(os.MkdirAll(m.places.volume, 0o755), os.MkdirAll(m.places.mount, 0o755)); err != nil {
 				return err
@@ -107,8 +129,12 @@ func (c *Cluster) place() error {
 		}
 	}
 	c.order = slices.Clone(c.machines)
-	if err := c.ports(); err != nil {
-		return err
+	var ports ports
+	defer ports.letGo()
+	for _, m := range c.machines {
+		if err := c.choose(m, &ports); err != nil {
+			return err
+		}
 	}
 	servers := map[string]string{}
 	for _, m := range c.machines {
@@ -123,8 +149,14 @@ func (c *Cluster) place() error {
 	if c.litefs == nil {
 		return nil
 	}
-	if err := c.link(); err != nil {
+	if err := c.link(&ports); err != nil {
 		return err
+	}
+	if c.lease == nil {
+		if err := c.fixed(); err != nil {
+			return err
+		}
+		return c.first(ctx)
 	}
 	for _, m := range c.machines {
 		var err error
@@ -132,69 +164,44 @@ func (c *Cluster) place() error {
 			return err
 		}
 	}
-	return c.first()
+	return c.first(ctx)
 }
 
-// Ports of machines lie below those that the system gives to connections, or one could
-// have it until a machine listens.
-const firstPort, lastPort = 10_000, 32_767
-
-// ports gives each machine its own.
-func (c *Cluster) ports() error {
-	var held []net.Listener
-	defer func() {
-		for _, l := range held {
-			_ = l.Close() // which is what it is for
-		}
-	}()
-	free := func() (port int, err error) {
-		for range 100 {
-			port = firstPort + rand.IntN(lastPort-firstPort)
-			var l net.Listener
-			if l, err = net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil { // as an app may
-				held = append(held, l) // so that the next one is another
-				return port, nil
-			}
-		}
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	for _, m := range c.machines {
-		var err error
-		if m.port, err = free(); err != nil {
-			return err
-		}
-		m.appPort = m.port
-		if c.litefs == nil {
-			continue
-		}
-		if m.api, err = free(); err != nil {
-			return err
-		}
-		if c.litefs.Proxy.Target != "" { // LiteFS's proxy is between
-			if m.appPort, err = free(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
+// bootAll boots the first machine, and the others when it serves. The error is a
+// *BootError where some serve.
 func (c *Cluster) bootAll(ctx context.Context) error {
-	if err := c.boot(ctx, c.order[0]); err != nil {
-		return err
+	errs := map[*machine]error{}
+	first := c.order[0]
+	if errs[first] = c.boot(ctx, first); errs[first] != nil && (c.litefs != nil || len(c.order) == 1) {
+		return errs[first] // without it, the others have no primary
 	}
-	errs := make([]error, len(c.order))
+	var mu sync.Mutex
 	var all sync.WaitGroup
 	room := make(chan struct{}, max(2*runtime.NumCPU(), 4)) // more would only wait for each other
-	for i, m := range c.order[1:] {
+	for _, m := range c.order[1:] {
 		all.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			errs[i] = c.boot(ctx, m)
+			err := c.boot(ctx, m)
+			mu.Lock()
+			defer mu.Unlock()
+			errs[m] = err
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	failed := &BootError{}
+	for _, m := range c.machines {
+		if one := (*MachineError)(nil); errors.As(errs[m], &one) {
+			failed.Machines = append(failed.Machines, one)
+		}
+	}
+	switch {
+	case len(failed.Machines) == 0:
+		return nil
+	case ctx.Err() != nil || len(failed.Machines) == len(c.machines):
+		return errors.Join(failed.Unwrap()...)
+	}
+	return failed
 }
 
 // Close stops the machines, the primary's region last, and what is around them.
@@ -209,9 +216,12 @@ func (c *Cluster) Close() error {
 func (c *Cluster) close() error {
 	var errs []error
 	ctx := context.Background()
+	c.die()
+	c.network.breakCut() // who stops need not wait for it
 	for _, m := range slices.Backward(c.machines) {
 		errs = append(errs, c.stop(ctx, m))
 	}
+	c.again.Wait()
 	if c.Edge != nil {
 		errs = append(errs, c.Edge.Close())
 	}

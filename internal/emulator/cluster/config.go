@@ -78,18 +78,23 @@ func (m *machine) environ(c *Cluster) []string {
 		secrets[name] = moved(value, from, to)
 	}
 	own := map[string]string{
-		"PORT":       strconv.Itoa(m.appPort),
+		"PORT":       strconv.Itoa(m.at().app),
 		"FLYSQL_LOG": "text",
 		Marker:       o.Dir + ":" + m.ID,
 		DNSVariable:  m.dns,
 	}
 	if c.litefs != nil {
 		own["FLYSQL_LITEFS"] = m.places.config
-		own["FLY_CONSUL_URL"] = m.leaseURL
-		// Past the relays, which take a connection also for a machine that is off: who hands
-		// over would wait for that one.
-		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return p.apiAddress() })
-		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string { return p.ID + "=http://" + m.to[p].app })
+		if m.leaseURL != "" {
+			own["FLY_CONSUL_URL"] = m.leaseURL
+		}
+		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return m.to[p].api.address() })
+		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string {
+			if p == m {
+				return p.ID + "=http://" + m.address().String()
+			}
+			return p.ID + "=http://" + m.to[p].app.address()
+		})
 		own["PATH"] = strings.Trim(o.Litefs+string(os.PathListSeparator)+os.Getenv("PATH"), string(os.PathListSeparator))
 	} else {
 		own["FLYSQL_LITEFS"] = "off"
@@ -134,12 +139,18 @@ func (m *machine) writeLiteFS(c *Cluster) error {
 		{"fuse.dir", m.places.mount},
 		{"data.dir", filepath.Join(m.places.volume, "litefs")},
 		{"http.addr", m.apiAddress()},
-		{"lease.hostname", m.ID},
-		{"lease.advertise-url", "http://" + m.apiAddress()},
-		{"lease.consul.url", m.leaseURL},
+	}
+	if p := c.static; p != nil { // both are the primary's, on every machine
+		at := p.apiAddress()
+		if p != m {
+			at = m.to[p].api.address()
+		}
+		values = append(values, setting{"lease.hostname", p.ID}, setting{"lease.advertise-url", "http://" + at})
+	} else {
+		values = append(values, setting{"lease.hostname", m.ID}, setting{"lease.advertise-url", "http://" + m.apiAddress()}, setting{"lease.consul.url", m.leaseURL})
 	}
 	if c.litefs.Proxy.Target != "" {
-		values = append(values, setting{"proxy.addr", m.address().String()}, setting{"proxy.target", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.appPort))})
+		values = append(values, setting{"proxy.addr", m.address().String()}, setting{"proxy.target", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.at().app))})
 	}
 	for _, v := range values {
 		if err := doc.Set(v.key, v.value); err != nil {
@@ -162,8 +173,8 @@ func (c *Cluster) readLiteFS() error {
 	if c.litefs, err = flyconf.ParseLiteFS(c.opt.LiteFS, text, nil); err != nil {
 		return err
 	}
-	if c.litefs.Lease.Type != "consul" {
-		return fmt.Errorf("%s: lease.type %q: only consul can be run here, by a lease server of its own", c.opt.LiteFS, c.litefs.Lease.Type)
+	if kind := c.litefs.Lease.Type; kind != "consul" && kind != "static" {
+		return fmt.Errorf("%s: lease.type %q: LiteFS has consul and static", c.opt.LiteFS, kind)
 	}
 	return nil
 }

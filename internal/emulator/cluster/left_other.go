@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"os"
 	"syscall"
@@ -18,3 +19,5 @@ func lockDir(string) (*os.File, error) { return nil, errNotHere }
 func CleanUp(string) error { return nil }
 
 func kill(string, string) error { return errNotHere }
+
+func moveLease(context.Context, string, string) error { return errNotHere }

@@ -29,6 +29,16 @@ type Options struct {
 	Log        func(machine, line string) // what machines print; called by several goroutines, nil is nobody
 	Latency    latency.Matrix             // between regions: the edge and machines, and machines among themselves
 	HTTPS      bool                       // as edge.Options
+	// Made is called once, before the first machine boots: they are all there, and so is
+	// the edge. nil is nobody.
+	Made func(*Cluster)
+	// Consul is the URL of one in place of the lease server here: http://host:port, or as
+	// FLY_CONSUL_URL is. It must be there all the time; machines here and elsewhere must not
+	// share a key of it.
+	Consul string
+	// Partial has Start return the cluster also where machines did not come up, and a
+	// *BootError which ones, as long as another serves; with LiteFS it must be the first.
+	Partial bool
 	// BootWait bounds a machine's boot, until its app listens and its checks pass. 0 is
 	// two minutes.
 	BootWait time.Duration
@@ -59,6 +69,11 @@ func (o *Options) validate() error {
 	}
 	if p := o.Config.PrimaryRegion; o.LiteFS != "" && p == "" {
 		wrong("fly.toml has no primary_region, and LiteFS no candidate: set it")
+	}
+	if o.Consul != "" {
+		if _, err := consulURL(o.Consul); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,0 +1,17 @@
+//go:build !unix
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup cannot be had here.
+func ownGroup(*exec.Cmd, bool) {}
+
+// signalCommand signals a command. It may have ended.
+func signalCommand(cmd *exec.Cmd, s syscall.Signal, _ bool) { _ = cmd.Process.Signal(s) }
+
+func exitCodeOf(p *os.ProcessState) int { return p.ExitCode() }

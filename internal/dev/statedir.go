@@ -1,0 +1,131 @@
+package dev
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/flysql/flysql/internal/emulator/cluster"
+)
+
+// markFile tells a directory of flysql dev from others.
+const (
+	markFile = "flysql-dev"
+	markText = "What flysql dev keeps between runs: machines, their logs and databases. flysql dev --fresh begins anew.\n"
+)
+
+// stateDir is where all of a session is. It is this session's alone.
+type stateDir struct {
+	path   string
+	lock   *os.File // nil where there are no locks
+	killed bool     // the last session here did not end in order
+}
+
+// runningFile is there while a session is.
+const runningFile = "running"
+
+// openState opens the directory, and makes it where it is not there.
+func openState(path string, fresh bool) (_ *stateDir, err error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, fmt.Errorf("%s is a symbolic link: name the directory itself", path)
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, err
+	}
+	s := &stateDir{path: path}
+	if err := s.claim(); err != nil {
+		return nil, err
+	}
+	if s.lock, err = lockState(filepath.Join(path, markFile)); err != nil {
+		return nil, err
+	}
+	running := s.join(runningFile)
+	_, err = os.Lstat(running)
+	s.killed = err == nil
+	if fresh {
+		err = s.drop()
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.WriteFile(running, nil, 0o644)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// claim refuses a directory that is somebody else's, and marks its own.
+func (s *stateDir) claim() error {
+	entries, err := os.ReadDir(s.path)
+	if err != nil {
+		return err
+	}
+	mark := filepath.Join(s.path, markFile)
+	if info, err := os.Lstat(mark); err == nil && info.Mode().IsRegular() {
+		return nil
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%s has files that are not of flysql dev: name another directory", s.path)
+	}
+	// git sees nothing of it.
+	return errors.Join(
+		os.WriteFile(filepath.Join(s.path, ".gitignore"), []byte("*\n"), 0o644),
+		os.WriteFile(mark, []byte(markText), 0o644),
+	)
+}
+
+// machines is where machines are. Those without LiteFS of an app that has it are apart: what
+// the one form has on its volumes, the other refuses.
+func (s *stateDir) machines(apart bool) string {
+	if apart {
+		return s.join("single")
+	}
+	return s.path
+}
+
+// cleanUp ends what sessions of either form have left.
+func (s *stateDir) cleanUp() error {
+	return errors.Join(cluster.CleanUp(s.machines(false)), cluster.CleanUp(s.machines(true)))
+}
+
+// drop removes all but the mark, and programs, which are built anew in any case. What is
+// mounted or runs in it is ended before.
+func (s *stateDir) drop() error {
+	if err := s.cleanUp(); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.path) // which no link leads out of
+	if err != nil {
+		return err
+	}
+	defer root.Close() // nothing was written by it
+	entries, err := os.ReadDir(s.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == markFile || e.Name() == ".gitignore" || e.Name() == "bin" {
+			continue
+		}
+		if err := root.RemoveAll(e.Name()); err != nil {
+			return fmt.Errorf("begin anew: %w", err)
+		}
+	}
+	return nil
+}
+
+// close lets others have the directory.
+func (s *stateDir) close() error {
+	err := os.Remove(s.join(runningFile))
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
+}
+
+// path of something in it.
+func (s *stateDir) join(name ...string) string {
+	return filepath.Join(append([]string{s.path}, name...)...)
+}
