@@ -13,6 +13,7 @@ import (
 
 // Two targets are measured in turn, A B B A A B, each by the same requests.
 func TestCompare(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var turns []string // who was asked, and how often in a row
 	n := 0
@@ -80,6 +81,7 @@ func TestCompareRefused(t *testing.T) {
 
 // Ended early, it keeps the rounds that both were measured in.
 func TestCompareEnded(t *testing.T) {
+	t.Parallel()
 	ctx, end := context.WithCancelCause(t.Context())
 	cause := errors.New("Ctrl-C")
 	var mu sync.Mutex

@@ -57,6 +57,7 @@ func run(t *testing.T, o Options) *Report {
 // Every request that is due is sent once: so many reads, so many writes, each with its own
 // number, and what was answered is counted.
 func TestCounts(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	seen, bodies := map[string]int{}, map[string]bool{}
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -142,6 +143,7 @@ func TestSeed(t *testing.T) {
 // Each visitor has its own cookies, and is always in the same region. What an app calls
 // secure comes back on this machine, as browsers have it.
 func TestVisitors(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	regions, first := map[string]string{}, map[string]bool{}
 	var visitors atomic.Int64
@@ -189,6 +191,7 @@ func TestRegionOnFly(t *testing.T) {
 // An app that stands still does not stop the clock: what was due meanwhile has waited,
 // though it could not be sent.
 func TestWaitCounts(t *testing.T) {
+	t.Parallel()
 	var n atomic.Int64
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if n.Add(1) == 20 {
@@ -207,6 +210,7 @@ func TestWaitCounts(t *testing.T) {
 
 // What could not be sent at all is told, and by whose fault.
 func TestUnsent(t *testing.T) {
+	t.Parallel()
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) { time.Sleep(50 * time.Millisecond) })
 	result, err := Run(t.Context(), Options{URL: at, Rate: 1000, For: 300 * time.Millisecond, Reads: []Request{read(t, "/")}, Max: 2}, nil)
 	if err != nil {
@@ -224,6 +228,7 @@ func TestUnsent(t *testing.T) {
 // Why there was no answer is told in words that are the same for all, and without anything
 // of the request.
 func TestReasons(t *testing.T) {
+	t.Parallel()
 	var n atomic.Int64
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch n.Add(1) {
@@ -251,6 +256,7 @@ func TestReasons(t *testing.T) {
 
 // What ends a run early ends it at once, and what was measured stays.
 func TestEnded(t *testing.T) {
+	t.Parallel()
 	ctx, end := context.WithCancelCause(t.Context())
 	cause := errors.New("Ctrl-C")
 	var n atomic.Int64
@@ -272,6 +278,7 @@ func TestEnded(t *testing.T) {
 
 // A host that cannot be reached is known before all else, and why.
 func TestReach(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -309,6 +316,7 @@ func TestReach(t *testing.T) {
 
 // The raw results are vegeta's, and hold nothing that is secret.
 func TestRaw(t *testing.T) {
+	t.Parallel()
 	at := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "session", Value: "secret"})
 		w.Header().Set("Flysql-Dev-Way", "nearest a1 ams")

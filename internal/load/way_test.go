@@ -144,6 +144,7 @@ func TestWaysByTheEdge(t *testing.T) {
 
 // Without an edge package replay tells what it has forwarded.
 func TestWaysWithoutAnEdge(t *testing.T) {
+	t.Parallel()
 	primary := machine(t, &fake{role: engine.RolePrimary, at: engine.Pos{TXID: 1}}, replay.Config{NoReplay: true})
 	replica := machine(t, &fake{role: engine.RoleReplica, at: engine.Pos{TXID: 1}}, replay.Config{NoReplay: true, Peer: func(string) (string, error) { return "http://" + primary.String(), nil }})
 	result, err := load.Run(t.Context(), options(t, "http://"+replica.String()), nil)
