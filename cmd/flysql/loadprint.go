@@ -105,21 +105,40 @@ func (c *cli) printComparison(r *load.ComparisonReport) error {
 
 func ratioText(x float64) string { return fmt.Sprintf("%.3g", x) }
 
-// ratioSentence says it in words.
+// ratioSentence says it in words, of reads and writes where there are both.
 func ratioSentence(r *load.ComparisonReport) string {
-	rounds := counted(r.Rounds, "round")
-	for _, x := range r.Ratios {
-		switch {
-		case x.What != "p50" || x.Of != "all":
-			continue
-		case x.Told:
-			return fmt.Sprintf("at p50 the second takes %s times as long as the first, in %s from %s to %s times", ratioText(x.Median), rounds, ratioText(x.Least), ratioText(x.Most))
-		case r.Rounds < load.EnoughRounds:
-			return fmt.Sprintf("%s are too few to tell a difference from noise: give --rounds %d or more", rounds, load.EnoughRounds)
-		}
-		return fmt.Sprintf("the difference at p50 is within noise: from %s to %s times in %s", ratioText(x.Least), ratioText(x.Most), rounds)
+	if r.Rounds < load.EnoughRounds {
+		return fmt.Sprintf("%s are too few to tell a difference from noise: give --rounds %d or more", counted(r.Rounds, "round"), load.EnoughRounds)
 	}
-	return "nothing was answered by both: there is nothing to compare"
+	var of []load.Ratio
+	for _, x := range r.Ratios {
+		if x.What == "p50" {
+			of = append(of, x)
+		}
+	}
+	if len(of) > 1 {
+		of = of[1:]
+	}
+	var parts []string
+	for _, x := range of {
+		span := fmt.Sprintf("(%s to %s in %s)", ratioText(x.Least), ratioText(x.Most), counted(x.Rounds, "round"))
+		if x.Told {
+			parts = append(parts, fmt.Sprintf("%s take %s times as long at the second %s", whatOf(x.Of), ratioText(x.Median), span))
+		} else {
+			parts = append(parts, fmt.Sprintf("%s differ within noise %s", whatOf(x.Of), span))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing was answered by both: there is nothing to compare"
+	}
+	return "at p50 " + strings.Join(parts, "; ")
+}
+
+func whatOf(group string) string {
+	if group == "all" {
+		return "requests"
+	}
+	return group
 }
 
 // loadProgress is the line of a terminal that tells how far it is.

@@ -31,8 +31,8 @@ func ExampleRun() {
 		return
 	}
 	p := result.Report()
-	fmt.Println(p.Reads.Count, p.Writes.Count, load.Percent(p.All.Success))
-	// Output: 80 20 100%
+	fmt.Println(load.Percent(p.Reads.Success), load.Percent(p.Writes.Success), p.Statuses[1].What)
+	// Output: 100% 100% 303 See Other
 }
 
 func ExampleCompare() {
@@ -49,8 +49,8 @@ func ExampleCompare() {
 		return
 	}
 	p := both.Report()
-	fmt.Println(p.Rounds, p.First.All.Count, p.Second.All.Count, p.Ratios[0].What, p.Ratios[0].Told)
-	// Output: 2 40 40 p50 false
+	fmt.Println(p.Rounds, "rounds, too few to tell:", p.Ratios[0].What, p.Ratios[0].Told)
+	// Output: 2 rounds, too few to tell: p50 false
 }
 
 func ExampleParseWrite() {

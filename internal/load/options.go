@@ -34,6 +34,8 @@ type Options struct {
 	WarmUp   time.Duration // of the same, before, which does not count
 	Seed     uint64
 	Run      string // what {{run}} stands for: letters and digits
+
+	grace time.Duration // of tests, which send all on a busy machine too; 0 is as users have it
 }
 
 // What is more is a slip of the finger, or does not fit into memory.

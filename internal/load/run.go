@@ -109,7 +109,7 @@ func (r *Runner) run(ctx context.Context, d time.Duration, seed uint64, tell fun
 	r.sender.full.Store(false)
 	within, stop := context.WithCancel(ctx)
 	defer stop()
-	pace := &pacer{ctx: within, rate: r.options.Rate, end: d + grace, held: make([]bool, total), full: &r.sender.full}
+	pace := &pacer{ctx: within, rate: r.options.Rate, end: d + cmp.Or(r.options.grace, ownGrace), heldEnd: d + cmp.Or(r.options.grace, heldGrace), held: make([]bool, total), full: &r.sender.full}
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(&http.Client{Transport: &flight{sender: r.sender, plan: p, ctx: within}}),
 		vegeta.Workers(uint64(min(r.options.Max, 10))), vegeta.MaxWorkers(uint64(r.options.Max)),
@@ -130,15 +130,20 @@ func (r *Runner) run(ctx context.Context, d time.Duration, seed uint64, tell fun
 	return c.result, nil
 }
 
-// grace is how much longer than asked for requests are sent that could not be before.
-const grace = time.Second
+// How much longer than asked for requests are sent that could not be before: since as many
+// were under way as may be, or since this machine was busy.
+const (
+	heldGrace = time.Second
+	ownGrace  = 5 * time.Second
+)
 
 // pacer says when each request is due, whatever has become of those before.
 type pacer struct {
 	ctx     context.Context
 	rate    float64
-	end     time.Duration
-	began   time.Time // set before the first request is sent
+	end     time.Duration // of sending
+	heldEnd time.Duration // where requests wait for others
+	began   time.Time     // set before the first request is sent
 	full    *atomic.Bool
 	waiting bool
 	// held are the requests that waited until one of the most that may be under way had
@@ -151,13 +156,16 @@ func (p *pacer) Pace(elapsed time.Duration, hits uint64) (time.Duration, bool) {
 	if p.began.IsZero() {
 		p.began = time.Now().Add(-elapsed)
 	}
-	if hits >= uint64(len(p.held)) || elapsed > p.end {
+	if hits >= uint64(len(p.held)) {
 		return 0, true
 	}
 	wait := p.due(hits) - elapsed
 	full := p.full.Swap(false)
 	p.waiting = wait <= 0 && (full || p.waiting) // until there is none behind its time
 	p.held[hits] = p.waiting
+	if elapsed > p.end || p.waiting && elapsed > p.heldEnd {
+		return 0, true
+	}
 	if wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
