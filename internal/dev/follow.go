@@ -149,7 +149,7 @@ func (f *follower) machines() (all []Machine, primary string) {
 	for _, s := range f.cluster.Machines() {
 		m := Machine{
 			ID: s.ID, Region: s.Region, State: stateName(s.State), Healthy: s.Healthy, Databases: []Database{}, Load: s.Load, Checks: []Check{},
-			PID: s.Pid, Log: s.Log,
+			PID: s.Pid, Log: s.Log, Restarts: s.Restarts,
 		}
 		if s.Err != nil {
 			m.Error = s.Err.Error()

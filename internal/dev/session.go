@@ -176,7 +176,7 @@ func (s *Session) boot(ctx context.Context, p programs) error {
 		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
-		BootWait: s.opt.BootWait,
+		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
 	})
 	some := (*cluster.BootError)(nil)
 	if errors.As(err, &some) && c != nil {

@@ -44,10 +44,11 @@ type Machine struct {
 	LagMS     *int64     `json:"lag_ms"` // behind the primary; null where that is not known
 	Load      int        `json:"load"`   // requests that it is at
 	Checks    []Check    `json:"checks"`
-	PID       int        `json:"pid"`    // of its entrypoint; 0 while it is off
-	Memory    int64      `json:"memory"` // bytes of all its processes, shared ones in part (Pss); 0 where not known
-	Log       string     `json:"log"`    // the file
-	Error     string     `json:"error"`  // how it ended, where nobody had asked for it
+	PID       int        `json:"pid"`      // of its entrypoint; 0 while it is off
+	Memory    int64      `json:"memory"`   // bytes of all its processes, shared ones in part (Pss); 0 where not known
+	Log       string     `json:"log"`      // the file
+	Error     string     `json:"error"`    // how it ended, where nobody had asked for it
+	Restarts  int        `json:"restarts"` // how often it was started again by itself, as [[restart]] says
 }
 
 // Database is a file of a machine's LiteFS.

@@ -24,11 +24,16 @@ type Cluster struct {
 	opt        Options
 	lock       *os.File
 	network    *network
-	lease      *leaseServer
+	lease      *leaseServer    // nil for none
+	static     *machine        // the primary of a static lease; nil for another one
 	litefs     *flyconf.LiteFS // nil for none
 	litefsText []byte
 	machines   []*machine // always the same ones
 	order      []*machine // in which they are booted
+
+	life  context.Context // of starts that nobody waits for
+	die   context.CancelFunc
+	again sync.WaitGroup
 
 	closing sync.Once
 	closed  error
@@ -47,6 +52,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		return nil, err
 	}
 	c := &Cluster{opt: o, Zone: &private.Zone{}, network: newNetwork(o.Latency)}
+	c.life, c.die = context.WithCancel(context.Background())
 	defer func() {
 		some := (*BootError)(nil)
 		if err != nil && !(o.Partial && errors.As(err, &some)) {
@@ -62,12 +68,10 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if err := c.readLiteFS(); err != nil {
 		return nil, err
 	}
-	if c.litefs != nil {
-		if c.lease, err = openLease(filepath.Join(o.Dir, "lease")); err != nil {
-			return nil, err
-		}
+	if err := c.elects(); err != nil {
+		return nil, err
 	}
-	if err := c.place(); err != nil {
+	if err := c.place(ctx); err != nil {
 		return nil, err
 	}
 	eo, err := o.edge(c)
@@ -85,8 +89,23 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	return c, c.bootAll(ctx)
 }
 
+// elects opens the lease server, where there is LiteFS that needs one.
+func (c *Cluster) elects() (err error) {
+	switch {
+	case c.litefs == nil || c.litefs.Lease.Type == "static":
+		if c.opt.Consul != "" {
+			return errors.New("a Consul is of use with LiteFS and lease.type consul alone")
+		}
+	case c.opt.Consul != "":
+		c.lease, err = useConsul(c.opt.Consul)
+	default:
+		c.lease, err = openLease(filepath.Join(c.opt.Dir, "lease"))
+	}
+	return err
+}
+
 // place makes the machines, none of which runs yet.
-func (c *Cluster) place() error {
+func (c *Cluster) place(ctx context.Context) error {
 	regions := slices.Clone(c.opt.Regions)
 	// Whoever may be the primary is the first.
 	slices.SortStableFunc(regions, func(a, b string) int {
@@ -133,13 +152,19 @@ func (c *Cluster) place() error {
 	if err := c.link(&ports); err != nil {
 		return err
 	}
+	if c.lease == nil {
+		if err := c.fixed(); err != nil {
+			return err
+		}
+		return c.first(ctx)
+	}
 	for _, m := range c.machines {
 		var err error
 		if m.leaseURL, err = c.lease.serve(c, m); err != nil {
 			return err
 		}
 	}
-	return c.first()
+	return c.first(ctx)
 }
 
 // bootAll boots the first machine, and the others when it serves. The error is a
@@ -191,10 +216,12 @@ func (c *Cluster) Close() error {
 func (c *Cluster) close() error {
 	var errs []error
 	ctx := context.Background()
+	c.die()
 	c.network.breakCut() // who stops need not wait for it
 	for _, m := range slices.Backward(c.machines) {
 		errs = append(errs, c.stop(ctx, m))
 	}
+	c.again.Wait()
 	if c.Edge != nil {
 		errs = append(errs, c.Edge.Close())
 	}

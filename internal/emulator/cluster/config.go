@@ -85,7 +85,9 @@ func (m *machine) environ(c *Cluster) []string {
 	}
 	if c.litefs != nil {
 		own["FLYSQL_LITEFS"] = m.places.config
-		own["FLY_CONSUL_URL"] = m.leaseURL
+		if m.leaseURL != "" {
+			own["FLY_CONSUL_URL"] = m.leaseURL
+		}
 		own["FLYSQL_LITEFS_PEERS"] = c.peers(m, func(p *machine) string { return m.to[p].api.address() })
 		own["FLYSQL_REPLAY_PEERS"] = c.peers(nil, func(p *machine) string {
 			if p == m {
@@ -137,9 +139,15 @@ func (m *machine) writeLiteFS(c *Cluster) error {
 		{"fuse.dir", m.places.mount},
 		{"data.dir", filepath.Join(m.places.volume, "litefs")},
 		{"http.addr", m.apiAddress()},
-		{"lease.hostname", m.ID},
-		{"lease.advertise-url", "http://" + m.apiAddress()},
-		{"lease.consul.url", m.leaseURL},
+	}
+	if p := c.static; p != nil { // both are the primary's, on every machine
+		at := p.apiAddress()
+		if p != m {
+			at = m.to[p].api.address()
+		}
+		values = append(values, setting{"lease.hostname", p.ID}, setting{"lease.advertise-url", "http://" + at})
+	} else {
+		values = append(values, setting{"lease.hostname", m.ID}, setting{"lease.advertise-url", "http://" + m.apiAddress()}, setting{"lease.consul.url", m.leaseURL})
 	}
 	if c.litefs.Proxy.Target != "" {
 		values = append(values, setting{"proxy.addr", m.address().String()}, setting{"proxy.target", net.JoinHostPort("127.0.0.1", strconv.Itoa(m.at().app))})
@@ -165,8 +173,8 @@ func (c *Cluster) readLiteFS() error {
 	if c.litefs, err = flyconf.ParseLiteFS(c.opt.LiteFS, text, nil); err != nil {
 		return err
 	}
-	if c.litefs.Lease.Type != "consul" {
-		return fmt.Errorf("%s: lease.type %q: only consul can be run here, by a lease server of its own", c.opt.LiteFS, c.litefs.Lease.Type)
+	if kind := c.litefs.Lease.Type; kind != "consul" && kind != "static" {
+		return fmt.Errorf("%s: lease.type %q: LiteFS has consul and static", c.opt.LiteFS, kind)
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ func TestValidate(t *testing.T) {
 		{Options{Config: mounted, Regions: []string{"ams", "ord"}, Command: []string{"x"}}, "2 machines without LiteFS have a database each"},
 		{Options{Config: mounted, Regions: []string{"ams"}, PerRegion: -1, Command: []string{"x"}}, "-1 machines a region"},
 		{Options{Config: mounted, Regions: []string{"ams"}, Command: []string{"x"}, LiteFS: "litefs.yml"}, "no primary_region"},
+		{Options{Config: mounted, Regions: []string{"ams"}, Command: []string{"x"}, Consul: "localhost:8500"}, "http://host:port"},
 	} {
 		if err := tt.o.validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v, want %q in it", err, tt.want)

@@ -33,6 +33,8 @@
 // on Fly, as long as what it is to keep lies in that machine's directory. Peers are named
 // by FLYSQL_REPLAY_PEERS and FLYSQL_LITEFS_PEERS; the names under .internal are answered
 // at FLYSQL_DEV_DNS, whose addresses are of loopback, one a machine. There is no image: the
-// command runs on this machine's files, as this user. A machine that ends is not started
-// again, whatever [[restart]] says.
+// command runs on this machine's files, as this user.
+//
+// A machine that ends by itself is started again as [[restart]] says; one that is killed
+// by [Cluster.Kill] is as one whose host is gone, and stays off until it is started.
 package cluster

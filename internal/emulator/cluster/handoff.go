@@ -36,6 +36,9 @@ func (c *Cluster) handOff(ctx context.Context, m *machine) error {
 	if c.litefs == nil {
 		return errors.New("there is no LiteFS here, and no lease to hand off")
 	}
+	if c.static != nil {
+		return fmt.Errorf("lease.type is static in %s: %s is the primary for good", c.opt.LiteFS, c.static.ID)
+	}
 	from := c.primary()
 	switch {
 	case from == nil:

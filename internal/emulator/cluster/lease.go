@@ -16,10 +16,14 @@ import (
 	"github.com/flysql/flysql/internal/lease"
 )
 
-// leaseServer is in Consul's place.
+// leaseServer is where LiteFS's nodes elect: one in Consul's place, or a Consul.
 type leaseServer struct {
-	state   *lease.Server
+	http.Handler
+	prefix  string // of its paths, for who asks by serve's URLs
 	key     string // of LiteFS's lease
+	get     func(key string) (value []byte, held bool, err error)
+	expire  func(key string) (bool, error) // ends the session that holds it; nil where that is not ours to do
+	end     func() error
 	servers []*http.Server
 	serving sync.WaitGroup
 }
@@ -32,7 +36,11 @@ func openLease(dir string) (*leaseServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &leaseServer{state: state}, nil
+	get := func(key string) ([]byte, bool, error) {
+		value, held := state.Get(key)
+		return value, held, nil
+	}
+	return &leaseServer{Handler: state, get: get, expire: state.Expire, end: state.Close}, nil
 }
 
 // serve answers one machine, as far as the network reaches, and returns the URL for it.
@@ -50,11 +58,11 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if r.Method != http.MethodGet {
-			s.state.ServeHTTP(w, r)
+			s.ServeHTTP(w, r)
 			return
 		}
 		answer := httptest.NewRecorder()
-		s.state.ServeHTTP(answer, r)
+		s.ServeHTTP(answer, r)
 		maps.Copy(w.Header(), answer.Header())
 		seen := c.seenBy(m, answer.Body.Bytes())
 		w.Header().Del("Content-Length")
@@ -63,7 +71,7 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 	})}
 	s.servers = append(s.servers, server)
 	s.serving.Go(func() { _ = server.Serve(l) }) // it always returns an error: that it was closed
-	return "http://" + l.Addr().String(), nil
+	return "http://" + l.Addr().String() + s.prefix, nil
 }
 
 // seenBy is an answer of the lease server with the holder's advertise-url as a machine
@@ -105,5 +113,5 @@ func (s *leaseServer) close() error {
 		errs = append(errs, server.Close())
 	}
 	s.serving.Wait()
-	return errors.Join(append(errs, s.state.Close())...)
+	return errors.Join(append(errs, s.end())...)
 }

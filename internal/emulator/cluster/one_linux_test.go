@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/flysql/flysql/flyconf"
 	"github.com/flysql/flysql/internal/emulator/cluster"
 	"github.com/flysql/flysql/internal/emulator/edge"
 	"github.com/flysql/flysql/internal/emulator/private"
@@ -25,6 +25,7 @@ func TestAppThatFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, script, want string }{
+		{"fails its check", "exec " + filepath.Join(programs, "guestbook"), "it did not serve within 3s\ncheck http GET /nothing: 404 Not Found: "},
 		{"ends", "echo no such table >&2; exit 3", "it ended before it served: exit status 3\n"},
 		{"never listens", "echo waiting >&2; exec sleep 1000", "which PORT names: it did not serve within 3s"},
 	} {
@@ -36,6 +37,7 @@ func TestAppThatFails(t *testing.T) {
 			o.LiteFS, o.Regions, o.BootWait = "", []string{"ams"}, 3*time.Second
 			o.Command = []string{"/bin/sh", "-c", tt.script}
 			o.Config.Env = map[string]string{"DATABASE_URL": "file:///data/app.db"}
+			o.Config.HTTPService.Checks[0].Path = "/nothing"
 			_, err = cluster.Start(t.Context(), o)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "machine ams1: ") {
 				t.Errorf("%v", err)
@@ -47,16 +49,8 @@ func TestAppThatFails(t *testing.T) {
 // One machine on a volume, without LiteFS, that ends by itself when it is in use.
 func TestOneMachine(t *testing.T) {
 	t.Parallel()
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := options(t.TempDir(), programs, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.LiteFS, o.Regions = "", []string{"ams"}
-	o.Config.Env["DATABASE_URL"] = "file:///data/app.db"
+	o := alone(t)
+	o.Config.Restart = []flyconf.Restart{{Policy: "never"}}
 	c, err := cluster.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -81,9 +75,7 @@ func TestOneMachine(t *testing.T) {
 	if got, err := private.Resolver(at).LookupHost(t.Context(), "ams1.vm.flysql-regions.internal"); err != nil || fmt.Sprint(got) != "[127.0.0.2]" {
 		t.Errorf("%v, %v", got, err)
 	}
-	if err := syscall.Kill(c.Machines()[0].Pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	kill(t, c)
 	testkit.Poll(t, "the end to be seen", func() bool {
 		m := c.Machines()[0]
 		return m.State == edge.Stopped && m.Err != nil

@@ -32,6 +32,10 @@ type Options struct {
 	// Made is called once, before the first machine boots: they are all there, and so is
 	// the edge. nil is nobody.
 	Made func(*Cluster)
+	// Consul is the URL of one in place of the lease server here: http://host:port, or as
+	// FLY_CONSUL_URL is. It must be there all the time; machines here and elsewhere must not
+	// share a key of it.
+	Consul string
 	// Partial has Start return the cluster also where machines did not come up, and a
 	// *BootError which ones, as long as another serves; with LiteFS it must be the first.
 	Partial bool
@@ -65,6 +69,11 @@ func (o *Options) validate() error {
 	}
 	if p := o.Config.PrimaryRegion; o.LiteFS != "" && p == "" {
 		wrong("fly.toml has no primary_region, and LiteFS no candidate: set it")
+	}
+	if o.Consul != "" {
+		if _, err := consulURL(o.Consul); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

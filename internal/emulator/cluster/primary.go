@@ -1,13 +1,20 @@
 package cluster
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
+
+	"github.com/flysql/flysql/internal/emulator/edge"
 )
 
 // leaseKey is where LiteFS's nodes elect, as a machine's litefs.yml says.
@@ -19,23 +26,44 @@ func (c *Cluster) leaseKey() (string, error) {
 	if conf.Lease.Consul.Key == "" {
 		return "", fmt.Errorf("%s: lease.consul.key is empty", c.opt.LiteFS)
 	}
-	return conf.Lease.Consul.Key, nil
+	return path.Join(strings.TrimPrefix(c.lease.prefix, "/"), conf.Lease.Consul.Key), nil
 }
 
-// primary is the machine that holds the lease, nil where none does.
-func (c *Cluster) primary() *machine {
-	value, held := c.lease.state.Get(c.lease.key)
-	var holder struct {
-		Hostname string `json:"hostname"`
+// Primary is the machine that holds the lease, or the one primary of a static lease while
+// it runs; "" where none does, where that is not known, and without LiteFS.
+func (c *Cluster) Primary() string {
+	if m := c.primary(); m != nil {
+		return m.ID
 	}
-	if !held || json.Unmarshal(value, &holder) != nil {
+	return ""
+}
+
+// primary is that machine, or nil.
+func (c *Cluster) primary() *machine {
+	switch {
+	case c.static != nil && c.static.current() == edge.Started:
+		return c.static
+	case c.lease == nil:
 		return nil
 	}
-	m, err := c.find(holder.Hostname)
+	value, held, err := c.lease.get(c.lease.key)
+	if err != nil || !held {
+		return nil
+	}
+	m, err := c.find(hostname(value))
 	if err != nil {
 		return nil // of another run, with other regions
 	}
 	return m
+}
+
+// hostname is of who holds the lease, by its value.
+func hostname(value []byte) string {
+	var holder struct {
+		Hostname string `json:"hostname"`
+	}
+	_ = json.Unmarshal(value, &holder) // what is not LiteFS's names nobody
+	return holder.Hostname
 }
 
 // remember writes down who is the primary, while somebody is. Whoever was it last has
@@ -52,10 +80,11 @@ func (c *Cluster) remember() error {
 	return write(filepath.Join(c.opt.Dir, "primary"), m.ID)
 }
 
-// first puts the last run's primary before the others, and ends its session: of what
-// holds the lease, nothing runs any more.
-func (c *Cluster) first() error {
-	if c.lease == nil {
+// first puts the last run's primary before the others, when nobody holds the lease any
+// more.
+func (c *Cluster) first(ctx context.Context) error {
+	if c.static != nil {
+		c.putFirst(c.static)
 		return nil
 	}
 	var err error
@@ -65,7 +94,12 @@ func (c *Cluster) first() error {
 	if err := c.remember(); err != nil { // of a run that was killed
 		return err
 	}
-	if _, err := c.lease.state.Expire(c.lease.key); err != nil {
+	if c.lease.expire != nil { // of what holds it, nothing runs any more
+		_, err = c.lease.expire(c.lease.key)
+	} else {
+		err = errors.Join(c.free(ctx, cmp.Or(c.litefs.Lease.Consul.TTL, 10*time.Second)), c.ours())
+	}
+	if err != nil {
 		return err
 	}
 	data, err := os.ReadFile(filepath.Join(c.opt.Dir, "primary"))
@@ -79,16 +113,14 @@ func (c *Cluster) first() error {
 	if err != nil {
 		return fmt.Errorf("%w: it was the last primary here, and may have what no other machine has: run its region too, or remove %s to begin anew", err, c.opt.Dir)
 	}
-	slices.SortStableFunc(c.order, func(a, b *machine) int {
-		switch last {
-		case a:
-			return -1
-		case b:
-			return 1
-		}
-		return 0
-	})
+	c.putFirst(last)
 	return nil
+}
+
+// putFirst has a machine booted before the others.
+func (c *Cluster) putFirst(m *machine) {
+	i := slices.Index(c.order, m)
+	c.order = slices.Concat([]*machine{m}, c.order[:i], c.order[i+1:])
 }
 
 // write replaces a file.
@@ -107,4 +139,25 @@ func write(name, text string) error {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+// fixed finds the primary of a static lease, which litefs.yml names by lease.candidate.
+func (c *Cluster) fixed() error {
+	var all []string
+	for _, m := range c.machines {
+		conf, err := c.litefsOf(m)
+		if err != nil {
+			return err
+		}
+		if conf.Lease.Candidate {
+			c.static, all = m, append(all, m.ID)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return fmt.Errorf("%s: lease.type is static, and lease.candidate is true for no machine: one must be the primary", c.opt.LiteFS)
+	case 1:
+		return nil
+	}
+	return fmt.Errorf("%s: lease.type is static, and lease.candidate is true for %s: have it true for one, or run one machine a region", c.opt.LiteFS, strings.Join(all, ", "))
 }
