@@ -78,7 +78,7 @@ func newFleet(t *testing.T, app fly.App) *fleet {
 		}
 		f.machines = append(f.machines, m)
 	}
-	if err := f.serve(filepath.Join(data, "consul")); err != nil {
+	if err := f.serve(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	return f
