@@ -46,7 +46,7 @@ unit: $(GOTESTSUM) $(LITEFS)
 
 # entrypoint takes longest, and waits most: it begins first.
 racing:
-	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 40m -parallel 4 \
+	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 40m -parallel 6 \
 	  $$(go list ./entrypoint ./... | grep -vxF "$$(go list $(SEQUENTIAL))")
 
 sequential:

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -202,15 +201,4 @@ func shellCommand(args []string) string {
 		quoted[i] = shellArgument(a)
 	}
 	return strings.Join(quoted, " ")
-}
-
-// devLogs is where the machines' logs are: ams1/log and so on.
-func devLogs(o dev.Options) string { return filepath.Join(devDir(o), "machines") }
-
-// devDir is where the machines' files are, as messages call it.
-func devDir(o dev.Options) string {
-	if o.StateDir != "" {
-		return o.StateDir
-	}
-	return filepath.Join(o.Dir, ".flysql", "dev")
 }

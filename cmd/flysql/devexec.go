@@ -101,7 +101,7 @@ func (c *cli) devExec(ctx context.Context, f *devFlags, command []string) error 
 		return err
 	}
 	if code != 0 {
-		c.say("flysql: %s ended with exit code %d; the machines' logs are %s", shellArgument(command[0]), code, filepath.Join(devLogs(o), "*", "log"))
+		c.say("flysql: %s ended with exit code %d; the machines' logs are %s", shellArgument(command[0]), code, filepath.Join(devLogs(session.State()), "*", "log"))
 		return &exitError{code}
 	}
 	return nil
@@ -118,7 +118,7 @@ func (c *cli) execBeside(stops *stops, session *dev.Session, o dev.Options, prog
 	if s.Why != "" && !o.Single {
 		c.say("note: one machine, without LiteFS: %s", visible(s.Why))
 	}
-	env, err := devEnv(o, s, session.Listen)
+	env, err := devEnv(s, session.Listen)
 	if err != nil {
 		return 0, err
 	}
@@ -140,13 +140,9 @@ func (c *cli) lookProgram(name string) (string, error) {
 
 // devEnv tells a command where the app is. listen opens a region's own address, for few
 // programs can resolve the names below localhost.
-func devEnv(o dev.Options, s dev.State, listen func(region string) (string, error)) ([]string, error) {
-	logs, err := filepath.Abs(devLogs(o))
-	if err != nil {
-		return nil, err
-	}
+func devEnv(s dev.State, listen func(region string) (string, error)) ([]string, error) {
 	var codes []string
-	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_API=" + s.URL + dev.PagePrefix + "/api", "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + logs}
+	env := []string{"FLYSQL_DEV_URL=" + s.URL, "FLYSQL_DEV_API=" + s.URL + dev.PagePrefix + "/api", "FLYSQL_DEV_ENGINE=" + s.Engine, "FLYSQL_DEV_LOGS=" + devLogs(s)}
 	for _, r := range s.Regions {
 		at, err := listen(r.Code)
 		if err != nil {
@@ -156,6 +152,11 @@ func devEnv(o dev.Options, s dev.State, listen func(region string) (string, erro
 		env = append(env, "FLYSQL_DEV_URL_"+strings.ToUpper(r.Code)+"="+at)
 	}
 	return append(env, "FLYSQL_DEV_REGIONS="+strings.Join(codes, ",")), nil
+}
+
+// devLogs is where the machines' logs are: ams1/log and so on.
+func devLogs(s dev.State) string {
+	return filepath.Dir(filepath.Dir(s.Machines[0].Log)) // there is always one
 }
 
 // runCommand runs a command to its end, and returns its exit code. The first signal is

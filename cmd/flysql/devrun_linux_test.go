@@ -118,6 +118,52 @@ func (a *devApp) script(name, text string) string {
 	return "./" + name
 }
 
+// image has the app be one of these, found as a Dockerfile's CMD is: guestbook; one that
+// takes for ever; and one that ends in ams.
+func (a *devApp) image(program string) {
+	a.t.Helper()
+	a.write("go.mod", "module example.com/shop\n\ngo 1.25\n", 0o644)
+	a.write("main.go", fmt.Sprintf(devMain, a.guestbook, program), 0o644)
+	litefs := ""
+	if _, err := os.Stat(filepath.Join(a.dir, "litefs.yml")); err == nil {
+		litefs = "COPY --from=flyio/litefs:0.5.14 /usr/local/bin/litefs /usr/local/bin/litefs\nCOPY litefs.yml /etc/litefs.yml\n"
+	}
+	a.write("Dockerfile", "FROM golang AS build\nCOPY . .\nRUN go build -o bin/shop .\nFROM scratch\nCOPY --from=build bin/shop /shop\n"+litefs+"ENTRYPOINT [\"flysql-entrypoint\"]\nCMD [\"/shop\"]\n", 0o644)
+	text, err := os.ReadFile(filepath.Join(a.dir, "fly.toml"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	migrations, err := filepath.Abs("../../examples/guestbook/migrations")
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.write("fly.toml", strings.Replace(string(text), "[env]\n", "[env]\n  FLYSQL_MIGRATIONS = \""+migrations+"\"\n", 1), 0o644)
+}
+
+const devMain = `package main
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+func main() {
+	const guestbook, program = %q, %q
+	switch {
+	case program == "slow":
+		fmt.Println("booting")
+		time.Sleep(time.Hour)
+	case program == "crash" && os.Getenv("FLY_REGION") == "ams":
+		fmt.Println("no luck in ams")
+		os.Exit(1)
+	}
+	fmt.Println(syscall.Exec(guestbook, []string{"guestbook"}, os.Environ()))
+	os.Exit(1)
+}
+`
+
 // devRun is a flysql dev under way.
 type devRun struct {
 	app            *devApp
@@ -212,13 +258,20 @@ func (a *devApp) nothingLeft() {
 	}
 }
 
-// left are the app's processes and mounts.
-func (a *devApp) left() (processes, mounts []string) {
+// real is the directory without links.
+func (a *devApp) real() string {
 	a.t.Helper()
 	dir, err := filepath.EvalSymlinks(a.dir)
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return dir
+}
+
+// left are the app's processes and mounts.
+func (a *devApp) left() (processes, mounts []string) {
+	a.t.Helper()
+	dir := a.real()
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		a.t.Fatal(err)

@@ -212,7 +212,11 @@ func goTool(ctx context.Context, dir string, env []string, say func(string), arg
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, exec.ErrNotFound):
-		return errors.New("no program go: install Go (https://go.dev/dl), or give the command that runs the app: flysql dev -- COMMAND")
+		how := "install Go (https://go.dev/dl)"
+		if os.Getenv("SUDO_USER") != "" { // sudo has a PATH of its own
+			how = `have sudo keep yours (sudo env "PATH=$PATH" flysql dev)`
+		}
+		return fmt.Errorf("no program go in PATH: %s, or give the command that runs the app: flysql dev -- COMMAND", how)
 	}
 	lines := strings.SplitN(text, "\n", maxBuildLines+1)
 	if len(lines) > maxBuildLines {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,7 @@ const PagePrefix = "/_flysql"
 // Session is an app that runs. Its methods may be called by several goroutines at once.
 type Session struct {
 	opt     Options
+	began   time.Time
 	app     *app
 	plan    plan
 	state   *stateDir
@@ -66,6 +68,7 @@ type Session struct {
 	telling sync.WaitGroup // what tells states and requests
 
 	deploying sync.Mutex
+	stating   sync.Mutex // no state is told after a newer one
 
 	mu      sync.Mutex
 	doing   string
@@ -92,7 +95,7 @@ type Session struct {
 // What happens from the start on is told to each of watch, one event after the other, which
 // must not take long, and must not wait for a method of the session.
 func Start(ctx context.Context, o Options, watch ...func(Event)) (_ *Session, err error) {
-	s := &Session{opt: o, cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
+	s := &Session{opt: o, began: time.Now(), cut: map[string]bool{}, slow: map[string]time.Duration{}, served: map[string]bool{}}
 	s.hub.watch = watch
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
@@ -172,8 +175,11 @@ func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
 
 // boot starts the machines.
 func (s *Session) boot(ctx context.Context, p programs) error {
+	if err := s.state.cleanUp(); err != nil {
+		return err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
-		Dir: s.state.path, Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
+		Dir: s.state.machines(s.app.litefs != "" && s.plan.engine == EngineVolume), Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
 		Log: s.log, Latency: s.slowed.Delay, HTTPS: s.app.https, Made: s.made, Partial: true,
 		BootWait: s.opt.BootWait, Consul: s.opt.Consul,
@@ -205,7 +211,7 @@ func (s *Session) made(c *cluster.Cluster) {
 		}
 	})
 	s.telling.Go(func() {
-		f.watch(s.State, func(now State) { s.hub.tell(Event{Type: TypeState, State: &now}) })
+		f.watch(s.State, func(State) { s.tellState() })
 	})
 }
 
@@ -248,6 +254,8 @@ func (s *Session) State() State {
 }
 
 func (s *Session) tellState() {
+	s.stating.Lock()
+	defer s.stating.Unlock()
 	now := s.State()
 	s.hub.tell(Event{Type: TypeState, State: &now})
 }
@@ -371,7 +379,29 @@ func makePlan(o Options, a *app) (plan, error) {
 			p.why = "the app has no litefs.yml, so each machine would have a database of its own: flysql init --mode litefs"
 		}
 	}
+	if p.litefs == "" {
+		p.config = withoutDatabase(p.config, o.Env)
+	}
 	return p, nil
+}
+
+// withoutDatabase is a configuration by which flysql-entrypoint starts an app that has no
+// SQLite database: it has nothing to do then, and would refuse.
+func withoutDatabase(c *flyconf.Config, secrets []string) *flyconf.Config {
+	env := maps.Clone(c.Env)
+	for _, one := range secrets {
+		name, value, _ := strings.Cut(one, "=")
+		env[name] = value
+	}
+	scheme, _, _ := strings.Cut(env["DATABASE_URL"], ":")
+	server := slices.Contains([]string{"postgres", "postgresql", "mysql"}, scheme)
+	if env["FLYSQL_DB"] != "" || env["FLYSQL_SKIP"] != "" || env["DATABASE_URL"] != "" && !server {
+		return c
+	}
+	skip := *c
+	skip.Env = maps.Clone(c.Env)
+	skip.Env["FLYSQL_SKIP"] = "1"
+	return &skip
 }
 
 // machines are those that there will be.

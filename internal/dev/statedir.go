@@ -76,9 +76,24 @@ func (s *stateDir) claim() error {
 	)
 }
 
-// drop removes all but the mark. What is mounted or runs in it is ended before.
+// machines is where machines are. Those without LiteFS of an app that has it are apart: what
+// the one form has on its volumes, the other refuses.
+func (s *stateDir) machines(apart bool) string {
+	if apart {
+		return s.join("single")
+	}
+	return s.path
+}
+
+// cleanUp ends what sessions of either form have left.
+func (s *stateDir) cleanUp() error {
+	return errors.Join(cluster.CleanUp(s.machines(false)), cluster.CleanUp(s.machines(true)))
+}
+
+// drop removes all but the mark, and programs, which are built anew in any case. What is
+// mounted or runs in it is ended before.
 func (s *stateDir) drop() error {
-	if err := cluster.CleanUp(s.path); err != nil {
+	if err := s.cleanUp(); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(s.path) // which no link leads out of
@@ -91,7 +106,7 @@ func (s *stateDir) drop() error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == markFile || e.Name() == ".gitignore" {
+		if e.Name() == markFile || e.Name() == ".gitignore" || e.Name() == "bin" {
 			continue
 		}
 		if err := root.RemoveAll(e.Name()); err != nil {

@@ -81,6 +81,9 @@ func under(dir string, names []string) []string {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
+		if to, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+			name = filepath.Join(to, filepath.Base(name))
+		}
 		out = append(out, filepath.Clean(name))
 	}
 	return out

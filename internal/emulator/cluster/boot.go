@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,11 +165,21 @@ func (c *Cluster) serves(ctx context.Context, m *machine, p *process) error {
 		case <-p.ended:
 			return context.Cause(ctx)
 		default:
-			return fmt.Errorf("nothing listens on port %d, which PORT names: %w", m.at().app, context.Cause(ctx))
+			return fmt.Errorf("nothing listens on port %d, which PORT names%s: %w", m.at().app, c.elsewhere(m), context.Cause(ctx))
 		}
 	}
 	c.become(m, edge.Started)
 	return c.Edge.WaitHealthy(ctx, m.ID)
+}
+
+// elsewhere names the ports that a machine listens on instead.
+func (c *Cluster) elsewhere(m *machine) string {
+	at := m.at()
+	others := slices.DeleteFunc(listensOn(c.opt.Dir, m.ID), func(port int) bool { return port == at.edge || port == at.app || port == at.api })
+	if len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (something does on %s: an app must heed PORT here, as each has another)", strings.Trim(fmt.Sprint(others), "[]"))
 }
 
 // failing names the checks that do not pass.

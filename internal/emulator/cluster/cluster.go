@@ -44,7 +44,7 @@ type Cluster struct {
 // Start ends what is left of another run in the directory, and starts machines: that
 // run's primary first, or the first of the primary region, and all others when it serves.
 // When it fails, or ctx ends, nothing is left running; but see [Options.Partial].
-func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
+func Start(ctx context.Context, o Options) (started *Cluster, err error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	defer func() {
 		some := (*BootError)(nil)
 		if err != nil && !(o.Partial && errors.As(err, &some)) {
-			err = errors.Join(err, c.Close())
+			started, err = nil, errors.Join(err, c.Close())
 		}
 	}()
 	if c.lock, err = lockDir(o.Dir); err != nil {

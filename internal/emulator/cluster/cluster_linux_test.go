@@ -32,18 +32,43 @@ const runsIn = "FLYSQL_TEST_CLUSTER"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(runsIn); dir != "" {
-		o, err := options(dir, os.Getenv("FLYSQL_TEST_PROGRAMS"), os.Getenv("FLYSQL_TEST_LITEFS_DIR"))
-		if err == nil {
-			_, err = cluster.Start(context.Background(), o)
-		}
-		fmt.Println("started:", err)
-		select {}
+		runs(dir)
 	}
 	code := m.Run()
 	if programs != "" {
 		_ = os.RemoveAll(programs) // a temporary directory
 	}
 	os.Exit(code)
+}
+
+// runs runs a cluster until it is killed, or its standard input ends; one machine where
+// no LiteFS is named.
+func runs(dir string) {
+	litefs := os.Getenv("FLYSQL_TEST_LITEFS_DIR")
+	o, err := options(dir, os.Getenv("FLYSQL_TEST_PROGRAMS"), litefs)
+	if litefs == "" {
+		onVolume(&o)
+	}
+	var c *cluster.Cluster
+	if err == nil {
+		c, err = cluster.Start(context.Background(), o)
+	}
+	fmt.Println("started:", err)
+	if err != nil {
+		os.Exit(1)
+	}
+	front := httptest.NewServer(c.Edge)
+	fmt.Println(front.URL)
+	_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends it
+	front.Close()
+	fmt.Println("closed:", c.Close())
+	os.Exit(0)
+}
+
+// onVolume makes it one machine without LiteFS.
+func onVolume(o *cluster.Options) {
+	o.LiteFS, o.Regions = "", []string{"ams"}
+	o.Config.Env["DATABASE_URL"] = "file:///data/app.db"
 }
 
 // programs is where built has put them.
@@ -297,6 +322,9 @@ func TestKilled(t *testing.T) {
 	o := prepare(t)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), runsIn+"="+o.Dir, "FLYSQL_TEST_PROGRAMS="+filepath.Dir(o.Entrypoint), "FLYSQL_TEST_LITEFS_DIR="+o.Litefs)
+	if _, err := cmd.StdinPipe(); err != nil { // it stays open
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

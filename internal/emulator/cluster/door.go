@@ -15,6 +15,7 @@ import (
 type door struct {
 	from, to string
 	port     int
+	lost     chan struct{} // of the machine's port: somebody was refused there
 
 	mu      sync.Mutex
 	is      net.Listener // nil while it is shut
@@ -25,7 +26,18 @@ type door struct {
 }
 
 func newDoor(from, to string, port int) *door {
-	return &door{from: from, to: to, port: port, changed: make(chan struct{})}
+	return &door{from: from, to: to, port: port, lost: make(chan struct{}, 1), changed: make(chan struct{})}
+}
+
+// refused says that the machine does not listen any more.
+func (d *door) refused() {
+	d.change(func() {
+		d.up = false
+		select {
+		case d.lost <- struct{}{}:
+		default:
+		}
+	})
 }
 
 func (d *door) address() string { return fmt.Sprintf("127.0.0.1:%d", d.port) }
@@ -130,40 +142,69 @@ func (c *Cluster) link(ports *ports) error {
 	return nil
 }
 
+// way is a port of a machine, and the doors that lead there.
+type way struct {
+	address string
+	doors   []*door
+	lost    chan struct{}
+}
+
+func (c *Cluster) ways(m *machine) (app, api way) {
+	app = way{address: m.address().String(), lost: make(chan struct{}, 1)}
+	api = way{address: m.apiAddress(), lost: make(chan struct{}, 1)}
+	for _, p := range c.machines {
+		if r, linked := p.to[m]; linked {
+			app.doors, api.doors = append(app.doors, r.app), append(api.doors, r.api)
+		}
+	}
+	return app, api
+}
+
+func (w way) listens(up bool) {
+	for _, d := range w.doors {
+		d.listens(up)
+	}
+}
+
 // open opens the doors that lead to a machine while it listens, until ended.
 func (c *Cluster) open(m *machine, ended <-chan struct{}) {
-	for _, way := range []struct {
-		address string
-		of      func(relays) *door
-	}{{m.address().String(), func(r relays) *door { return r.app }}, {m.apiAddress(), func(r relays) *door { return r.api }}} {
-		var doors []*door
-		for _, p := range c.machines {
-			if r, linked := p.to[m]; linked {
-				doors = append(doors, way.of(r))
-			}
-		}
-		if len(doors) == 0 {
+	app, api := c.ways(m)
+	for _, w := range []way{app, api} {
+		if len(w.doors) == 0 {
 			continue
 		}
+		for _, d := range w.doors {
+			d.change(func() { d.lost = w.lost })
+		}
 		c.network.running.Go(func() {
-			for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-				conn, err := net.DialTimeout("tcp", way.address, time.Second)
-				if err == nil {
-					_ = conn.Close()
-					break
+			for w.heard(ended) {
+				w.listens(true)
+				select {
+				case <-ended:
+				case <-w.lost:
 				}
-				if !waitUnless(ended, pause) {
-					return
-				}
-			}
-			for _, d := range doors {
-				d.listens(true)
-			}
-			<-ended
-			for _, d := range doors {
-				d.listens(false)
+				w.listens(false)
 			}
 		})
+	}
+}
+
+// heard waits until somebody listens; it is false when ended came first.
+func (w way) heard(ended <-chan struct{}) bool {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		select {
+		case <-ended:
+			return false
+		default:
+		}
+		conn, err := net.DialTimeout("tcp", w.address, time.Second)
+		if err == nil {
+			_ = conn.Close()
+			return true
+		}
+		if !waitUnless(ended, pause) {
+			return false
+		}
 	}
 }
 

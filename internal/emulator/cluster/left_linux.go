@@ -130,8 +130,8 @@ func environOf(pid int) (env []byte, ok bool) {
 	}
 }
 
-// unmount takes away what is mounted below a directory, and tells whether there was
-// anything.
+// unmount takes away what LiteFS has mounted below a directory, and tells whether there
+// was anything. What else is mounted there, a volume of some size, is not a machine's.
 func unmount(under string) (found bool, err error) {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -143,7 +143,8 @@ func unmount(under string) (found bool, err error) {
 			continue
 		}
 		point := unescape(fields[4])
-		if !strings.HasPrefix(point, under) {
+		_, kind, _ := strings.Cut(line, " - ")
+		if !strings.HasPrefix(point, under) || !strings.HasPrefix(kind, "fuse") {
 			continue
 		}
 		found = true

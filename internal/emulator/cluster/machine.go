@@ -94,6 +94,8 @@ func (c *Cluster) stop(ctx context.Context, m *machine) error {
 		return nil
 	}
 	c.become(m, edge.Away) // no new request goes there
+	app, _ := c.ways(m)
+	app.listens(false) // nor from other machines: its app will not listen any more
 	err := errors.Join(c.remember(), c.end(m, p, c.grace()))
 	c.become(m, edge.Stopped)
 	if err != nil {

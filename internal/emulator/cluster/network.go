@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/flysql/flysql/internal/emulator/edge"
@@ -148,7 +149,13 @@ func (n *network) relay(d *door, to func() int) {
 		Delay: func() (there, back time.Duration) {
 			return n.delay.Between(d.from, d.to), n.delay.Between(d.to, d.from)
 		},
-		Dial: func(ctx context.Context) (net.Conn, error) { return n.dial(ctx, d.from, d.to, to()) },
+		Dial: func(ctx context.Context) (net.Conn, error) {
+			c, err := n.dial(ctx, d.from, d.to, to())
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				d.refused()
+			}
+			return c, err
+		},
 	}
 	n.mu.Lock()
 	n.doors = append(n.doors, d)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,10 @@ func TestAppThatFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	port := testkit.FreePort(t)
 	for _, tt := range []struct{ name, script, want string }{
 		{"fails its check", "exec " + filepath.Join(programs, "guestbook"), "it did not serve within 3s\ncheck http GET /nothing: 404 Not Found: "},
+		{"ignores PORT", "PORT=" + strconv.Itoa(port) + " exec " + filepath.Join(programs, "guestbook"), fmt.Sprintf("which PORT names (something does on %d: an app must heed PORT here", port)},
 		{"ends", "echo no such table >&2; exit 3", "it ended before it served: exit status 3\n"},
 		{"never listens", "echo waiting >&2; exec sleep 1000", "which PORT names: it did not serve within 3s"},
 	} {

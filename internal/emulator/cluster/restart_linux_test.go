@@ -27,8 +27,7 @@ func alone(t *testing.T) cluster.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.LiteFS, o.Regions = "", []string{"ams"}
-	o.Config.Env["DATABASE_URL"] = "file:///data/app.db"
+	onVolume(&o)
 	return o
 }
 

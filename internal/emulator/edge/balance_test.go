@@ -134,3 +134,55 @@ func TestExcess(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkTake is the choice among twelve machines, for which all requests wait.
+func BenchmarkTake(b *testing.B) {
+	e, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	var machines []Machine
+	for i, region := range strings.Fields("ord ams syd iad lhr gru sin nrt fra sjc jnb arn") {
+		machines = append(machines, Machine{ID: fmt.Sprint(i), Region: region})
+	}
+	e.Set(machines)
+	for b.Loop() {
+		at, err := e.take(b.Context(), &wish{}, "cdg", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		(&trip{edge: e, at: at}).letGo()
+	}
+}
+
+// The order of machines is that of those there are, also after another Set.
+func TestNearestAfterSet(t *testing.T) {
+	e, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, tt := range []struct{ regions, from, want string }{
+		{"ord ams syd", "lhr", "ams ord syd"},
+		{"ord ams syd", "nrt", "syd ams ord"},
+		{"syd iad", "lhr", "iad syd"},
+		{"zzz yyy ord", "lhr", "ord yyy zzz"},
+		{"", "lhr", ""},
+	} {
+		var machines []Machine
+		for i, region := range strings.Fields(tt.regions) {
+			machines = append(machines, Machine{ID: fmt.Sprint(i), Region: region})
+		}
+		e.Set(machines)
+		var got []string
+		e.mu.Lock()
+		for _, m := range e.candidates(&wish{}, tt.from, nil) {
+			got = append(got, m.Region)
+		}
+		e.mu.Unlock()
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s from %s: %v, want %s", tt.regions, tt.from, got, tt.want)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type Edge struct {
 
 	mu       sync.Mutex
 	machines []*machine
+	near     map[string][]*machine // see nearest
 	changed  chan struct{}
 	closed   bool
 	region   string // where those come from who do not say
@@ -94,6 +95,8 @@ func (e *Edge) Server() *http.Server {
 		Protocols:         &p,
 		ReadHeaderTimeout: cmp.Or(e.opt.Service.HeaderTimeout, time.Minute),
 		ErrorLog:          log.New(io.Discard, "", 0),
+		// OPTIONS * is the app's to answer.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 

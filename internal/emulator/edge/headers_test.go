@@ -214,3 +214,16 @@ func TestConnectIsRefused(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A response tells which machines its request was at; an app's own header of that name does not.
+func TestWayHeader(t *testing.T) {
+	forged := func(w http.ResponseWriter, r *http.Request) { w.Header().Set(edge.WayHeader, "forged") }
+	e := newEdge(t, edge.Options{}, machine(t, "a1", "ams", forged), machine(t, "s1", "syd", gives("region=ams")))
+	for host, want := range map[string]string{"ams.localhost": "nearest a1 ams", "syd.localhost": "nearest s1 syd, replay a1 ams"} {
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, httptest.NewRequest("POST", "http://"+host+"/", nil))
+		if got := w.Header()[edge.WayHeader]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}

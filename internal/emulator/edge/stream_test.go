@@ -43,7 +43,7 @@ func raw(t testing.TB, id, region string, do http.HandlerFunc) edge.Machine {
 	var p http.Protocols
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
-	s := &http.Server{Handler: do, Protocols: &p}
+	s := &http.Server{Handler: do, Protocols: &p, DisableGeneralOptionsHandler: true}
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
 	return edge.Machine{ID: id, Region: region, Address: netip.MustParseAddrPort(l.Addr().String())}

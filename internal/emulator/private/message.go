@@ -47,7 +47,7 @@ func parse(msg []byte) (q question, err error) {
 	if len(msg) < headerSize {
 		return q, errFormat
 	}
-	q.id, q.flags = binary.BigEndian.Uint16(msg), binary.BigEndian.Uint16(msg[2:])
+	q.id, q.flags = binary.BigEndian.Uint16(msg), binary.BigEndian.Uint16(msg[2:])&^flagTruncated
 	if q.flags&flagResponse != 0 || binary.BigEndian.Uint16(msg[4:]) != 1 {
 		return q, errFormat
 	}
@@ -126,7 +126,7 @@ func (q *question) header(rcode uint16, answers int, rest []byte) []byte {
 	}
 	out := make([]byte, headerSize, headerSize+len(rest))
 	binary.BigEndian.PutUint16(out, q.id)
-	binary.BigEndian.PutUint16(out[2:], flagResponse|q.flags&(15<<11)|flagAuthority|q.flags&(flagTruncated|flagDesired)|rcode)
+	binary.BigEndian.PutUint16(out[2:], flagResponse|q.flags&(15<<11|flagTruncated|flagDesired)|flagAuthority|rcode)
 	binary.BigEndian.PutUint16(out[4:], questions)
 	binary.BigEndian.PutUint16(out[6:], uint16(answers))
 	return append(out, rest...)

@@ -97,6 +97,9 @@ func TestNames(t *testing.T) {
 		"regions.guestbook.internal":     "ams,ord",
 		"all.regions.guestbook.internal": "ams,ord,syd",
 		"_apps.internal":                 "guestbook,legacy,other",
+		"_peer.internal":                 "",
+		"_instances.internal":            instances(machines[1], machines[2], machines[0], machines[5], machines[4]),
+		"all._instances.internal":        instances(machines[1], machines[2], machines[0], machines[3], machines[5], machines[4]),
 	} {
 		texts, err := resolver.LookupTXT(t.Context(), name)
 		if err != nil || strings.Join(texts, "|") != want {
@@ -111,6 +114,15 @@ func TestNames(t *testing.T) {
 	if got, err := resolver.LookupHost(t.Context(), "guestbook.internal"); err != nil || fmt.Sprint(got) != "[fdaa::1]" {
 		t.Errorf("after Set: %v, %v", got, err)
 	}
+}
+
+// instances is what _instances.internal says of machines.
+func instances(all ...private.Machine) string {
+	var texts []string
+	for _, m := range all {
+		texts = append(texts, fmt.Sprintf("instance=%s,app=%s,ip=%v,region=%s", m.ID, m.App, m.Address, m.Region))
+	}
+	return strings.Join(texts, ";")
 }
 
 // What is nearest depends on who asks.

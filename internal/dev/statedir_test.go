@@ -1,0 +1,74 @@
+package dev
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestStateDir(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"precious": "", "outside/kept": ""})
+	path := filepath.Join(dir, ".flysql", "dev")
+	s, err := openState(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.killed {
+		t.Error("a new directory has had a session")
+	}
+	if text, err := os.ReadFile(s.join(".gitignore")); err != nil || string(text) != "*\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	_, err = openState(path, true)
+	wantError(t, err, path+" is in use by another flysql dev")
+	if err := os.MkdirAll(s.join("machines", "ord1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// What leads out is only a link.
+	if err := os.Symlink(filepath.Join(dir, "outside"), s.join("link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.lock.Close(); err != nil { // as a kill does
+		t.Fatal(err)
+	}
+
+	if s, err = openState(path, false); err != nil {
+		t.Fatal(err)
+	}
+	if !s.killed || !isDir(s.join("machines", "ord1")) {
+		t.Errorf("after a kill: %+v", s)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+	if s, err = openState(path, true); err != nil {
+		t.Fatal(err)
+	}
+	if s.killed || isDir(s.join("machines")) || !isFile(s.join(".gitignore")) || !isFile(filepath.Join(dir, "outside", "kept")) {
+		t.Errorf("begun anew: %+v", s)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nothing of somebody else's is touched, whatever is asked.
+func TestStateDirOfOthers(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"theirs/precious": "", "ours/" + markFile: markText})
+	theirs := filepath.Join(dir, "theirs")
+	for _, fresh := range []bool{false, true} {
+		_, err := openState(theirs, fresh)
+		wantError(t, err, "has files that are not of flysql dev")
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join(dir, "ours"), link); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openState(link, true)
+	wantError(t, err, "is a symbolic link")
+	if entries, err := os.ReadDir(theirs); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
