@@ -31,7 +31,7 @@ func (d *demo) check(ctx context.Context) (err error) {
 	c := &check{demo: d}
 	defer func() {
 		if c.s != nil {
-			err = errors.Join(err, d.stop(ctx, c.s.command))
+			err = errors.Join(err, c.s.lately(), d.stop(ctx, c.s.command))
 		}
 	}()
 	type step struct {

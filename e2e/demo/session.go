@@ -203,6 +203,20 @@ func (s *session) way(ctx context.Context, edge, method, path string, do func() 
 	return found, err
 }
 
+// lately are the last requests, for who looks for what was wrong; nil for none.
+func (s *session) lately() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ways []string
+	for _, r := range s.requests[max(0, len(s.requests)-5):] {
+		ways = append(ways, strings.TrimSpace(fmt.Sprintf("%s %s %d: %s %s", r.Method, r.Path, r.Status, r.Way, r.Error)))
+	}
+	if len(ways) == 0 {
+		return nil
+	}
+	return errors.New("the last requests:\n" + strings.Join(ways, "\n"))
+}
+
 // printed tells whether a machine has printed something.
 func (s *session) printed(machine, text string) bool {
 	s.mu.Lock()
