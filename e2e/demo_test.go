@@ -24,11 +24,20 @@ import (
 // directory that the test can look at.
 func runDemo(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *output, temp string) {
 	t.Helper()
+	return runDemoIn(t, "", args...)
+}
+
+// runDemoIn is runDemo with one more variable.
+func runDemoIn(t *testing.T, variable string, args ...string) (cmd *exec.Cmd, stdout, stderr *output, temp string) {
+	t.Helper()
 	temp = t.TempDir()
 	stdout, stderr = &output{}, &output{}
 	cmd = exec.CommandContext(slowContext(t), must(t, shop.demo), args...)
 	// go finds its caches by itself; everything else is as in an empty shell.
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	if variable != "" {
+		cmd.Env = append(cmd.Env, variable)
+	}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
@@ -137,7 +146,7 @@ func TestDemoCtrlC(t *testing.T) {
 
 // The same in three regions. The check goes through more steps than a person does.
 func TestDemoRegionsCtrlC(t *testing.T) {
-	needLiteFS(t)
+	testkit.LiteFS(t) // skips
 	t.Parallel()
 	interrupt := []os.Signal{os.Interrupt}
 	ctrlC(t, []string{"-check"}, []ctrlCTest{
@@ -146,6 +155,20 @@ func TestDemoRegionsCtrlC(t *testing.T) {
 	ctrlC(t, []string{"-port", "0"}, []ctrlCTest{
 		{"while it serves", "http://localhost:", interrupt, 0},
 	})
+}
+
+// waitPrinted waits until something is printed.
+func waitPrinted(t *testing.T, o *output, text string) {
+	t.Helper()
+	err := poll.Until(slowContext(t), text, func(context.Context) error {
+		if !strings.Contains(o.String(), text) {
+			return errors.New("not printed yet")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 type ctrlCTest struct {
@@ -160,15 +183,7 @@ func ctrlC(t *testing.T, args []string, tests []ctrlCTest) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			cmd, stdout, _, temp := runDemo(t, args...)
-			err := poll.Until(slowContext(t), test.when, func(context.Context) error {
-				if !strings.Contains(stdout.String(), test.when) {
-					return errors.New("not printed yet")
-				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			waitPrinted(t, stdout, test.when)
 			for _, s := range test.sent {
 				if err := cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)
@@ -202,19 +217,10 @@ func TestDemoKilled(t *testing.T) {
 	}
 }
 
-// needLiteFS skips what runs LiteFS on this machine.
-func needLiteFS(t *testing.T) {
-	t.Helper()
-	testkit.LiteFS(t) // skips
-	if why := dev.NoFUSE(); why != "" {
-		testkit.NotRun(t, "FUSE", why)
-	}
-}
-
 // In three regions: what one writes all read, writes are replayed, a deploy loses nothing, and
 // neither the end of the primary nor a cut network ends the app.
 func TestDemoRegionsCheck(t *testing.T) {
-	needLiteFS(t)
+	testkit.LiteFS(t) // skips
 	t.Parallel()
 	cmd, stdout, stderr, temp := runDemo(t, "-check")
 	if err := cmd.Wait(); err != nil {
@@ -245,6 +251,27 @@ func TestDemoRegionsCheck(t *testing.T) {
 		"all checks passed",
 	)
 	wantInOrder(t, stderr.String(), "| ams1 | flysql node     ok", "| ams2 | flysql takeover ok", "| ams2 | flysql migrate  failed", "| ams2 | flysql handoff  ok")
+	nothingLeft(t, temp)
+}
+
+// Where LiteFS cannot be mounted, one machine is run, and the reason is told.
+func TestDemoWithoutFUSE(t *testing.T) {
+	t.Parallel()
+	program, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir() // which lacks fusermount3
+	if err := os.Symlink(program, filepath.Join(bin, "go")); err != nil {
+		t.Fatal(err)
+	}
+	cmd, stdout, _, temp := runDemoIn(t, "PATH="+bin, "-port", "0")
+	waitPrinted(t, stdout, "  flysql ")
+	wantInOrder(t, stdout.String(), "to the app on one machine", "Not in three regions, on LiteFS: ")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // that it was interrupted
 	nothingLeft(t, temp)
 }
 

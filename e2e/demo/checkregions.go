@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/flysql/flysql/e2e/guestbook"
@@ -137,6 +138,23 @@ func (c *check) copyOf(ctx context.Context, m machine) (string, error) {
 	}
 	file := filepath.Join(c.dir, m.ID+".db")
 	return file, guestbook.Export(ctx, http.DefaultClient, "http://"+conf.HTTP.Addr, database, file)
+}
+
+// takesOver waits for the next primary: until then, the other regions serve what they have.
+func (c *check) takesOver(ctx context.Context, old string, before []guestbook.Message, reads int) error {
+	start, others := time.Now(), c.regions[1:]
+	for _, region := range others {
+		if err := c.person.Uncounted(ctx, region, before[len(before)-1].Body, reads); err != nil {
+			return err
+		}
+	}
+	c.say.ok(fmt.Sprintf("%s killed; %s still serve what they have, uncounted", old, strings.Join(others, " and ")))
+	far := others[len(others)-1]
+	if err := c.person.SignAgain(ctx, far, "After the kill"); err != nil {
+		return err
+	}
+	c.say.ok(fmt.Sprintf("written by way of %s again after %.0f s: %s is the primary", far, time.Since(start).Seconds(), c.s.now().Primary))
+	return nil
 }
 
 // cuts takes a region off the network, and back.
