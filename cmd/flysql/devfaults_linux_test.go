@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/flysql/flysql/internal/dev"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // An app that never listens is shown, with what it printed, and where it should have
@@ -148,4 +151,27 @@ func TestDevWatch(t *testing.T) {
 	r.says("primary_region")
 	r.signal(os.Interrupt)
 	r.ends(130)
+}
+
+// What a run by sudo has made is root's: another user is told so.
+func TestDevOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	testkit.NeedRoot(t)
+	a := newDevApp(t, false)
+	state := filepath.Join(a.dir, ".flysql", "dev")
+	if err := os.MkdirAll(state, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for dir := a.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(buildFlysql(t), "dev", "--port", "0", "--", "sleep", "1")
+	cmd.Dir, cmd.Env = a.dir, a.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "permission denied\n") || !strings.Contains(string(out), state+" is another user's: sudo leaves it to root") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
