@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -173,5 +174,33 @@ func TestDevOfAnotherUser(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "permission denied\n") || !strings.Contains(string(out), state+" is another user's: sudo leaves it to root") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// An app that has LiteFS, where there is none: it says what is missing, exec too, and one
+// machine runs.
+func TestDevNoLiteFSHere(t *testing.T) {
+	t.Parallel()
+	a := newDevApp(t, false)
+	text, err := os.ReadFile("../../examples/regions/litefs.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.write("litefs.yml", string(text), 0o644)
+	a.write("fly.toml", fmt.Sprintf(devTOML, "litefs"), 0o644)
+	a.env = append(a.env, dev.LiteFSVariable+"=", "PATH="+t.TempDir())
+	r := a.run("--port", "0", "--regions", "ord,ams", "-e", "FLYSQL_MIGRATIONS", "--", a.guestbook)
+	a.sign(r.url("ord"), "ord", "hello")
+	if out := r.stdout.text(); !strings.HasPrefix(out, "shop: 1 machine in ord, without LiteFS\n  no") {
+		t.Errorf("stdout:\n%s", out)
+	}
+	r.signal(os.Interrupt)
+	r.ends(130)
+
+	r = a.run("exec", "-e", "FLYSQL_MIGRATIONS", "--command", "'"+a.guestbook+"'", "--", "/bin/sh", "-c", "echo $FLYSQL_DEV_ENGINE")
+	r.ends(0)
+	r.errs("note: one machine, without LiteFS: no")
+	if out := r.stdout.text(); out != "volume\n" {
+		t.Errorf("stdout: %s", out)
 	}
 }
