@@ -30,13 +30,14 @@ func (c *Cluster) Client(region string) *http.Client {
 	must(c.t, "make a cookie jar", err)
 	base := &http.Transport{}
 	c.t.Cleanup(base.CloseIdleConnections)
-	return &http.Client{Transport: inRegion{base, region}, Jar: secureJar{jar}, Timeout: c.on.options.patience()}
+	return &http.Client{Transport: inRegion{base, region, c.on.record}, Jar: secureJar{jar}, Timeout: c.on.options.patience()}
 }
 
 // inRegion says where requests come from.
 type inRegion struct {
 	base   *http.Transport
 	region string
+	record *record
 }
 
 func (t inRegion) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -44,8 +45,15 @@ func (t inRegion) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Header.Set(edge.RegionHeader, t.region)
 	}
-	return t.base.RoundTrip(r)
+	res, err := t.base.RoundTrip(r)
+	if err == nil {
+		t.record.expect(requestID(res))
+	}
+	return res, err
 }
+
+// requestID is what the proxy has called a response's request; "" where it was another's.
+func requestID(res *http.Response) string { return res.Header.Get("Fly-Request-Id") }
 
 // secureJar has Secure cookies too.
 type secureJar struct{ jar *cookiejar.Jar }
@@ -97,7 +105,7 @@ func (c *Cluster) Requests() []Request { return c.on.record.requestsSince(c.from
 // closed.
 func (c *Cluster) RequestOf(res *http.Response) Request {
 	c.t.Helper()
-	id := res.Header.Get("Fly-Request-Id")
+	id := requestID(res)
 	if id == "" {
 		c.t.Fatalf("flydev: a response without Fly-Request-Id is none of the app's in this cluster")
 	}

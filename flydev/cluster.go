@@ -26,19 +26,24 @@ func Start(t testing.TB, o Options) *Cluster {
 	if err != nil {
 		startFailed(t, o, err)
 	}
+	c := r.forTest(t, 0)
 	t.Cleanup(func() {
+		r.record.note("the test has ended")
+		r.record.end() // nobody wants to read how all is stopped
 		if err := r.close(); err != nil {
 			t.Errorf("flydev: stop: %v", err)
 		}
 	})
-	return r.forTest(t, 0)
+	return c
 }
 
-// forTest is a cluster with what happened since a place of the record.
+// forTest is a cluster with what happened since a place of the record. What that was is
+// printed at the very end, when all requests are in it.
 func (r *running) forTest(t testing.TB, from int) *Cluster {
 	c := &Cluster{t: t, on: r, from: from}
 	t.Cleanup(func() {
 		if t.Failed() {
+			r.record.complete()
 			t.Logf("flydev: what happened:\n%s", r.record.text(from))
 		}
 	})
@@ -92,14 +97,14 @@ func (c *Cluster) Regions() []string {
 }
 
 // Kill ends all of a machine's processes at once, as when its host dies. It stays off until
-// StartMachine. Where it was the primary, another machine that is a candidate in litefs.yml
+// StartMachine, or a request to it where fly.toml has auto_start_machines. Where it was the primary, another machine that is a candidate in litefs.yml
 // becomes it when the lease has run out.
 func (c *Cluster) Kill(id string) {
 	c.t.Helper()
 	must(c.t, "kill "+id, c.on.session.Kill(id))
 }
 
-// Stop ends a machine as Fly does, by its signal. It stays off until StartMachine.
+// Stop ends a machine as Fly does, by its signal. It stays off as after Kill.
 func (c *Cluster) Stop(id string) {
 	c.t.Helper()
 	must(c.t, "stop "+id, c.on.session.Stop(c.t.Context(), id))

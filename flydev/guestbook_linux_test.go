@@ -115,7 +115,11 @@ func TestRequestOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res.Body.Close()
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusSeeOther {
+		t.Errorf("a write from syd: %d, %v, %v\n%s", res.StatusCode, err, res.Header, body)
+	}
 	q := c.RequestOf(res)
 	way := ""
 	for _, h := range q.Hops {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/flysql/flysql/internal/dev"
@@ -51,10 +52,13 @@ func (o Options) session(dir string, n int) dev.Options {
 		latency = "none"
 	}
 	return dev.Options{
-		Dir: dir, Config: o.Config, StateDir: filepath.Join(dir, ".flysql", "test", fmt.Sprint(n)), Fresh: true,
+		Dir: dir, Config: o.Config, StateDir: filepath.Join(testDir(dir), strconv.Itoa(n)), Fresh: true,
 		Regions: o.Regions, PerRegion: o.PerRegion, Latency: latency, Env: o.Env, Command: o.Command, Single: o.Single, BootWait: o.Patience,
 	}
 }
+
+// testDir is where the clusters of an app's tests are, each in a directory that is a number.
+func testDir(app string) string { return filepath.Join(app, ".flysql", "test") }
 
 func (o Options) patience() time.Duration {
 	if o.Patience <= 0 {

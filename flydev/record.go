@@ -24,6 +24,9 @@ type record struct {
 	dropped int // of the first
 	ids     map[string]Request
 	primary string
+	ended   bool // only requests are of interest
+	// expected are requests whose responses have begun.
+	expected map[string]struct{}
 }
 
 // entry is a line, and perhaps the request that it tells of.
@@ -33,7 +36,37 @@ type entry struct {
 	request *Request
 }
 
-func newRecord() *record { return &record{began: time.Now(), ids: map[string]Request{}} }
+func newRecord() *record {
+	return &record{began: time.Now(), ids: map[string]Request{}, expected: map[string]struct{}{}}
+}
+
+// expect has a request be waited for that a client had a response to.
+func (r *record) expect(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, told := r.ids[id]; !told && id != "" && len(r.expected) < maxEntries {
+		r.expected[id] = struct{}{}
+	}
+}
+
+// complete waits until all is told of what clients had responses to, and not for long: a
+// response that nobody reads never ends.
+func (r *record) complete() {
+	all := func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.expected) == 0
+	}
+	every := time.NewTicker(time.Millisecond)
+	defer every.Stop()
+	for end := time.After(time.Second); !all(); {
+		select {
+		case <-end:
+			return
+		case <-every.C:
+		}
+	}
+}
 
 // add takes an event of the session's.
 func (r *record) add(e dev.Event) {
@@ -41,10 +74,13 @@ func (r *record) add(e dev.Event) {
 	defer r.mu.Unlock()
 	n := entry{at: e.Time}
 	switch {
+	case r.ended && e.Request == nil:
+		return
 	case e.Request != nil && !e.Request.Open:
 		q := requestOf(e.Request)
 		n.request, n.line = &q, fmt.Sprintf("%s %s %d  %s", q.Method, q.Path, q.Status, q.Way)
 		r.ids[q.ID] = q
+		delete(r.expected, q.ID)
 	case e.Log != nil:
 		who := e.Log.Machine
 		if who == "" {
@@ -62,6 +98,24 @@ func (r *record) add(e dev.Event) {
 	default:
 		return
 	}
+	r.put(n)
+}
+
+// note adds a line of the test's.
+func (r *record) note(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.put(entry{at: time.Now(), line: line})
+}
+
+// end has only requests be added that are still to come.
+func (r *record) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}
+
+func (r *record) put(n entry) {
 	r.entries = append(r.entries, n)
 	if len(r.entries) > 2*maxEntries {
 		r.forget(len(r.entries) - maxEntries)

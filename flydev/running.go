@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,9 @@ func start(ctx context.Context, o Options) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := cleanUp(dir); err != nil {
+		return nil, err
+	}
 	for n := 1; n <= maxAtOnce; n++ {
 		r, err := startIn(ctx, o, o.session(dir, n))
 		if !errors.Is(err, dev.ErrInUse) {
@@ -46,6 +50,17 @@ func start(ctx context.Context, o Options) (*running, error) {
 		}
 	}
 	return nil, fmt.Errorf("%d clusters of %s run already", maxAtOnce, dir)
+}
+
+// cleanUp ends what tests that were killed, as for their time limit, have left of clusters.
+func cleanUp(dir string) error {
+	all, err := filepath.Glob(filepath.Join(testDir(dir), "*"))
+	for _, d := range all {
+		if e := dev.CleanUp(d); !errors.Is(e, dev.ErrInUse) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }
 
 func startIn(ctx context.Context, o Options, so dev.Options) (*running, error) {

@@ -32,15 +32,19 @@ type Suite struct {
 // Run runs the tests, ends the cluster if any was started, and returns the exit code.
 func (s *Suite) Run(m *testing.M) int {
 	code := m.Run()
-	s.once.Do(func() {}) // no test asks any more
-	if s.on == nil {
-		return code
-	}
-	if err := s.on.close(); err != nil {
+	if err := s.close(); err != nil {
 		fmt.Fprintf(os.Stderr, "flydev: stop: %v\n", err)
 		code = max(code, 1)
 	}
 	return code
+}
+
+func (s *Suite) close() error {
+	s.once.Do(func() {}) // no test asks any more
+	if s.on == nil {
+		return nil
+	}
+	return s.on.close()
 }
 
 // Cluster is the cluster, for this test alone until it ends: another that asks meanwhile,
@@ -57,12 +61,14 @@ func (s *Suite) Cluster(t testing.TB) *Cluster {
 	}
 	s.busy.Lock()
 	t.Cleanup(s.busy.Unlock)
+	c := s.on.forTest(t, s.on.record.place())
 	t.Cleanup(func() {
+		s.on.record.note("the test has ended; what it has done is mended")
 		ctx, cancel := context.WithTimeout(context.Background(), 2*s.Options.patience())
 		defer cancel()
 		if err := s.on.mend(ctx); err != nil {
 			t.Errorf("flydev: mend what the test has done: %v", err)
 		}
 	})
-	return s.on.forTest(t, s.on.record.place())
+	return c
 }

@@ -19,7 +19,7 @@ type devFlags struct {
 	regions, env            []string
 	machines, port          int
 	watch, fresh, noLiteFS  bool
-	headless, json          bool
+	headless, json, verbose bool
 	wait                    time.Duration
 	given                   func(string) bool
 }
@@ -67,6 +67,7 @@ takes everything down in order, a second one at once.`,
 	flags.BoolVar(&f.watch, "watch", false, "build again when files change, and give it to one machine after the other")
 	flags.BoolVar(&f.headless, "headless", false, "no page")
 	flags.BoolVar(&f.json, "json", false, "print what happens as JSON, an event a line")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print all that machines print, also LiteFS's and flysql-entrypoint's lines that say that all is well")
 	flags.IntVar(&f.port, "port", devPort, "port to listen on, of loopback; 0 is any that is free")
 	flags.BoolVar(&f.fresh, "fresh", false, "begin without what the machines had")
 	cmd.AddCommand(c.devExecCommand())

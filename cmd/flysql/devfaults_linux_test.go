@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/flysql/flysql/internal/dev"
-	"github.com/flysql/flysql/internal/testkit"
 )
 
 // An app that never listens is shown, with what it printed, and where it should have
@@ -144,8 +143,9 @@ func TestDevWatch(t *testing.T) {
 	r.says(" deploy: done\n")
 	a.get(url+"/", "ord")
 	a.write("fly.toml", "app = \"other\"\n", 0o644)
-	testkit.Poll(t, "what changed", func() bool { return strings.Contains(r.stderr.text(), "fly.toml changed: ") })
-	r.errs("main.go changed\n", "fly.toml changed: it is read when flysql dev starts\n")
+	r.says("build | changed: fly.toml\n")
+	r.says("build | fly.toml: nothing is deployed until that is mended:\n")
+	r.says("primary_region")
 	r.signal(os.Interrupt)
 	r.ends(130)
 }

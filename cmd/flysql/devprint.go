@@ -17,6 +17,7 @@ type devText struct {
 	out    io.Writer
 	colors bool
 	page   bool            // there is one
+	all    bool            // lines of machines, also those that say that all is well
 	given  bool            // the app was, built
 	line   *importProgress // of a terminal, for what takes a while; it stands nowhere else
 	now    func() time.Time
@@ -38,8 +39,8 @@ const (
 	typeStopping = "stopping"
 )
 
-func (c *cli) newDevText(page, given bool) *devText {
-	p := &devText{out: c.stdout, colors: c.colors(c.stdout), page: page, given: given, line: &importProgress{}, now: time.Now, up: map[string]bool{}}
+func (c *cli) newDevText(page, given, all bool) *devText {
+	p := &devText{out: c.stdout, colors: c.colors(c.stdout), page: page, given: given, all: all, line: &importProgress{}, now: time.Now, up: map[string]bool{}}
 	if terminal(c.stdout) != nil && c.getenv("TERM") != "dumb" {
 		p.line.terminal = c.stdout
 	}
@@ -120,6 +121,11 @@ func (p *devText) changed(s *dev.State) {
 func (p *devText) started() {
 	if !p.open && p.state != nil {
 		p.open = true
+		for _, m := range p.state.Machines {
+			if m.Error != "" && !p.up[m.ID] {
+				p.print("  %-6s %s\n%s", m.ID, p.paint(red, "did not come up"), indented(m.Error))
+			}
+		}
 		p.urls(p.state)
 	}
 }
@@ -166,9 +172,7 @@ func (p *devText) machine(m, before *dev.Machine) {
 		if p.up[m.ID] && m.State == "stopped" && before.State != "stopped" {
 			p.print("%s %s stopped", clock(p.now()), m.ID)
 		}
-	case m.Error != "" && m.Error != before.Error && !p.open:
-		p.print("  %-6s %s  %s", m.ID, p.took(), p.paint(red, "did not come up"))
-		p.print("%s", indented(m.Error))
+	case !p.open: // where Start fails, its error says the same
 	case m.Error != "" && m.Error != before.Error:
 		p.print("%s %s: %s", clock(p.now()), m.ID, p.paint(red, visible(m.Error)))
 	case m.State != before.State && before.State != "" && p.up[m.ID] && (m.State == "started" || m.State == "stopped"):
@@ -226,11 +230,35 @@ func (p *devText) log(l *dev.Log) {
 	switch {
 	case l.Machine == "":
 		p.print("  %s %s", p.paint(dim, "build |"), visible(line))
+	case p.open && !p.all && usual(line):
 	case p.open:
 		p.print("%s %s", p.paint(dim, l.Machine+" |"), visible(line))
 	default:
 		p.last = l.Machine + ": " + line
 	}
+}
+
+// usual tells of lines by which LiteFS and flysql-entrypoint say that all goes its way.
+// They are in the log, and would hide what the app prints.
+func usual(line string) bool {
+	switch {
+	case strings.HasPrefix(line, "level=INFO msg="): // LiteFS's, which has no time
+		return true
+	case line == "signal received, litefs shutting down", line == "litefs shut down complete", line == "waiting for signal or subprocess to exit",
+		strings.HasPrefix(line, "LiteFS "):
+		return true
+	}
+	f := strings.Fields(line)
+	if len(f) < 3 || f[0] != "flysql" {
+		return false
+	}
+	switch f[2] { // the outcome of a step
+	case "ok", "skipped", "started", "stopped", "waiting", "exec", "litefs", "volume":
+		return true
+	case "ended":
+		return slices.Contains(f, "exit=0")
+	}
+	return false
 }
 
 // request is one in a line.

@@ -107,7 +107,7 @@ func walkText(t *testing.T, change func(*devText)) string {
 	t.Helper()
 	var out bytes.Buffer
 	now := 0.0
-	p := (&cli{stdout: &out}).newDevText(true, false)
+	p := (&cli{stdout: &out}).newDevText(true, false, false)
 	p.now = func() time.Time { return at(now) }
 	p.began = at(0)
 	p.line.terminal = nil
@@ -166,7 +166,7 @@ func plainLine(s string) string {
 // What runs is not always what was asked for.
 func TestDevTextWhy(t *testing.T) {
 	var out bytes.Buffer
-	p := (&cli{stdout: &out}).newDevText(false, true)
+	p := (&cli{stdout: &out}).newDevText(false, true, false)
 	s := dev.State{App: "shop", Engine: "volume", Why: "no /dev/fuse", Machines: []dev.Machine{{ID: "ord1", Region: "ord"}}}
 	if err := p.event(dev.Event{Type: dev.TypeState, State: &s}); err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestDevTextWhy(t *testing.T) {
 // A machine that does not come up has its reasons shown, and the others their URLs.
 func TestDevTextOneFails(t *testing.T) {
 	var out bytes.Buffer
-	p := (&cli{stdout: &out}).newDevText(false, true)
+	p := (&cli{stdout: &out}).newDevText(false, true, false)
 	p.now, p.began = func() time.Time { return at(2) }, at(0)
 	s := threeRegions()
 	s.Doing, s.Machines[0].PID, s.Machines[0].Healthy = "", 7, true
@@ -196,7 +196,7 @@ func TestDevTextOneFails(t *testing.T) {
 	}
 	want := `shop: 2 machines in ord, ams, on LiteFS; latency real
   ord1   2s
-  ams1   2s  did not come up
+  ams1   did not come up
     it ended before it served: exit status 1
     no such table: messages
 
@@ -210,12 +210,50 @@ func TestDevTextOneFails(t *testing.T) {
 	}
 }
 
+// What is usual of LiteFS and flysql-entrypoint hides nothing of the app's.
+func TestDevTextUsual(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{
+		`level=INFO msg="stream connected (127.0.0.1:1)"`:             true,
+		`level=ERROR msg="cannot unmount"`:                            false,
+		`time=2026-11-28T15:38:50Z level=INFO msg=request method=GET`: false,
+		"litefs shut down complete":                                   true,
+		"LiteFS v0.5.14, commit=x":                                    true,
+		`flysql node     ok            555.6ms  role=replica`:         true,
+		`flysql own      skipped         0.1ms  why="not set" uid=0`:  true,
+		`flysql app      ended         999.8ms  exit=0`:               true,
+		`flysql app      ended         999.8ms  exit=1`:               false,
+		`flysql guard    refused         1.0ms  exit=78`:              false,
+		"flysql":                 false,
+		"       err: it is full": false,
+		"listening on :8080":     false,
+		"":                       false,
+	} {
+		if got := usual(line); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+	for _, all := range []bool{false, true} {
+		var out bytes.Buffer
+		p := (&cli{stdout: &out}).newDevText(false, true, all)
+		s := threeRegions()
+		for _, e := range []dev.Event{{Type: dev.TypeState, State: &s}, {Type: typeStarted}, {Type: dev.TypeLog, Log: &dev.Log{Machine: "ord1", Line: "litefs shut down complete"}}} {
+			if err := p.event(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := strings.Contains(out.String(), "ord1 | litefs shut down"); got != all {
+			t.Errorf("all %v: %s", all, out.String())
+		}
+	}
+}
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestDevTextBrokenPipe(t *testing.T) {
-	p := (&cli{stdout: broken{}}).newDevText(false, true)
+	p := (&cli{stdout: broken{}}).newDevText(false, true, false)
 	s := threeRegions()
 	if err := p.event(dev.Event{State: &s}); err == nil || err.Error() != "broken pipe" {
 		t.Errorf("got %v", err)

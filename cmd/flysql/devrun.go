@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/flysql/flysql/internal/dev"
 	"github.com/flysql/flysql/internal/dev/page"
@@ -40,7 +39,6 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	if !f.headless {
 		o.Page = devPage
 	}
-	began := time.Now()
 	last := &lastState{}
 	session, err := dev.Start(stops.run, o, queue.tell, last.tell)
 	if err != nil {
@@ -50,7 +48,7 @@ func (c *cli) dev(ctx context.Context, f *devFlags, command []string) error {
 	if !f.json {
 		queue.tell(dev.Event{Type: typeStarted})
 	}
-	watched := c.devWatch(stops.run, f, o, session, began)
+	watched := c.devWatch(stops.run, f, session)
 	select {
 	case <-stops.run.Done():
 	case <-queue.failed: // nobody is there any more
@@ -137,7 +135,7 @@ func (c *cli) devPrinter(f *devFlags, o dev.Options) func(dev.Event) error {
 	if f.json {
 		return func(e dev.Event) error { return writeDevEvent(c.stdout, e) }
 	}
-	return c.newDevText(!f.headless, len(o.Command) > 0).event
+	return c.newDevText(!f.headless, len(o.Command) > 0, f.verbose).event
 }
 
 // writeDevEvent writes an event as a line. docs/dev.md documents them; they only ever

@@ -3,13 +3,17 @@ package page_test
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/flysql/flysql/internal/dev"
+	"github.com/flysql/flysql/internal/dev/page"
 	"github.com/flysql/flysql/internal/dev/page/pagetest"
 )
 
@@ -43,10 +47,42 @@ func TestButtons(t *testing.T) {
 	b.until(`document.querySelector("#machine-ams1 .badge").textContent === "P" && document.querySelector("#machine-ord1 .badge").textContent === "R"`)
 	b.waitText("#chips", "ams P Amsterdam: ams1 primary, healthy")
 
+	until := make(chan struct{})
+	s.Hold("restart syd1", until)
 	b.click(button("syd1", "Restart"))
+	b.waitText("#machine-syd1", "(restarting…)")
+	b.click(button("syd1", "Stop")) // one thing after the other
+	b.waitText("#says", "syd1: still restarting.")
+	close(until)
+	b.waitText("#says", "syd1 was restarted.")
 	b.click(button("syd1", "Stop"))
 	b.waitText("#machine-syd1", "syd1 off")
 	did(t, s, "kill ams1", "start ams1", "handoff ams1", "restart syd1", "stop syd1")
+}
+
+// One machine without LiteFS has no role, and nobody to hand off to.
+func TestSingle(t *testing.T) {
+	s := pagetest.New(1, "ord")
+	s.Change(func(st *dev.State) {
+		st.Engine, st.Primary, st.Why = "volume", "", "no /dev/fuse"
+		m := &st.Machines[0]
+		m.Role, m.LagMS, m.Databases, m.Checks = "", nil, nil, nil
+	})
+	b := made(t, s, desk)
+	b.waitText("#facts", "1 machine in 1 region · volume · latency real")
+	b.waitText("#machine-ord1", "M ord1 machine, healthy")
+	b.waitText("#why", "no /dev/fuse")
+	if eval[bool](b, button("ord1", "Hand off")+` !== undefined`) && eval[bool](b, button("ord1", "Hand off")+`.checkVisibility()`) {
+		t.Error("the lease that there is not can be handed off")
+	}
+	if eval[bool](b, `document.querySelector("#choose").checkVisibility()`) {
+		t.Error("one region can be chosen")
+	}
+	b.click(button("ord1", "Stop"))
+	did(t, s, "stop ord1")
+	// Before anything runs there may be nothing at all.
+	s.Change(func(st *dev.State) { st.Machines, st.Regions, st.Ready = nil, nil, false })
+	b.waitText("#facts", "starting · 0 machines in 0 regions")
 }
 
 func TestRegions(t *testing.T) {
@@ -112,15 +148,56 @@ func TestErrors(t *testing.T) {
 	b.waitText("#why", "no /dev/fuse")
 }
 
-// A connection that is lost is told of. What comes with the next one is not shown twice.
+// A connection that is lost is told of, and made again. What another session has done is
+// not shown with the old one's.
 func TestReconnect(t *testing.T) {
 	s := pagetest.New(1, "ord", "ams")
-	b := made(t, s, desk)
+	first := page.Handler(s, "")
+	server := &http.Server{Handler: first}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(l) })
+	b := open(t, "http://"+l.Addr().String(), desk)
 	s.Emit(pagetest.Request(1, "ams", "/first"))
+	s.Emit(pagetest.Line("ams1", "of the first"))
 	b.waitText("#requests", "/first")
-	s.End() // as flysql dev does
-	b.waitText("#offline", "The connection to flysql dev is lost")
-	b.until(`document.querySelectorAll("#requests li").length === 1`)
+
+	// The same session again: nothing twice, and nothing lost.
+	again := func(h http.Handler) {
+		t.Helper()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		serving.Wait()
+		b.waitText("#offline", "The connection to flysql dev is lost")
+		s.Emit(pagetest.Request(2, "ams", "/meanwhile"))
+		if l, err = net.Listen("tcp", l.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
+		server = &http.Server{Handler: h}
+		serving.Go(func() { _ = server.Serve(l) })
+		b.until(`document.querySelector("#offline").textContent === ""`)
+	}
+	again(first)
+	b.waitText("#requests", "/meanwhile")
+	b.until(rows + ` === 2`)
+
+	other := pagetest.New(1, "fra", "ams")
+	second := page.Handler(other, "")
+	again(second)
+	b.waitText("#facts", "primary fra1")
+	b.until(rows + ` === 0 && document.querySelectorAll("#lines .line").length === 0 && document.querySelector("#machine-ord1") === null`)
+	other.Emit(pagetest.Request(1, "ams", "/second"))
+	b.waitText("#requests", "/second")
+	first.Close()
+	second.Close()
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	serving.Wait()
 }
 
 // All of it by keyboard: Tab leads to everything, and each thing works.

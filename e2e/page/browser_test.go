@@ -36,14 +36,17 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	if path == "" {
 		return nil, nil
 	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(limit),
-		chromedp.Flag("force-renderer-accessibility", true))
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(limit))
 	if os.Geteuid() == 0 {
 		flags = append(flags, chromedp.NoSandbox)
 	}
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), flags...)
 	ctx, cancel := chromedp.NewContext(alloc, quiet)
-	closeBrowser = func() { cancel(); stop() }
+	closeBrowser = func() {
+		_ = chromedp.Cancel(ctx) // waits, so that its files can be removed
+		cancel()
+		stop()
+	}
 	return ctx, chromedp.Run(ctx)
 })
 
@@ -166,12 +169,6 @@ func (b *tab) until(expression string) {
 	}
 }
 
-// text is what an element shows, with single spaces.
-func (b *tab) text(selector string) string {
-	b.t.Helper()
-	return strings.Join(strings.Fields(eval[string](b, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? "(none)"`, selector))), " ")
-}
-
 // waitText polls until an element's text has words in it.
 func (b *tab) waitText(selector, words string) {
 	b.t.Helper()
@@ -187,8 +184,7 @@ func button(machine, words string) string {
 func (b *tab) click(expression string) {
 	b.t.Helper()
 	b.until(fmt.Sprintf(`Boolean(%s)`, expression))
-	var at struct{ X, Y float64 }
-	at = eval[struct{ X, Y float64 }](b, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`, expression))
+	at := eval[struct{ X, Y float64 }](b, fmt.Sprintf(`(() => { const e = %s; e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`, expression))
 	b.run(chromedp.MouseClickXY(at.X, at.Y))
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // real is a session of the guestbook in three regions, on real LiteFS, with its page.
-func real(t *testing.T, latency string) *dev.Session {
+func real(t *testing.T, latency string, port int) *dev.Session {
 	t.Helper()
 	testkit.NeedRoot(t)
 	testkit.NeedFUSE(t)
@@ -42,7 +42,7 @@ func real(t *testing.T, latency string) *dev.Session {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*limit)
 	defer cancel()
 	s, err := dev.Start(ctx, dev.Options{
-		Dir: repo, Config: "examples/regions/fly.toml", StateDir: filepath.Join(dir, "state"), Regions: []string{"ams", "ord", "syd"}, Latency: latency,
+		Dir: repo, Config: "examples/regions/fly.toml", StateDir: filepath.Join(dir, "state"), Regions: []string{"ams", "ord", "syd"}, Latency: latency, Port: port,
 		Command: []string{filepath.Join(dir, "guestbook")}, Entrypoint: filepath.Join(dir, "flysql-entrypoint"), LiteFS: testkit.LiteFS(t),
 		Page: func(s *dev.Session) http.Handler { return page.Handler(s, dev.PagePrefix) },
 	}, func(ev dev.Event) {
@@ -138,7 +138,7 @@ func read(t *testing.T, s *dev.Session, region string) {
 
 // The page of a real session: what happens is seen, and what is pressed happens.
 func TestRealSession(t *testing.T) {
-	s := real(t, "none")
+	s := real(t, "none", 0)
 	b := open(t, s.URL("")+dev.PagePrefix, window{width: 1440, height: 900})
 	b.waitText("#facts", "primary ams1")
 	b.waitText("#machine-ams1", "primary, healthy")
@@ -149,6 +149,14 @@ func TestRealSession(t *testing.T) {
 	b.waitText("#requests", "edge syd to syd1 replica to replay")
 	b.waitText("#machine-syd1 .line2", "flysql-regions.db TXID")
 	b.until(`document.querySelectorAll("#lines .line").length > 0`)
+
+	// A request made up on the page, from another region.
+	b.click(`document.querySelector(".sender summary")`)
+	b.run(chooseOption("#smethod", "POST"), chooseOption("#sregion", "ord"), chooseOption("#spath", "/messages"), chooseOption("#sbody", "name=Grace&message=by+the+page"))
+	b.click(`document.querySelector("#sgo")`)
+	b.waitText("#answerhead", "303, ")
+	b.waitText("#answerbody", "Fly-Request-Id: ")
+	b.waitText("#requests", "edge ord to ord1 replica to replay")
 
 	// Killed, by mouse.
 	b.click(button("syd1", "Kill"))

@@ -58,7 +58,10 @@ func readApp(ctx context.Context, o Options) (*app, error) {
 		return nil, err
 	}
 	if len(o.Command) > 0 {
-		a.command = o.Command
+		a.command, a.workDir = o.Command, dir // as it was typed
+		if d != nil && d.image.Entrypoint != nil {
+			a.withoutEntrypoint(d, d.image.Entrypoint.Exec) // for its flags
+		}
 		return a, nil
 	}
 	return a, a.readCommand(ctx, d)
@@ -218,11 +221,15 @@ func (a *app) readCommand(ctx context.Context, d *docker) error {
 	b := d.buildOf(argv[0])
 	if b == nil {
 		if facts, err := scaffold.Detect(ctx, a.dir); err == nil { // else the Dockerfile says more
-			b = mainOf(facts, argv[0])
+			b = mainOf(facts, argv[0], d.builtByGo())
 		}
 	}
 	if b == nil {
-		return fmt.Errorf("%s runs %q, which none of its lines builds with go build: build it, and give the command that runs it here: flysql dev -- %s", d.name, argv[0], shellquote.Join(argv...))
+		here := slices.Clone(argv)
+		if path, ok := d.inRepo(argv[0]); ok {
+			here[0] = "./" + filepath.ToSlash(a.relative(path))
+		}
+		return fmt.Errorf("%s runs %q, which none of its lines builds with go build: give the command that runs the app here: flysql dev -- %s", d.name, argv[0], shellquote.Join(here...))
 	}
 	a.command, a.build = argv, b
 	return nil
@@ -243,10 +250,11 @@ func (a *app) toHTTPS(ctx context.Context) bool {
 	})
 }
 
-// mainOf is the main package of a module that makes a program of that name, or the only one.
-func mainOf(facts *scaffold.Facts, program string) *goBuild {
+// mainOf is the main package of a module that makes a program of that name, or with only the
+// only one.
+func mainOf(facts *scaffold.Facts, program string, only bool) *goBuild {
 	for _, m := range facts.Mains {
-		if m.Binary == filepath.Base(program) || len(facts.Mains) == 1 {
+		if m.Binary == filepath.Base(program) || only && len(facts.Mains) == 1 {
 			return &goBuild{dir: facts.Dir, pkg: m.Package(), out: m.Binary}
 		}
 	}
@@ -259,7 +267,7 @@ func (a *app) argv(d *docker) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	argv = a.withoutEntrypoint(d, argv)
+	argv = a.withoutEntrypoint(d, withoutInit(argv))
 	if len(argv) > 1 && filepath.Base(argv[0]) == "litefs" && argv[1] == "mount" {
 		if i := slices.Index(argv, "--"); i >= 0 {
 			argv = argv[i+1:]
@@ -271,6 +279,19 @@ func (a *app) argv(d *docker) ([]string, error) {
 		return nil, fmt.Errorf("%s says nothing of what is run: it needs a CMD, or give the command: flysql dev -- COMMAND", d.name)
 	}
 	return argv, nil
+}
+
+// withoutInit takes a small init from a command: flysql-entrypoint is in its place.
+func withoutInit(argv []string) []string {
+	if len(argv) == 0 || !slices.Contains([]string{"tini", "tini-static", "dumb-init"}, filepath.Base(argv[0])) {
+		return argv
+	}
+	for argv = argv[1:]; len(argv) > 0 && strings.HasPrefix(argv[0], "-"); argv = argv[1:] {
+		if argv[0] == "--" {
+			return argv[1:]
+		}
+	}
+	return argv
 }
 
 // processes is the command of fly.toml's group that serves requests; "" for the image's.

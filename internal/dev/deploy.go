@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -43,6 +44,7 @@ func (s *Session) programs(ctx context.Context) (p programs, err error) {
 		cancel(errs[1])
 	}
 	all.Wait()
+	debug.FreeOSMemory()                       // a look at all of the code takes some, once
 	if err := context.Cause(ctx); err != nil { // the first of them
 		return p, err
 	}
@@ -67,7 +69,7 @@ func (s *Session) build(ctx context.Context) (command []string, number int, err 
 		return nil, 0, err
 	}
 	out := s.state.join("bin", strconv.Itoa(number), filepath.Base(b.out))
-	args := slices.Concat([]string{"build", "-o", out}, b.flags, []string{b.pkg})
+	args := slices.Concat([]string{"build", "-buildvcs=false", "-o", out}, b.flags, []string{b.pkg})
 	say := func(line string) { s.log("", line) }
 	if err := goTool(ctx, b.dir, b.env, say, args...); err != nil {
 		return nil, 0, errors.Join(err, os.RemoveAll(filepath.Dir(out)))

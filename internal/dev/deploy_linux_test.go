@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/internal/testkit"
 )
@@ -79,10 +80,14 @@ func TestDeployAtOnce(t *testing.T) {
 	if err := s.Kill("ord9"); err == nil || !strings.Contains(err.Error(), `there is no machine "ord9": there are [ord1]`) {
 		t.Errorf("%v", err)
 	}
+	begun := time.Now()
 	closed, end := closing(t, s)
 	end()
 	if err := <-closed; err != nil {
 		t.Error(err)
+	}
+	if took := time.Since(begun); took > 18*time.Second { // kill_timeout is 20 s
+		t.Errorf("a close that is to hurry took %v", took)
 	}
 	if err := <-first; err == nil {
 		t.Error("the deploy came to its end without a machine")

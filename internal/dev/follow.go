@@ -21,7 +21,9 @@ const (
 	// lookEvery bounds how often a state is told.
 	lookEvery = 250 * time.Millisecond
 	// memoryEvery is how often memory is measured, which costs the kernel more than all else.
-	memoryEvery = 5 * time.Second
+	memoryEvery = 10 * time.Second
+	// askEvery is how often a LiteFS is asked whether it lives; what happens, it tells.
+	askEvery = 2 * time.Second
 )
 
 // follower looks at the machines of a cluster.
@@ -133,7 +135,7 @@ func (f *follower) nodeOf(m cluster.Status) *node {
 	if n != nil || m.Pid == 0 || m.API == 0 || f.ctx.Err() != nil {
 		return n
 	}
-	opened, err := litefs.Open(litefs.Config{Addr: "127.0.0.1:" + strconv.Itoa(m.API), FUSEDir: m.Mnt})
+	opened, err := litefs.Open(litefs.Config{Addr: "127.0.0.1:" + strconv.Itoa(m.API), FUSEDir: m.Mnt, CheckEvery: askEvery})
 	if err != nil {
 		return nil // of its settings, which are these
 	}
@@ -218,7 +220,7 @@ func stateName(s edge.State) string {
 // measure finds out how much memory machines use, when other processes run than before,
 // and from time to time.
 func (f *follower) measure() {
-	tick := time.NewTicker(memoryEvery / 5)
+	tick := time.NewTicker(memoryEvery / 10)
 	defer tick.Stop()
 	var last map[string]int
 	var at time.Time

@@ -75,6 +75,12 @@ func (d *docker) buildOf(program string) *goBuild {
 	return nil
 }
 
+// builtByGo tells whether a stage is made of Go's image: whatever its script builds there is
+// a Go program.
+func (d *docker) builtByGo() bool {
+	return slices.ContainsFunc(d.file.Stages(), func(s flyconf.Stage) bool { return strings.HasPrefix(path.Base(s.Base), "golang") })
+}
+
 // builds are the go build lines of a stage.
 func (d *docker) builds(s flyconf.Stage) (all []*goBuild) {
 	work := "/"

@@ -112,6 +112,17 @@ func TestThreeRegions(t *testing.T) {
 	if got, want := r.actions(), "kill syd1, -kill syd1, start syd1, -start syd1, handoff syd1, -handoff syd1, slow syd, -slow syd, slow ams, -slow ams, slow syd, -slow syd, cut syd, -cut syd, mend syd, -mend syd"; got != want {
 		t.Errorf("actions:\n%s\nwant\n%s", got, want)
 	}
+	// The primary is the last that gets another build, and the primary still.
+	if err := s.Deploy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got, want := r.doings(), "building, rolling ord1, rolling syd1, rolling ams1"; !strings.HasSuffix(got, want) {
+		t.Errorf("it went %s, want %s", got, want)
+	}
+	signs(t, s, "ord", "deployed")
+	if got := s.State().Primary; got != "ams1" {
+		t.Errorf("the primary is %q", got)
+	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
 	}

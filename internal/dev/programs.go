@@ -205,7 +205,7 @@ func findLiteFS(o Options) (dir, why string, err error) {
 	}
 	path := installed("litefs")
 	if path == "" {
-		return "", "no program litefs: copy it from the image flyio/litefs:0.5.14 into PATH, or name it by " + LiteFSVariable, nil
+		return "", "no program litefs: docker cp $(docker create flyio/litefs:0.5.14):/usr/local/bin/litefs /usr/local/bin/ gets it, or name it by " + LiteFSVariable, nil
 	}
 	return filepath.Dir(path), "", nil
 }
@@ -222,7 +222,7 @@ func noFUSE() string {
 		return "no program fusermount3: install the package fuse3"
 	}
 	if os.Geteuid() != 0 {
-		return "not root, who alone may mount LiteFS: run it by sudo"
+		return "not root, who alone may mount LiteFS: sudo env \"PATH=$PATH\" flysql dev"
 	}
 	return ""
 }
@@ -252,7 +252,11 @@ func goTool(ctx context.Context, dir string, env []string, say func(string), arg
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, exec.ErrNotFound):
-		return errors.New("no program go: install Go (https://go.dev/dl), or give the command that runs the app: flysql dev -- COMMAND")
+		why := "install Go (https://go.dev/dl)"
+		if os.Getenv("SUDO_USER") != "" {
+			why = "sudo has another PATH (sudo env \"PATH=$PATH\" flysql dev)"
+		}
+		return fmt.Errorf("no program go: %s, or give the command that runs the app: flysql dev -- COMMAND", why)
 	}
 	lines := strings.SplitN(text, "\n", maxBuildLines+1)
 	if len(lines) > maxBuildLines {

@@ -3,6 +3,7 @@ package dev
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -46,5 +47,28 @@ func TestGoTool(t *testing.T) {
 	wantError(t, err, "go build: exit status 1\n# example.com/shop\n./main.go:3:15: undefined: a\n./main.go:3:20: undefined: b")
 	if len(said) != 3 {
 		t.Errorf("%q", said)
+	}
+}
+
+// What keeps LiteFS from running is said with what mends it.
+func TestNoLiteFS(t *testing.T) {
+	empty := t.TempDir()
+	t.Setenv("PATH", empty)
+	t.Setenv(LiteFSVariable, "")
+	if _, why, err := findLiteFS(Options{}); err != nil || !strings.HasPrefix(why, "no ") && !strings.HasPrefix(why, "LiteFS runs on Linux only") || !strings.Contains(why, ": ") {
+		t.Errorf("%q, %v", why, err)
+	}
+	if err := goTool(t.Context(), empty, nil, nil, "version"); err == nil || !strings.HasPrefix(err.Error(), "no program go: ") || !strings.HasSuffix(err.Error(), ", or give the command that runs the app: flysql dev -- COMMAND") {
+		t.Errorf("%v", err)
+	}
+	// With all that LiteFS needs but itself, that is what is missing.
+	if why := noFUSE(); !strings.HasPrefix(why, "no program fusermount3") {
+		return // there is more that is
+	}
+	if err := os.WriteFile(filepath.Join(empty, "fusermount3"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, why, err := findLiteFS(Options{}); err != nil || os.Geteuid() == 0 && !strings.HasPrefix(why, "no program litefs: ") || os.Geteuid() != 0 && !strings.HasPrefix(why, "not root") {
+		t.Errorf("%q, %v", why, err)
 	}
 }

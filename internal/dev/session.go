@@ -278,16 +278,17 @@ func (s *Session) close(ctx context.Context) error {
 	s.closing = true
 	s.mu.Unlock()
 	s.cancel()
-	s.acting.Wait()
 	var errs []error
 	if c := s.cluster.Load(); c != nil {
 		errs = append(errs, s.closeCluster(ctx, c))
-		s.tellState() // the last
 	}
 	if f := s.follow.Load(); f != nil {
 		f.close()
 	}
 	s.telling.Wait()
+	if s.cluster.Load() != nil {
+		s.tellState() // the last
+	}
 	errs = append(errs, s.closeFronts())
 	if s.state != nil {
 		errs = append(errs, s.state.close())
@@ -299,7 +300,10 @@ func (s *Session) close(ctx context.Context) error {
 // closeCluster ends the machines, in order as long as ctx lets it.
 func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
 	done := make(chan error, 1)
-	go func() { done <- c.Close() }()
+	go func() {
+		s.acting.Wait() // a machine that is just being stopped has its time, too
+		done <- c.Close()
+	}()
 	end, kill := ctx.Done(), s.opt.Kill
 	now := false
 	for again := time.NewTicker(time.Second); ; {

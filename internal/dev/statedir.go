@@ -59,6 +59,19 @@ func openState(path string, fresh bool) (_ *stateDir, err error) {
 	return s, nil
 }
 
+// CleanUp ends what a session that was killed has left running or mounted in its directory.
+// Its error is ErrInUse where a session is there.
+func CleanUp(dir string) error {
+	s, err := openState(dir, false)
+	if err != nil {
+		return err
+	}
+	if s.killed {
+		err = cluster.CleanUp(s.path)
+	}
+	return errors.Join(err, s.close())
+}
+
 // claim refuses a directory that is somebody else's, and marks its own.
 func (s *stateDir) claim() error {
 	entries, err := os.ReadDir(s.path)

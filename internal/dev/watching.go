@@ -30,6 +30,9 @@ func (s *Session) Watch(ctx context.Context) error {
 	say := func(line string) { s.log("", line) }
 	files := s.app.setupFiles()
 	o := watch.Options{Dir: s.app.dir, Files: files, Since: s.began, Say: say}
+	if c := s.opt.Command; len(c) > 0 && filepath.Base(c[0]) != c[0] {
+		o.Files = append(slices.Clip(files), c[0]) // somebody else builds it
+	}
 	if dir := s.app.config.Env["FLYSQL_MIGRATIONS"]; isDir(dir) {
 		o.Dirs = []string{dir}
 	}

@@ -200,7 +200,7 @@ func TestLargeEvents(t *testing.T) {
 	a.want("hello ", "state ")
 	s.Emit(pagetest.Line("ord1", strings.Repeat("é", 1<<20)))
 	large := pagetest.Request(1, "ams", "/"+strings.Repeat("p", 1<<20))
-	large.Request.Hops[0].Request = http.Header{"X-Large": slices.Repeat([]string{"v"}, 1<<18)}
+	large.Request.Hops[0].Request = http.Header{"X-Large": slices.Repeat([]string{"v"}, 1<<13)}
 	large.Request.Hops = slices.Repeat(large.Request.Hops, 50)
 	s.Emit(large)
 	e, _ := a.next()

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +42,9 @@ func (c *Cluster) up(ctx context.Context, m *machine) error {
 	defer context.AfterFunc(c.life, func() { stop(errStopped) })()
 	m.callsOff(stop)
 	defer m.callsOff(nil)
+	if m.wanted.Load() > 0 {
+		stop(errStopped)
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.BootWait, fmt.Errorf("it did not serve within %v", c.opt.BootWait))
 	defer cancel()
 	c.become(m, edge.Away)
@@ -70,6 +72,9 @@ func (c *Cluster) up(ctx context.Context, m *machine) error {
 
 // attempt starts a machine once.
 func (c *Cluster) attempt(ctx context.Context, m *machine) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
 	if _, err := c.chooseAgain(m); err != nil {
 		return err
 	}
@@ -175,17 +180,13 @@ func (c *Cluster) serves(ctx context.Context, m *machine, p *process) error {
 		}
 	}
 	c.become(m, edge.Started)
-	return c.Edge.WaitHealthy(ctx, m.ID)
-}
-
-// elsewhere names the ports that a machine listens on instead.
-func (c *Cluster) elsewhere(m *machine) string {
-	at := m.at()
-	others := slices.DeleteFunc(listensOn(c.opt.Dir, m.ID), func(port int) bool { return port == at.edge || port == at.app || port == at.api })
-	if len(others) == 0 {
-		return ""
+	if err := c.Edge.WaitHealthy(ctx, m.ID); err != nil {
+		return err
 	}
-	return fmt.Sprintf(" (something does on %s: an app must heed PORT here, as each has another)", strings.Trim(fmt.Sprint(others), "[]"))
+	if c.life.Err() == nil {
+		c.again.Go(func() { c.warnOfLoopback(m) })
+	}
+	return nil
 }
 
 // failing names the checks that do not pass.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -30,7 +31,14 @@ import (
 // runsIn names the directory in which this program runs a cluster until it is killed.
 const runsIn = "FLYSQL_TEST_CLUSTER"
 
+// listensAt is the address at which this program is an app that answers anything.
+const listensAt = "FLYSQL_TEST_LISTENS"
+
 func TestMain(m *testing.M) {
+	if host := os.Getenv(listensAt); host != "" {
+		fmt.Println(http.ListenAndServe(net.JoinHostPort(host, os.Getenv("PORT")), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+		os.Exit(1)
+	}
 	if dir := os.Getenv(runsIn); dir != "" {
 		runs(dir)
 	}

@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"errors"
+	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/flysql/flysql/flyconf"
 )
@@ -69,10 +73,44 @@ func TestLines(t *testing.T) {
 	if got := strings.Join(said, "|"); got != "one|two||"+long+"|y" {
 		t.Errorf("said %.40q", got)
 	}
+	full := &lines{each: writer(func([]byte) (int, error) { return 0, syscall.ENOSPC }), say: func(line string) { said = append(said, line) }}
+	if n, err := full.Write([]byte("all the same\n")); n != 13 || err != nil || said[len(said)-1] != "all the same" {
+		t.Errorf("on a full disk: %d, %v, %q", n, err, said)
+	}
 	for range 2 * kept {
 		_, _ = l.Write([]byte("more\n")) // it never fails
 	}
 	if len(l.last) != kept || l.last[0] != "more" {
 		t.Errorf("%d lines kept", len(l.last))
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
+// What is started again waits ever longer, and where it has served for a while as at first.
+func TestRetry(t *testing.T) {
+	m := &machine{err: errors.New("exit status 3")}
+	pauses := func(policy string, most int) (all []time.Duration, err error) {
+		for range 8 {
+			pause, err := m.retry(policy, most)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, pause)
+		}
+		return all, nil
+	}
+	if got, err := pauses("always", 1); fmt.Sprint(got) != "[1s 2s 4s 8s 16s 30s 30s 30s]" || err != nil {
+		t.Errorf("always: %v, %v", got, err)
+	}
+	m.served = time.Now().Add(-2 * settled)
+	if got, err := pauses("always", 1); fmt.Sprint(got) != "[1s 1s 1s 1s 1s 1s 1s 1s]" || err != nil {
+		t.Errorf("of one that had served for long: %v, %v", got, err)
+	}
+	m.served, m.restarts = time.Now(), 0
+	if got, err := pauses("on-failure", 3); fmt.Sprint(got) != "[1s 2s 4s]" || err == nil || err.Error() != "exit status 3\nit was started again 3 times, and is not any more ([[restart]] of fly.toml)" {
+		t.Errorf("on-failure: %v, %v", got, err)
 	}
 }

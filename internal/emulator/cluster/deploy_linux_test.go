@@ -40,7 +40,7 @@ func TestDeployUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	more()
-	t.Logf("%d written, %d read; POST: %q, GET: %q", l.written(), l.reads, l.errors("POST"), l.errors("GET"))
+	t.Log(l)
 
 	before := pids(c)
 	one := (*cluster.MachineError)(nil)
@@ -57,7 +57,7 @@ func TestDeployUnderLoad(t *testing.T) {
 	}
 	more()
 	l.stop()
-	t.Logf("%d written, %d read; POST: %q, GET: %q", l.written(), l.reads, l.errors("POST"), l.errors("GET"))
+	t.Log(l)
 	if all := l.errors("GET"); len(all) > 0 {
 		t.Errorf("who read was told: %q", all)
 	}

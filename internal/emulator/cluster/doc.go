@@ -22,7 +22,8 @@
 // flysql-entrypoint asks at a boot or a hand-over, goes through a relay, which is as far as
 // [Options.Latency] says, hangs where [Cluster.Cut] has cut, and is there only while the
 // other one listens. The lease server tells each machine where the primary is by the relay
-// that leads there from it.
+// that leads there from it; [Options.Consul] is asked by way of it. With lease.type static
+// there is none, and the machine that lease.candidate says is the primary.
 //
 // # How it differs from Fly
 //

@@ -43,7 +43,7 @@ func TestConsul(t *testing.T) {
 	t.Parallel()
 	consul := testkit.NewConsul(t)
 	o := prepare(t)
-	o.Regions, o.PerRegion = []string{"ams", "ord"}, 1
+	o.Regions, o.PerRegion = []string{"ams"}, 2
 	o.Consul = strings.Replace(consul.URL, "http://", "http://:the-token@", 1) + "/app-1/"
 	c, err := cluster.Start(t.Context(), o)
 	if err != nil {
@@ -59,6 +59,9 @@ func TestConsul(t *testing.T) {
 	key := consul.URL + "/v1/kv/app-1/litefs/flysql-regions"
 	if got := consulAsks(t, "GET", key, ""); !strings.Contains(got, `"Session"`) {
 		t.Errorf("in Consul: %s", got)
+	}
+	if err := c.HandOff(t.Context(), "ams2"); err != nil || c.Primary() != "ams2" {
+		t.Errorf("a hand-off: %v, %s is the primary", err, c.Primary())
 	}
 	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.Machines()[0].Pid))
 	if err != nil || strings.Contains(string(env), "the-token") {

@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"syscall"
 )
@@ -24,4 +25,4 @@ func kill(string, string) error { return errNotHere }
 
 func moveLease(context.Context, string, string) error { return errNotHere }
 
-func listensOn(string, string) []int { return nil }
+func listensOn(string, string) []netip.AddrPort { return nil }

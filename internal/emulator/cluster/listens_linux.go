@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,8 +11,11 @@ import (
 	"strings"
 )
 
-// listensOn are the ports that a machine's processes listen on.
-func listensOn(dir, id string) (ports []int) {
+// tcpListen is the state of a listening socket in /proc/net/tcp.
+const tcpListen = "0A"
+
+// listensOn is where a machine's processes listen.
+func listensOn(dir, id string) (all []netip.AddrPort) {
 	pids, err := marked([]byte(Marker+"="+dir+":"+id), false, map[int]bool{})
 	if err != nil {
 		return nil
@@ -31,15 +36,27 @@ func listensOn(dir, id string) (ports []int) {
 			if len(f) < 10 || f[3] != tcpListen || !slices.Contains(sockets, f[9]) {
 				continue
 			}
-			_, port, _ := strings.Cut(f[1], ":")
-			if n, err := strconv.ParseUint(port, 16, 16); err == nil {
-				ports = append(ports, int(n))
+			if at, ok := socketAddress(f[1]); ok {
+				all = append(all, at)
 			}
 		}
 	}
-	slices.Sort(ports)
-	return slices.Compact(ports)
+	slices.SortFunc(all, netip.AddrPort.Compare)
+	return slices.Compact(all)
 }
 
-// tcpListen is the state of a listening socket in /proc/net/tcp.
-const tcpListen = "0A"
+// socketAddress reads "0100007F:1F90": each four bytes as a number of this machine's,
+// which is a little-endian one wherever Fly's and a developer's are.
+func socketAddress(text string) (at netip.AddrPort, ok bool) {
+	host, port, _ := strings.Cut(text, ":")
+	n, err := strconv.ParseUint(port, 16, 16)
+	bytes, herr := hex.DecodeString(host)
+	if err != nil || herr != nil || len(bytes)%4 != 0 {
+		return at, false
+	}
+	for i := 0; i < len(bytes); i += 4 {
+		slices.Reverse(bytes[i : i+4])
+	}
+	address, ok := netip.AddrFromSlice(bytes)
+	return netip.AddrPortFrom(address, uint16(n)), ok
+}

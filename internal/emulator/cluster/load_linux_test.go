@@ -70,6 +70,14 @@ func (l *load) written() int {
 	return len(l.acked)
 }
 
+// String is what came of it so far.
+func (l *load) String() string {
+	l.mu.Lock()
+	reads := l.reads
+	l.mu.Unlock()
+	return fmt.Sprintf("%d written, %d read; POST: %q, GET: %q", l.written(), reads, l.errors("POST"), l.errors("GET"))
+}
+
 // errors are answers other than 2xx, each once with how often it came.
 func (l *load) errors(method string) (all []string) {
 	l.mu.Lock()

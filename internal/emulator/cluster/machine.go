@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/latency"
 	"github.com/flysql/flysql/internal/emulator/private"
 )
 
@@ -25,8 +27,9 @@ type machine struct {
 	dns        string              // the server of private names
 	to         map[*machine]relays // how it reaches the others
 
-	turn    sync.Mutex // one boot, stop or kill at a time
-	command []string   // guarded by turn
+	wanted  atomic.Int32 // by how many that would stop it, when they have their turn
+	turn    sync.Mutex   // one boot, stop or kill at a time
+	command []string     // guarded by turn
 
 	mu    sync.Mutex
 	ports listening
@@ -79,8 +82,10 @@ func (m *machine) running() *process {
 // take has a machine to stop: a start that is under way, or waits for its time, is
 // called off. letGo must follow.
 func (m *machine) take() (letGo func()) {
+	m.wanted.Add(1)
 	m.callOff(errStopped)
 	m.turn.Lock()
+	m.wanted.Add(-1)
 	m.callOff(errStopped) // of what ended since
 	return m.turn.Unlock
 }
@@ -101,12 +106,27 @@ func (c *Cluster) down(m *machine) error {
 	c.become(m, edge.Away) // no new request goes there
 	app, _ := c.ways(m)
 	app.listens(false) // nor from other machines: its app will not listen any more
+	c.drain(m)
 	err := errors.Join(c.remember(), c.end(m, p, c.grace()))
 	c.become(m, edge.Stopped)
 	if err != nil {
 		return fmt.Errorf("machine %s: %w", m.ID, err)
 	}
 	return nil
+}
+
+// drainLimit bounds drain: streams stay as long as their clients.
+const drainLimit = 500 * time.Millisecond
+
+// drain waits until a machine has answered the requests that it was just given: its app
+// might not take their connections any more.
+func (c *Cluster) drain(m *machine) {
+	for end := time.Now().Add(drainLimit); time.Now().Before(end) && latency.Wait(c.life, pollPause); {
+		i := slices.IndexFunc(c.Edge.Machines(), func(s edge.Status) bool { return s.ID == m.ID && s.Load > 0 })
+		if i < 0 {
+			return
+		}
+	}
 }
 
 // renew ends a machine in order, and starts it with another command, nil for the same.

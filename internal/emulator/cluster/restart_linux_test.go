@@ -129,3 +129,34 @@ func TestRestartPolicies(t *testing.T) {
 		})
 	}
 }
+
+// Who stops or kills a machine that is just being started need not wait until it serves.
+func TestStoppedWhileItStarts(t *testing.T) {
+	t.Parallel()
+	o := alone(t)
+	c, err := cluster.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for name, end := range map[string]func() error{
+		"stop": func() error { return c.Stop(t.Context(), "ams1", false) },
+		"kill": func() error { return c.Kill("ams1") },
+	} {
+		started := make(chan error, 1)
+		go func() { started <- c.Deploy(t.Context(), []string{"/bin/sleep", "1000"}) }()
+		testkit.Poll(t, "the machine on its way", func() bool { m := c.Machines()[0]; return m.State == edge.Away && m.Pid != 0 })
+		if err := end(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := <-started; err == nil || !strings.Contains(err.Error(), "it was stopped") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if m := c.Machines()[0]; m.State != edge.Stopped || m.Pid != 0 || m.Err != nil {
+			t.Errorf("%s: %+v", name, m)
+		}
+		if err := c.Deploy(t.Context(), o.Command); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -5,7 +5,7 @@ export function detail(r) {
   const node = el("div.detail");
   const facts = [["Request", r.id], ["From", r.client], ["Host", r.host], ["Edge", r.edge], ["Answer", `${r.status || "none: the client went before"}, ${r.bytes} bytes${r.open ? ", goes on" : ""}`]];
   if (r.error) facts.push(["Error", r.error]);
-  node.append(el("dl.pairs", null, ...facts.filter(f => f[1]).flatMap(([k, v]) => [el("dt", null, k), el("dd", null, v)])));
+  node.append(el("dl.pairs", null, ...facts.filter(f => f[1]).map(([k, v]) => el("div", null, el("dt", null, k), el("dd", null, v)))));
   const hops = r.hops ?? [];
   if (hops.length === 0) {
     node.append(el("p.muted", null, "No machine was asked."));

@@ -78,7 +78,7 @@ export function options(select, list) {
 // ms is a time as one reads it.
 export function ms(n) {
   if (n >= 1000 && n % 1000 === 0) return `${n / 1000} s`;
-  if (n >= 9995) return `${(n / 1000).toFixed(1)} s`;
-  if (n >= 10) return `${Math.round(n)} ms`;
+  if (n >= 2000) return `${(n / 1000).toFixed(1)} s`;
+  if (n >= 10 || n === 0) return `${Math.round(n)} ms`;
   return `${n.toFixed(n < 1 ? 2 : 1)} ms`;
 }

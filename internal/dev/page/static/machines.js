@@ -63,7 +63,7 @@ function updateRegion(node, r, s) {
 function makeMachine(m) {
   // A button that cannot be used keeps the focus, so that nobody is thrown out of the row.
   const press = what => e => { if (e.currentTarget.getAttribute("aria-disabled") !== "true") what(node.machine); };
-  const button = (text, what, kind) => el(`button${kind ?? ""}`, { type: "button", onclick: press(what) }, el("span", null, text), vh(` ${m.id}`));
+  const button = (text, what, kind) => el(`button${kind ?? ""}`, { type: "button", onclick: press(what) }, el("span", null, text), vh(` ${text === "Hand off" ? "to " : ""}${m.id}`));
   const node = el("li.machine", { id: `machine-${m.id}` });
   node.parts = {
     badge: el("span.badge", { "aria-hidden": "true" }),
@@ -71,7 +71,7 @@ function makeMachine(m) {
     words: el("span.words"),
     power: button("Stop", m => act(m.id, `machines/${encodeURIComponent(m.id)}/${m.state === "stopped" ? "start" : "stop"}`)),
     restart: button("Restart", m => act(m.id, `machines/${encodeURIComponent(m.id)}/restart`)),
-    handoff: button("Hand off to", m => act(m.id, `machines/${encodeURIComponent(m.id)}/handoff`)),
+    handoff: button("Hand off", m => act(m.id, `machines/${encodeURIComponent(m.id)}/handoff`)),
     kill: button("Kill", kill, ".danger"),
     databases: el("ul.facts"),
     facts: el("p.facts"),
@@ -130,18 +130,21 @@ async function kill(m) {
   if (yes) act(m.id, `machines/${encodeURIComponent(m.id)}/kill`);
 }
 
-const doings = { kill: "kill", stop: "stopping", start: "starting", restart: "restarting", handoff: "taking over", cut: "cutting", mend: "mending", slow: "slowing" };
+const doings = { kill: "being killed", stop: "stopping", start: "starting", restart: "restarting", handoff: "taking over", cut: "cutting", mend: "mending", slow: "slowing" };
 
 // act does it, unless something is being done there already.
 async function act(target, path, body) {
-  if (busy.has(target)) return;
+  if (busy.has(target)) {
+    say(`${target}: still ${busy.get(target)}.`);
+    return;
+  }
   const name = path.split("/").pop();
   busy.set(target, doings[name]);
   if (before) draw(before);
   try {
     await post(path, body);
   } catch (e) {
-    say(`${target}: ${e.message}`, true);
+    say(`${name} ${target.replace(/^region /, "")}: ${e.message}`, true); // as its event says
   }
   busy.delete(target);
   if (before) draw(before);

@@ -11,6 +11,8 @@ import * as sender from "./send.js";
 
 listen({
   state(s) {
+    s.regions ??= [];
+    s.machines ??= [];
     header(s);
     machines.draw(s);
     map.draw(s);

@@ -1,7 +1,6 @@
 // The map: where the regions are, their machines, and where requests go.
-import { $, el, setAttr, setClass, setText, svg, sync } from "./dom.js";
+import { $, el, ms, setAttr, setClass, setText, svg, sync } from "./dom.js";
 import { badge } from "./machines.js";
-import { ms } from "./dom.js";
 
 const west = -168, north = 74;
 const width = Number($("land").dataset.width), height = Number($("land").dataset.height);
@@ -22,7 +21,7 @@ export function draw(s) {
 function makeChip(r) {
   const node = el("li");
   const link = el("a.chip", { href: `#region-${r.code}` });
-  node.parts = { link, code: el("b", null, r.code), badges: el("span.badges", { "aria-hidden": "true" }), note: el("span.note"), words: el("span.vh") };
+  node.parts = { link, code: el("b", null, r.code), badges: el("span.badges", { "aria-hidden": "true" }), note: el("span.note", { "aria-hidden": "true" }), words: el("span.vh") };
   link.append(node.parts.code, node.parts.badges, node.parts.note, node.parts.words);
   node.append(link, node.spot = el("span.spot", { "aria-hidden": "true" }));
   return node;
@@ -37,7 +36,7 @@ function updateChip(node, r, s) {
   });
   const notes = [r.cut ? "cut off" : "", r.slow_ms > 0 ? `+${ms(r.slow_ms)}` : "", behind(machines)].filter(Boolean).join(", ");
   setText(p.note, notes);
-  setText(p.words, ` ${r.name}: ${machines.map(m => `${m.id} ${badge(m, s.engine).words}`).join("; ")}`);
+  setText(p.words, ` ${r.name}${notes ? `, ${notes}` : ""}: ${machines.map(m => `${m.id} ${badge(m, s.engine).words}`).join("; ")}`);
   setClass(p.link, r.cut ? "chip cut" : "chip");
   setClass(node.spot, r.cut ? "spot cut" : "spot");
 }
@@ -141,7 +140,7 @@ function way(from, to, kind, wait, took) {
   if (!a || !b) return 0;
   const time = clamp(took, 350, 1100);
   const here = a === b;
-  const node = here ? svg("circle", { cx: b.x, cy: b.y, r: 9, class: `way here ${kind}` }) : svg("path", { d: arc(a, b), pathLength: 1, class: `way ${kind}` });
+  const node = here ? svg("circle", { cx: b.x, cy: b.y, r: 9, class: `leg here ${kind}` }) : svg("path", { d: arc(a, b), pathLength: 1, class: `leg ${kind}` });
   $("traffic").append(node);
   if (still.matches) { // it is there for a moment, and does not move
     node.classList.add("still");
