@@ -1,6 +1,8 @@
 package dev_test
 
 import (
+	"context"
+	"errors"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -125,6 +127,24 @@ func TestThreeRegions(t *testing.T) {
 	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A start that ends in the middle leaves nothing mounted.
+func TestStartIsCancelledOnLiteFS(t *testing.T) {
+	t.Parallel()
+	o := regions(t)
+	o.LiteFS = testkit.LiteFS(t)
+	nothingLeft(t, o)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	_, err := dev.Start(ctx, o, func(ev dev.Event) {
+		if ev.Log != nil && ev.Log.Machine == "syd1" && strings.Contains(ev.Log.Line, "LiteFS mounted to") {
+			cancel(errors.New("cancelled while it is mounted"))
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "cancelled while it is mounted") {
+		t.Errorf("%v", err)
 	}
 }
 
