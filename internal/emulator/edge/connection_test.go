@@ -234,3 +234,36 @@ func TestConnectionEndsAfterAnEarlyAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A connection waits "about 4 seconds when using type = requests" to be used again, and
+// with connections not at all.
+func TestPooling(t *testing.T) {
+	for _, requests := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w, dialled := newMemory(t), 0
+			e := newEdge(t, edge.Options{Service: edge.Service{Requests: requests}, Dial: func(ctx context.Context, region string, m edge.Machine) (net.Conn, error) {
+				dialled++
+				return w.dial(ctx, region, m)
+			}}, w.machine("a1", "ams", nil), w.machine("a2", "ord", nil))
+			var got []int
+			for _, pause := range []time.Duration{0, 3 * time.Second, 3 * time.Second, 5 * time.Second} {
+				time.Sleep(pause)
+				if got := ask(e, "GET", "http://ams.localhost/", ""); got != "200 a1" {
+					t.Error(got)
+				}
+				got = append(got, dialled)
+			}
+			// Both machines have one address here: a connection is to a machine nevertheless.
+			if got := ask(e, "GET", "http://ord.localhost/", ""); got != "200 a2" {
+				t.Error(got)
+			}
+			want := "[1 1 1 2]"
+			if !requests {
+				want = "[1 2 3 4]"
+			}
+			if fmt.Sprint(got) != want {
+				t.Errorf("requests %v: after each %v connections, want %s", requests, got, want)
+			}
+		})
+	}
+}

@@ -57,6 +57,9 @@ func TestChecksDecide(t *testing.T) {
 			t.Errorf("%+v", machines[1])
 		}
 		time.Sleep(10 * time.Second)
+		if again := e.Machines()[1].Checks[0]; again != c {
+			t.Errorf("nothing has changed from %+v to %+v", c, again)
+		}
 		status.Store(500)
 		time.Sleep(10 * time.Second)
 		if c := e.Machines()[1].Checks[0]; c.Passing || c.Output != "500 Internal Server Error: s1" {
@@ -119,6 +122,16 @@ func TestCheckTimeout(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	})
+}
+
+// What fly.toml has for checks is nothing to another app's machines.
+func TestNoChecksOfAnotherApp(t *testing.T) {
+	other := gone(t, "x1", "syd")
+	other.App = "other"
+	e := newEdge(t, edge.Options{Service: edge.Service{Checks: []edge.Check{{TCP: true}}}}, other)
+	if m := e.Machines()[0]; !m.Healthy || len(m.Checks) > 0 {
+		t.Errorf("%+v", m)
+	}
 }
 
 // Machines are told of again and again while they are checked.
