@@ -124,6 +124,28 @@ func TestCheckTimeout(t *testing.T) {
 	})
 }
 
+// Who is gone, or stopped, is checked no more.
+func TestChecksEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, asked := newMemory(t), atomic.Int32{}
+		a1 := w.machine("a1", "ams", func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+		e := newEdge(t, edge.Options{Dial: w.dial, Service: edge.Service{Checks: []edge.Check{{Interval: time.Second}}}})
+		stopped := a1
+		stopped.State = edge.Stopped
+		for _, then := range [][]edge.Machine{nil, {stopped}} {
+			e.Set([]edge.Machine{a1})
+			time.Sleep(time.Minute)
+			e.Set(then)
+			synctest.Wait()
+			before := asked.Load()
+			time.Sleep(time.Minute)
+			if now := asked.Load(); before < 60 || now != before {
+				t.Errorf("then %v: checked %d times, and %d times after", then, before, now-before)
+			}
+		}
+	})
+}
+
 // What fly.toml has for checks is nothing to another app's machines.
 func TestNoChecksOfAnotherApp(t *testing.T) {
 	other := gone(t, "x1", "syd")
