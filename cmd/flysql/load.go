@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -243,13 +242,9 @@ func canBeWritten(path string) error {
 
 // writeMade writes what a function makes to a file, whole or not at all; to none where
 // there is no path.
-func writeMade(path string, make func(io.Writer) error) error {
+func writeMade(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return nil
 	}
-	var b bytes.Buffer
-	if err := make(&b); err != nil {
-		return err
-	}
-	return writeWhole(path, b.Bytes())
+	return writeWholeBy(path, write)
 }
