@@ -51,13 +51,15 @@ In paths and bodies of requests {{n}} is the request's number, {{visitor}} the v
 {{region}} the region, {{run}} a word for this run, and {{random}} one for the request.`,
 		Example: "  flysql load http://localhost:8080 --rate 200 --for 30s --writes 10% --write 'POST /messages text=hello+{{run}}+{{n}}' --regions ams,ord,syd\n" +
 			"  flysql load https://shop-pg.fly.dev --compare https://shop-sqlite.fly.dev --read /products --html report.html",
-		Args: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dev := c.getenv("FLYSQL_DEV_URL"); len(args) == 0 && dev != "" {
+				args = []string{dev} // under flysql dev exec
+			}
 			if len(args) != 1 {
 				return usagef("which app? give one URL: %s", cmd.UseLine())
 			}
-			return nil
+			return c.load(cmd.Context(), f, args[0])
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return c.load(cmd.Context(), f, args[0]) },
 	}
 	f.register(cmd)
 	return cmd
