@@ -232,6 +232,9 @@ func (d *demo) serve(ctx context.Context) error {
 		}
 	}
 	args := d.devArgs(d.port)
+	d.say.line("  Sign in one region, and read in another. The page kills machines, and cuts regions off.")
+	d.say.line("  Ctrl-C stops all.")
+	d.say.line("")
 	d.say.line("  $ cd " + d.repo)
 	d.say.line("  $ " + d.say.paint(bold, "flysql "+strings.Join(args, " ")))
 	d.say.line("")

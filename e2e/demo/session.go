@@ -29,12 +29,14 @@ type session struct {
 	changed  chan struct{} // closed when anything of that is
 }
 
+func newSession(say *printer) *session { return &session{say: say, changed: make(chan struct{})} }
+
 // startSession starts one, and waits until all machines serve.
 func (d *demo) startSession(ctx context.Context) (*session, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	s := &session{say: d.say, changed: make(chan struct{})}
+	s := newSession(d.say)
 	args := append(d.devArgs(0), "--json")
 	d.say.line("  $ " + d.say.paint(bold, "flysql "+strings.Join(args, " ")))
 	c, err := d.start(args, &lines{each: s.line}, d.stderr)
