@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/flysql/flysql/flydev"
+	"github.com/flysql/flysql/internal/emulator/cluster"
 	"github.com/flysql/flysql/internal/testkit"
 )
 
@@ -58,7 +60,27 @@ func TestKilled(t *testing.T) {
 	if len(pids) != 2 {
 		t.Fatalf("%d machines were started, want 2", len(pids))
 	}
+	// What an app has started dies with it only if that looks after it.
+	left := exec.Command("sleep", "1000")
+	left.Env = []string{cluster.Marker + "=" + filepath.Join(dir, ".flysql", "test", "2") + ":ord1"}
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- left.Wait() }()
 	flydev.Start(t, flydev.Options{Dir: dir, Regions: []string{"ord"}})
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("it has ended by itself")
+		}
+	default:
+		t.Error("a process of the second cluster is there still")
+		if err := left.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	}
 	for _, pid := range pids {
 		testkit.Poll(t, fmt.Sprintf("process %d to be gone", pid), func() bool { return syscall.Kill(pid, 0) != nil })
 	}

@@ -16,6 +16,7 @@ import (
 // devFlags are the flags of flysql dev and flysql dev exec.
 type devFlags struct {
 	config, latency, consul string
+	command                 string // of exec: the app
 	regions, env            []string
 	machines, port          int
 	watch, fresh, noLiteFS  bool

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/kballard/go-shellquote"
 	"github.com/spf13/cobra"
 
 	"github.com/flysql/flysql/internal/dev"
@@ -42,7 +43,7 @@ The command finds the app by its environment:
 
 The machines are under .flysql/exec, and begin with nothing each time; --fresh=false
 goes on with what is there. A flysql dev may run beside it.`,
-		Example: "  flysql dev exec -- go test ./e2e/...\n  flysql dev exec --regions ams,syd --latency none -- npm test\n  flysql dev exec -- sh -c 'curl -fsS $FLYSQL_DEV_URL_SYD/healthz'",
+		Example: "  flysql dev exec -- go test ./e2e/...\n  flysql dev exec --regions ams,syd --latency none --command 'npm start' -- npm test\n  flysql dev exec -- sh -c 'curl -fsS $FLYSQL_DEV_URL_SYD/healthz'",
 		Args:    devExecOnly,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.given = cmd.Flags().Changed
@@ -55,6 +56,8 @@ goes on with what is there. A flysql dev may run beside it.`,
 	f.register(cmd)
 	flags := cmd.Flags()
 	flags.IntVar(&f.port, "port", 0, "port to listen on, of loopback; 0 is any that is free")
+	flags.StringVar(&f.command, "command", "", "the app, built already, quoted as for a shell (default: what the Dockerfile builds and runs)")
+	must(cmd.RegisterFlagCompletionFunc("command", cobra.NoFileCompletions))
 	flags.BoolVar(&f.fresh, "fresh", true, "begin without what the machines had")
 	return cmd
 }
@@ -75,7 +78,11 @@ func devExecOnly(cmd *cobra.Command, args []string) error {
 
 // devExec is the verb.
 func (c *cli) devExec(ctx context.Context, f *devFlags, command []string) error {
-	o, err := f.options(c, nil)
+	app, err := shellquote.Split(f.command)
+	if err != nil || f.given("command") && len(app) == 0 {
+		return usagef("--command %s: quote it as for a shell", shellArgument(f.command))
+	}
+	o, err := f.options(c, app)
 	if err != nil {
 		return err
 	}

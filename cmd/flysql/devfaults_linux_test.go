@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/flysql/flysql/internal/dev"
+	"github.com/flysql/flysql/internal/testkit"
 )
 
 // An app that never listens is shown, with what it printed, and where it should have
@@ -148,4 +152,55 @@ func TestDevWatch(t *testing.T) {
 	r.says("primary_region")
 	r.signal(os.Interrupt)
 	r.ends(130)
+}
+
+// What a run by sudo has made is root's: another user is told so.
+func TestDevOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	testkit.NeedRoot(t)
+	a := newDevApp(t, false)
+	state := filepath.Join(a.dir, ".flysql", "dev")
+	if err := os.MkdirAll(state, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for dir := a.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(buildFlysql(t), "dev", "--port", "0", "--", "sleep", "1")
+	cmd.Dir, cmd.Env = a.dir, a.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "permission denied\n") || !strings.Contains(string(out), state+" is another user's: sudo leaves it to root") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// An app that has LiteFS, where there is none: it says what is missing, exec too, and one
+// machine runs.
+func TestDevNoLiteFSHere(t *testing.T) {
+	t.Parallel()
+	a := newDevApp(t, false)
+	text, err := os.ReadFile("../../examples/regions/litefs.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.write("litefs.yml", string(text), 0o644)
+	a.write("fly.toml", fmt.Sprintf(devTOML, "litefs"), 0o644)
+	a.env = append(a.env, dev.LiteFSVariable+"=", "PATH="+t.TempDir())
+	r := a.run("--port", "0", "--regions", "ord,ams", "-e", "FLYSQL_MIGRATIONS", "--", a.guestbook)
+	a.sign(r.url("ord"), "ord", "hello")
+	if out := r.stdout.text(); !strings.HasPrefix(out, "shop: 1 machine in ord, without LiteFS\n  no") {
+		t.Errorf("stdout:\n%s", out)
+	}
+	r.signal(os.Interrupt)
+	r.ends(130)
+
+	r = a.run("exec", "-e", "FLYSQL_MIGRATIONS", "--command", "'"+a.guestbook+"'", "--", "/bin/sh", "-c", "echo $FLYSQL_DEV_ENGINE")
+	r.ends(0)
+	r.errs("note: one machine, without LiteFS: no")
+	if out := r.stdout.text(); out != "volume\n" {
+		t.Errorf("stdout: %s", out)
+	}
 }

@@ -171,6 +171,9 @@ type devRun struct {
 	stdout, stderr both
 }
 
+// onlyWriter hides ReadFrom, which would write without the lock.
+type onlyWriter struct{ io.Writer }
+
 // run starts flysql dev with these arguments.
 func (a *devApp) run(args ...string) *devRun {
 	a.t.Helper()
@@ -182,7 +185,7 @@ func (a *devApp) runTo(stdout *os.File, args ...string) *devRun {
 	a.t.Helper()
 	r := &devRun{app: a}
 	r.cmd = exec.Command(buildFlysql(a.t), append([]string{"dev"}, args...)...)
-	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = a.dir, a.env, &r.stdout, &r.stderr
+	r.cmd.Dir, r.cmd.Env, r.cmd.Stdout, r.cmd.Stderr = a.dir, a.env, onlyWriter{&r.stdout}, onlyWriter{&r.stderr}
 	if stdout != nil {
 		r.cmd.Stdout = stdout
 	}

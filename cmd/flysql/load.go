@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -52,13 +51,15 @@ In paths and bodies of requests {{n}} is the request's number, {{visitor}} the v
 {{region}} the region, {{run}} a word for this run, and {{random}} one for the request.`,
 		Example: "  flysql load http://localhost:8080 --rate 200 --for 30s --writes 10% --write 'POST /messages text=hello+{{run}}+{{n}}' --regions ams,ord,syd\n" +
 			"  flysql load https://shop-pg.fly.dev --compare https://shop-sqlite.fly.dev --read /products --html report.html",
-		Args: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dev := c.getenv("FLYSQL_DEV_URL"); len(args) == 0 && dev != "" {
+				args = []string{dev} // under flysql dev exec
+			}
 			if len(args) != 1 {
 				return usagef("which app? give one URL: %s", cmd.UseLine())
 			}
-			return nil
+			return c.load(cmd.Context(), f, args[0])
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return c.load(cmd.Context(), f, args[0]) },
 	}
 	f.register(cmd)
 	return cmd
@@ -243,13 +244,9 @@ func canBeWritten(path string) error {
 
 // writeMade writes what a function makes to a file, whole or not at all; to none where
 // there is no path.
-func writeMade(path string, make func(io.Writer) error) error {
+func writeMade(path string, write func(io.Writer) error) error {
 	if path == "" {
 		return nil
 	}
-	var b bytes.Buffer
-	if err := make(&b); err != nil {
-		return err
-	}
-	return writeWhole(path, b.Bytes())
+	return writeWholeBy(path, write)
 }

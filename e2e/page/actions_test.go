@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -278,7 +279,14 @@ func TestFocusStays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A machine that goes, and one that comes, leave the others as they are.
+	// Machines and regions may come in another order.
+	b.run(chromedp.Evaluate(`(globalThis.was = `+button("ams2", "Stop")+`).focus()`, nil))
+	s.Change(func(st *dev.State) { slices.Reverse(st.Machines); slices.Reverse(st.Regions) })
+	b.until(`document.querySelector(".region").id === "region-syd" && document.querySelector("#region-ams .machine").id === "machine-ams2"`)
+	b.until(`document.activeElement === globalThis.was`)
+	s.Change(func(st *dev.State) { slices.Reverse(st.Machines); slices.Reverse(st.Regions) })
+
+	// A machine that goes leaves the others as they are.
 	b.run(chromedp.Evaluate(`(globalThis.was = `+button("ams2", "Stop")+`).focus()`, nil))
 	s.Change(func(st *dev.State) { st.Machines = append(st.Machines[:2:2], st.Machines[3:]...) })
 	b.until(`document.querySelector("#machine-ams1") === null`)

@@ -36,13 +36,15 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 	if path == "" {
 		return nil, nil
 	}
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(limit))
-	if os.Geteuid() == 0 {
-		flags = append(flags, chromedp.NoSandbox)
-	}
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.WSURLReadTimeout(limit),
+		chromedp.NoSandbox) // root has none, nor have many containers; it sees these pages only
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), flags...)
 	ctx, cancel := chromedp.NewContext(alloc, quiet)
-	closeBrowser = func() { cancel(); stop() }
+	closeBrowser = func() {
+		_ = chromedp.Cancel(ctx) // waits, so that its files can be removed
+		cancel()
+		stop()
+	}
 	return ctx, chromedp.Run(ctx)
 })
 

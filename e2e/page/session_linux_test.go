@@ -188,4 +188,20 @@ func TestRealSession(t *testing.T) {
 	b.waitText("#chips", "cut off")
 	b.click(`[...document.querySelectorAll("#region-syd button")].find(b => b.innerText.startsWith("Mend"))`)
 	b.until(`!document.querySelector("#chips").innerText.includes("cut off")`)
+
+	// Deployed, machine by machine.
+	pids := map[string]int{}
+	for _, m := range s.State().Machines {
+		pids[m.ID] = m.PID
+	}
+	b.click(`document.querySelector("#deploy")`)
+	b.waitText("#rolling", "Deploy: ")
+	b.until(`document.querySelector("#rolling").hidden`)
+	b.waitText("#lines", "deploy: done")
+	for _, m := range s.State().Machines {
+		if m.PID == pids[m.ID] || m.PID == 0 {
+			t.Errorf("%s has process %d, and had %d", m.ID, m.PID, pids[m.ID])
+		}
+		b.waitText("#machine-"+m.ID, ", healthy")
+	}
 }

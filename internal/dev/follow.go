@@ -57,7 +57,9 @@ func follow(c *cluster.Cluster) *follower {
 
 // close ends it. A LiteFS that hangs is not waited for.
 func (f *follower) close() {
+	f.mu.Lock()
 	f.end()
+	f.mu.Unlock()
 	f.running.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -126,13 +128,16 @@ func (f *follower) nodeOf(m cluster.Status) *node {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := f.nodes[m.ID]
+	if f.ctx.Err() != nil {
+		return n // nothing is begun any more
+	}
 	if n != nil && n.pid != m.Pid {
 		delete(f.nodes, m.ID)
 		old := n
 		f.running.Go(func() { _ = old.Close() }) // it may wait for a mount that hangs
 		n = nil
 	}
-	if n != nil || m.Pid == 0 || m.API == 0 || f.ctx.Err() != nil {
+	if n != nil || m.Pid == 0 || m.API == 0 {
 		return n
 	}
 	opened, err := litefs.Open(litefs.Config{Addr: "127.0.0.1:" + strconv.Itoa(m.API), FUSEDir: m.Mnt, CheckEvery: askEvery})

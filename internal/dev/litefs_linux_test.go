@@ -1,6 +1,8 @@
 package dev_test
 
 import (
+	"context"
+	"errors"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -112,8 +114,37 @@ func TestThreeRegions(t *testing.T) {
 	if got, want := r.actions(), "kill syd1, -kill syd1, start syd1, -start syd1, handoff syd1, -handoff syd1, slow syd, -slow syd, slow ams, -slow ams, slow syd, -slow syd, cut syd, -cut syd, mend syd, -mend syd"; got != want {
 		t.Errorf("actions:\n%s\nwant\n%s", got, want)
 	}
+	// The primary is the last that gets another build, and the primary still.
+	if err := s.Deploy(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got, want := r.doings(), "building, rolling ord1, rolling syd1, rolling ams1"; !strings.HasSuffix(got, want) {
+		t.Errorf("it went %s, want %s", got, want)
+	}
+	signs(t, s, "ord", "deployed")
+	if got := s.State().Primary; got != "ams1" {
+		t.Errorf("the primary is %q", got)
+	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A start that ends in the middle leaves nothing mounted.
+func TestStartIsCancelledOnLiteFS(t *testing.T) {
+	t.Parallel()
+	o := regions(t)
+	o.LiteFS = testkit.LiteFS(t)
+	nothingLeft(t, o)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	_, err := dev.Start(ctx, o, func(ev dev.Event) {
+		if ev.Log != nil && ev.Log.Machine == "syd1" && strings.Contains(ev.Log.Line, "LiteFS mounted to") {
+			cancel(errors.New("cancelled while it is mounted"))
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "cancelled while it is mounted") {
+		t.Errorf("%v", err)
 	}
 }
 

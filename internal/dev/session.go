@@ -132,11 +132,16 @@ func (s *Session) prepare(ctx context.Context) (err error) {
 	if err := checkEnv(o.Env); err != nil {
 		return err
 	}
-	if s.state, err = openState(cmp.Or(o.StateDir, filepath.Join(s.app.dir, ".flysql", "dev")), o.Fresh); err != nil {
+	if s.state, err = openState(cmp.Or(o.StateDir, filepath.Join(s.app.dir, ".flysql", "dev"))); err != nil {
 		return err
 	}
 	if s.front, err = listen(o.Port); err != nil {
 		return err
+	}
+	if o.Fresh { // once nothing else is likely to be wrong
+		if err := s.state.drop(); err != nil {
+			return err
+		}
 	}
 	if o.Page != nil {
 		s.page = o.Page(s)

@@ -166,6 +166,19 @@ func (r *record) actions() string {
 	return strings.Join(all, ", ")
 }
 
+// doings are what went on, in order.
+func (r *record) doings() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []string
+	for _, ev := range r.all {
+		if st := ev.State; st != nil && st.Doing != "" && (len(all) == 0 || all[len(all)-1] != st.Doing) {
+			all = append(all, st.Doing)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 // start starts a session that ends with the test, and leaves nothing.
 func start(t *testing.T, o dev.Options) (*dev.Session, *record) {
 	t.Helper()

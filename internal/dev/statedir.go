@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/flysql/flysql/internal/emulator/cluster"
 )
@@ -30,7 +31,12 @@ type stateDir struct {
 const runningFile = "running"
 
 // openState opens the directory, and makes it where it is not there.
-func openState(path string, fresh bool) (_ *stateDir, err error) {
+func openState(path string) (_ *stateDir, err error) {
+	defer func() {
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w\n%s is another user's: sudo leaves it to root; run it as that user again, or remove it", err, path)
+		}
+	}()
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return nil, fmt.Errorf("%s is a symbolic link: name the directory itself", path)
 	}
@@ -47,14 +53,8 @@ func openState(path string, fresh bool) (_ *stateDir, err error) {
 	running := s.join(runningFile)
 	_, err = os.Lstat(running)
 	s.killed = err == nil
-	if fresh {
-		err = s.drop()
-	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = os.WriteFile(running, nil, 0o644)
-	}
-	if err != nil {
-		return nil, errors.Join(err, s.close())
+	if err := os.WriteFile(running, nil, 0o644); err != nil {
+		return nil, errors.Join(err, s.unlock())
 	}
 	return s, nil
 }
@@ -62,14 +62,11 @@ func openState(path string, fresh bool) (_ *stateDir, err error) {
 // CleanUp ends what a session that was killed has left running or mounted in its directory.
 // Its error is ErrInUse where a session is there.
 func CleanUp(dir string) error {
-	s, err := openState(dir, false)
+	s, err := openState(dir)
 	if err != nil {
 		return err
 	}
-	if s.killed {
-		err = cluster.CleanUp(s.path)
-	}
-	return errors.Join(err, s.close())
+	return errors.Join(s.cleanUp(), s.close())
 }
 
 // claim refuses a directory that is somebody else's, and marks its own.
@@ -106,7 +103,7 @@ func (s *stateDir) cleanUp() error {
 	return errors.Join(cluster.CleanUp(s.machines(false)), cluster.CleanUp(s.machines(true)))
 }
 
-// drop removes all but the mark, and programs, which are built anew in any case. What is
+// drop removes all but the marks, and programs, which are built anew in any case. What is
 // mounted or runs in it is ended before.
 func (s *stateDir) drop() error {
 	if err := s.cleanUp(); err != nil {
@@ -122,7 +119,7 @@ func (s *stateDir) drop() error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == markFile || e.Name() == ".gitignore" || e.Name() == "bin" {
+		if slices.Contains([]string{markFile, runningFile, ".gitignore", "bin"}, e.Name()) {
 			continue
 		}
 		if err := root.RemoveAll(e.Name()); err != nil {

@@ -10,7 +10,7 @@ func TestStateDir(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{"precious": "", "outside/kept": ""})
 	path := filepath.Join(dir, ".flysql", "dev")
-	s, err := openState(path, false)
+	s, err := openState(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func TestStateDir(t *testing.T) {
 	if text, err := os.ReadFile(s.join(".gitignore")); err != nil || string(text) != "*\n" {
 		t.Errorf("%q, %v", text, err)
 	}
-	_, err = openState(path, true)
+	_, err = openState(path)
 	wantError(t, err, path+" is in use by another flysql dev")
 	if err := os.MkdirAll(s.join("machines", "ord1"), 0o755); err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func TestStateDir(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if s, err = openState(path, false); err != nil {
+	if s, err = openState(path); err != nil {
 		t.Fatal(err)
 	}
 	if !s.killed || !isDir(s.join("machines", "ord1")) {
@@ -42,7 +42,10 @@ func TestStateDir(t *testing.T) {
 	if err := s.close(); err != nil {
 		t.Error(err)
 	}
-	if s, err = openState(path, true); err != nil {
+	if s, err = openState(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.drop(); err != nil {
 		t.Fatal(err)
 	}
 	if s.killed || isDir(s.join("machines")) || !isFile(s.join(".gitignore")) || !isFile(filepath.Join(dir, "outside", "kept")) {
@@ -58,15 +61,13 @@ func TestStateDirOfOthers(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{"theirs/precious": "", "ours/" + markFile: markText})
 	theirs := filepath.Join(dir, "theirs")
-	for _, fresh := range []bool{false, true} {
-		_, err := openState(theirs, fresh)
-		wantError(t, err, "has files that are not of flysql dev")
-	}
+	_, err := openState(theirs)
+	wantError(t, err, "has files that are not of flysql dev")
 	link := filepath.Join(dir, "link")
 	if err := os.Symlink(filepath.Join(dir, "ours"), link); err != nil {
 		t.Fatal(err)
 	}
-	_, err := openState(link, true)
+	_, err = openState(link)
 	wantError(t, err, "is a symbolic link")
 	if entries, err := os.ReadDir(theirs); err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)

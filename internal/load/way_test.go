@@ -81,7 +81,8 @@ func options(t testing.TB, at string) load.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return load.Patient(load.Options{URL: at, Rate: 100, For: time.Second, Writes: 0.1, Reads: []load.Request{read}, Write: []load.Request{write}, Visitors: 5, Timeout: time.Minute})
+	// One after the other, so that who reads has had the answer to its write.
+	return load.Patient(load.Options{URL: at, Rate: 100, For: time.Second, Writes: 0.1, Reads: []load.Request{read}, Write: []load.Request{write}, Visitors: 5, Timeout: time.Minute, Max: 1})
 }
 
 func ways(p *load.Report) map[string]int {

@@ -165,8 +165,8 @@ func TestSlowReader(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		line := strings.Repeat("x", 4000)
-		for i := range 20000 {
+		line := strings.Repeat("x", 1000)
+		for i := range 10000 {
 			s.Emit(pagetest.Line("ams1", fmt.Sprint(i, line)))
 		}
 		s.Emit(pagetest.Line("ams1", "the last"))
@@ -188,7 +188,7 @@ func TestSlowReader(t *testing.T) {
 		}
 	}
 	if n > 6000 || n < 3000 { // the session may have been ahead of the page still
-		t.Errorf("%d of 20001 events came, want what is kept, 4000 or so", n)
+		t.Errorf("%d of 10001 events came, want what is kept, 4000 or so", n)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestLargeEvents(t *testing.T) {
 	a.want("hello ", "state ")
 	s.Emit(pagetest.Line("ord1", strings.Repeat("é", 1<<20)))
 	large := pagetest.Request(1, "ams", "/"+strings.Repeat("p", 1<<20))
-	large.Request.Hops[0].Request = http.Header{"X-Large": slices.Repeat([]string{"v"}, 1<<18)}
+	large.Request.Hops[0].Request = http.Header{"X-Large": slices.Repeat([]string{"v"}, 1<<13)}
 	large.Request.Hops = slices.Repeat(large.Request.Hops, 50)
 	s.Emit(large)
 	e, _ := a.next()

@@ -12,7 +12,7 @@ import (
 
 // app is a directory that is watched.
 type app struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	w    *Watcher
 	said []string

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/flysql/flysql/internal/emulator/edge"
+	"github.com/flysql/flysql/internal/emulator/latency"
 	"github.com/flysql/flysql/internal/emulator/private"
 )
 
@@ -105,12 +106,27 @@ func (c *Cluster) down(m *machine) error {
 	c.become(m, edge.Away) // no new request goes there
 	app, _ := c.ways(m)
 	app.listens(false) // nor from other machines: its app will not listen any more
+	c.drain(m)
 	err := errors.Join(c.remember(), c.end(m, p, c.grace()))
 	c.become(m, edge.Stopped)
 	if err != nil {
 		return fmt.Errorf("machine %s: %w", m.ID, err)
 	}
 	return nil
+}
+
+// drainLimit bounds drain: streams stay as long as their clients.
+const drainLimit = 500 * time.Millisecond
+
+// drain waits until a machine has answered the requests that it was just given: its app
+// might not take their connections any more.
+func (c *Cluster) drain(m *machine) {
+	for end := time.Now().Add(drainLimit); time.Now().Before(end) && latency.Wait(c.life, pollPause); {
+		i := slices.IndexFunc(c.Edge.Machines(), func(s edge.Status) bool { return s.ID == m.ID && s.Load > 0 })
+		if i < 0 {
+			return
+		}
+	}
 }
 
 // renew ends a machine in order, and starts it with another command, nil for the same.

@@ -121,7 +121,8 @@ func (e *Edge) dial(ctx context.Context, region, address string) (net.Conn, erro
 		back := func() time.Duration { return delay(m.Region, region) }
 		machine := &breaking{Conn: c}
 		go latency.Join(far, machine, there, back) // until either of its connections ends
-		c = &delayed{Conn: near, far: machine}
+		late := &delayed{Conn: near, far: machine}
+		return &patient{Conn: late, gone: late.gone}, nil
 	}
 	return &patient{Conn: c}, nil
 }
@@ -131,6 +132,7 @@ func (e *Edge) dial(ctx context.Context, region, address string) (net.Conn, erro
 // net/http would give up before it reads the answer.
 type patient struct {
 	net.Conn
+	gone  func() bool // nil where writing tells
 	begun atomic.Bool // something of the request was written
 }
 
@@ -139,6 +141,9 @@ type patient struct {
 func (c *patient) begin() { c.begun.Store(false) }
 
 func (c *patient) Write(p []byte) (int, error) {
+	if c.gone != nil && !c.begun.Load() && c.gone() {
+		return 0, net.ErrClosed
+	}
 	n, err := c.Conn.Write(p)
 	if err != nil && c.begun.Load() {
 		return len(p), nil
@@ -182,13 +187,10 @@ func (c *delayed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write takes no request for a machine that has ended the connection when there is nothing
-// more to come but the news of that. On Fly a proxy stands beside the machine and knows.
-func (c *delayed) Write(p []byte) (int, error) {
-	if c.far.why.Load() != nil && c.far.sent.Load() == c.seen.Load() {
-		return 0, net.ErrClosed
-	}
-	return c.Conn.Write(p)
+// gone tells whether the machine has ended the connection, and nothing more is to come but
+// the news of that. On Fly a proxy stands beside the machine, and knows.
+func (c *delayed) gone() bool {
+	return c.far.why.Load() != nil && c.far.sent.Load() == c.seen.Load()
 }
 
 // idling is a connection that is closed when nothing moves on it.
@@ -207,8 +209,12 @@ func (c *idling) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func (c *idling) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+func (c *idling) CloseWrite() error  { return closeWrite(c.Conn) }
+func (c *patient) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite ends one direction of a connection, or where it cannot, both.
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return c.Close()

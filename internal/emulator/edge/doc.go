@@ -59,5 +59,6 @@
 // compressed, statics are not served, PROXY protocol, UDP, Flycast and CONNECT are not
 // there. Server and Fly-Cache-Status are not added to responses. The time from client to
 // edge is added once to a request and once to its response, not to what follows on an
-// open stream; the time between edge and machine is added to every byte.
+// open stream; the time between edge and machine is added to every byte. With it, an
+// upgraded connection ends both ways at once.
 package edge

@@ -317,6 +317,33 @@ func TestWebSocketThatIsReplayed(t *testing.T) {
 	}
 }
 
+// A client that has said all, of a protocol of its own, hears the rest.
+func TestUpgradeEndsOneWayFirst(t *testing.T) {
+	for name, o := range map[string]edge.Options{"plain": {}, "idle": {Service: edge.Service{IdleTimeout: time.Minute}}} {
+		c, in, res := upgrade(t, serve(t, newEdge(t, o, raw(t, "a1", "ams", func(w http.ResponseWriter, _ *http.Request) {
+			c, rw, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+			rw.Flush()
+			said, err := io.ReadAll(rw)
+			fmt.Fprintf(rw, "%s? %v", said, err)
+			rw.Flush()
+		}))), "")
+		if res.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(name, res.Status)
+		}
+		fmt.Fprint(c, "all")
+		_ = c.(*net.TCPConn).CloseWrite()
+		if got, err := io.ReadAll(in); err != nil || string(got) != "all? <nil>" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 // An upload of any size goes through as it comes, and does not stay in memory.
 func TestLargeUpload(t *testing.T) {
 	e := newEdge(t, edge.Options{}, raw(t, "a1", "ams", func(w http.ResponseWriter, r *http.Request) {

@@ -92,16 +92,14 @@ func (l *line) put(p piece, last error) {
 	for l.size >= window {
 		l.changed.Wait()
 	}
-	if n := len(l.pieces); n > 0 && p.due.Before(l.pieces[n-1].due) {
-		p.due = l.pieces[n-1].due // nothing overtakes, where the delay has become less
-	}
 	l.pieces = append(l.pieces, p)
 	l.size += len(p.data) + perPiece
 	l.last = last
 	l.changed.Broadcast()
 }
 
-// drain writes pieces when they are due, to the last one. An error is src's.
+// drain writes pieces when they are due, to the last one. Nothing overtakes where the
+// delay has become less. An error is src's.
 func (l *line) drain(dst io.Writer, stop <-chan struct{}) error {
 	refused := false
 	for {

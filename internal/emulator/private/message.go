@@ -100,6 +100,9 @@ func (z *Zone) response(msg []byte, from string, most int) []byte {
 	}
 	out, count := q.raw, 0
 	for _, addr := range a.addrs {
+		if len(out) > maxText {
+			break
+		}
 		kind := uint16(typeAAAA)
 		if addr.Unmap().Is4() {
 			kind = typeA
@@ -144,11 +147,11 @@ func record(out []byte, kind uint16, data []byte) []byte {
 
 func data(a netip.Addr) []byte { return a.Unmap().AsSlice() }
 
-// maxText keeps a message below what its length field can say.
+// maxText keeps a message below what its length field can say. What is left out is longer
+// than anybody's list of machines.
 const maxText = 32 << 10
 
 // chunks is a text as TXT has it, in strings of at most 255 bytes that belong together.
-// What is longer than anybody's list of machines is cut.
 func chunks(text string) []byte {
 	text = text[:min(len(text), maxText)]
 	out := []byte{}

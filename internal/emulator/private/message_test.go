@@ -3,9 +3,13 @@ package private
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // query is a message that asks for a name, with what a resolver adds to say how large an
@@ -83,6 +87,24 @@ func FuzzResponse(f *testing.F) {
 			t.Errorf("%x is a response, and is answered", msg)
 		case out[2]&0x02 != 0:
 			t.Errorf("%x: a short answer is truncated", msg)
+		}
+	})
+}
+
+// Who connects and says nothing, or half of it, is not waited for.
+func TestIdleConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		start := time.Now()
+		go func() {
+			defer far.Close()
+			(&Zone{}).connection("ams", far)
+		}()
+		if _, err := near.Write([]byte{0, 30, 1}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(near); err != nil || len(got) > 0 || time.Since(start) != patience {
+			t.Errorf("%q, %v after %v, want an end after %v", got, err, time.Since(start), patience)
 		}
 	})
 }

@@ -153,6 +153,16 @@ func TestLargeAnswer(t *testing.T) {
 	if err != nil || len(texts) != 1 || strings.Count(texts[0], ",") != 299 {
 		t.Errorf("%d texts, %v", len(texts), err)
 	}
+	for i := range 3000 { // more than a message has room for
+		all = append(all, private.Machine{ID: fmt.Sprintf("n%013d", i), App: "big", Region: "ams", Address: addr(1000 + i), Started: true})
+	}
+	z.Set(all)
+	if ips, err := resolver.LookupHost(t.Context(), "big.internal"); err != nil || len(ips) < 1000 {
+		t.Errorf("%d addresses of 3300, %v", len(ips), err)
+	}
+	if texts, err := resolver.LookupTXT(t.Context(), "_instances.internal"); err != nil || len(texts) != 1 || len(texts[0]) != 32<<10 {
+		t.Errorf("%d texts, %v", len(texts), err)
+	}
 }
 
 // What is no query gets no answer, or an error, and the server goes on.
@@ -172,6 +182,8 @@ func TestBadMessages(t *testing.T) {
 		"two questions": {"\x00\x01\x01\x00\x00\x02\x00\x00\x00\x00\x00\x00", 1},
 		"cut off":       {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x09guest", 1},
 		"a pointer":     {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01", 1},
+		"a label of 64": {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x40" + strings.Repeat("a", 64) + "\x08internal\x00\x00\x1c\x00\x01", 1},
+		"a name of 256": {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x3faaaaaaaaabbbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg", 4) + "\x00\x00\x1c\x00\x01", 1},
 		"an update":     {"\x00\x01\x28\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01", 4},
 		"the root":      {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01", 5},
 		"internal":      {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x08internal\x00\x00\x01\x00\x01", 5},

@@ -63,9 +63,16 @@ export function sync(parent, items, key, make, update) {
     let node = have.get(key(item));
     if (!node) have.set(key(item), node = make(item));
     if (node === place) place = place.nextElementSibling;
-    else parent.insertBefore(node, place);
+    else move(parent, node, place);
     update?.(node, item);
   }
+}
+
+// move takes the focus along, which a node that is moved loses.
+function move(parent, node, place) {
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
+  parent.insertBefore(node, place);
+  focused?.focus({ preventScroll: true });
 }
 
 // options fills a select, and keeps what was chosen while it is there.

@@ -144,7 +144,7 @@ async function act(target, path, body) {
   try {
     await post(path, body);
   } catch (e) {
-    say(`${target}: ${e.message}`, true);
+    say(`${name} ${target.replace(/^region /, "")}: ${e.message}`, true); // as its event says
   }
   busy.delete(target);
   if (before) draw(before);

@@ -5,6 +5,7 @@ const least = 1500; // for which a sentence stays, whoever waits
 let waiting = [], timer = 0, since = -least;
 
 export function say(text, bad = false) {
+  if (bad && $("says").textContent === text) return; // it is there
   waiting = [...waiting.filter(w => w.text !== text), { text, bad }].slice(-4);
   clearTimeout(timer);
   timer = setTimeout(next, Math.max(0, since + least - performance.now()));
