@@ -26,8 +26,8 @@ GOOSE_TAGS := no_clickhouse no_libsql no_mssql no_mysql no_postgres no_vertica n
 help: ## what there is
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-# With root and FUSE, machines in three regions; it builds LiteFS then. DEMO_FLAGS="-mode volume" is one machine.
-demo: setup ## the example app, set up by flysql init, booted by the entrypoint, served (CHECK=1 drives it by itself)
+# With root and FUSE, machines in three regions; it builds LiteFS then. DEMO_FLAGS="-single" is one machine.
+demo: setup ## the example app, set up by flysql init, run by flysql dev, with its page (CHECK=1 drives it by itself)
 	@cd e2e && go build -o $(BIN)/demo ./demo
 	@cd e2e && exec $(BIN)/demo $(if $(CHECK),-check) $(DEMO_FLAGS)
 
@@ -46,7 +46,7 @@ unit: $(GOTESTSUM) $(LITEFS)
 
 # entrypoint takes longest, and waits most: it begins first.
 racing:
-	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 40m -parallel 4 \
+	$(GOTESTSUM) --jsonfile $(RESULTS)/unit.json --format pkgname-and-test-fails -- -race -timeout 40m -parallel 6 \
 	  $$(go list ./entrypoint ./... | grep -vxF "$$(go list $(SEQUENTIAL))")
 
 sequential:

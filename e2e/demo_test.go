@@ -3,17 +3,20 @@ package e2e_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/flysql/flysql/e2e/image"
+	"github.com/flysql/flysql/e2e/guestbook"
+	"github.com/flysql/flysql/e2e/left"
 	"github.com/flysql/flysql/e2e/poll"
+	"github.com/flysql/flysql/internal/dev"
 	"github.com/flysql/flysql/internal/testkit"
 )
 
@@ -21,11 +24,20 @@ import (
 // directory that the test can look at.
 func runDemo(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *output, temp string) {
 	t.Helper()
+	return runDemoIn(t, "", args...)
+}
+
+// runDemoIn is runDemo with one more variable.
+func runDemoIn(t *testing.T, variable string, args ...string) (cmd *exec.Cmd, stdout, stderr *output, temp string) {
+	t.Helper()
 	temp = t.TempDir()
 	stdout, stderr = &output{}, &output{}
-	cmd = exec.CommandContext(demoContext(t), must(t, shop.demo), args...)
+	cmd = exec.CommandContext(slowContext(t), must(t, shop.demo), args...)
 	// go finds its caches by itself; everything else is as in an empty shell.
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	if variable != "" {
+		cmd.Env = append(cmd.Env, variable)
+	}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	if err := cmd.Start(); err != nil {
@@ -37,41 +49,6 @@ func runDemo(t *testing.T, args ...string) (cmd *exec.Cmd, stdout, stderr *outpu
 		}
 	})
 	return cmd, stdout, stderr, temp
-}
-
-// demoContext is for what builds an image whole, with apt-get, beside others that do.
-func demoContext(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func TestDemoCheck(t *testing.T) {
-	t.Parallel()
-	cmd, stdout, stderr, temp := runDemo(t, "-check", "-mode", "volume")
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	wantInOrder(t, stdout.String(),
-		"flysql init  wrote ", "fly.toml",
-		"left out: RUN apt-get update", "left out: FLYSQL_USER=app",
-		"ok    booted",
-		"ok    3 messages written",
-		"ok    read back at once",
-		"ok    stopped by SIGTERM: exit code 0",
-		"ok    read back after the restart",
-		"ok    refused: exit code 1, and the app never listened",
-		"ok    the error names the file and the line: 99999_broken.sql:4",
-		"ok    the data is intact",
-		"ok    read back after the failed deploy",
-		"all checks passed",
-	)
-	wantInOrder(t, stderr.String(), "  | flysql mode", "  | flysql migrate", "  | flysql app", "syntax error")
-	if strings.Contains(stdout.String()+stderr.String(), "\x1b") {
-		t.Error("there are colours in a pipe")
-	}
-	nothingLeft(t, temp)
 }
 
 func wantInOrder(t *testing.T, s string, want ...string) {
@@ -86,36 +63,117 @@ func wantInOrder(t *testing.T, s string, want ...string) {
 	}
 }
 
+// On one machine. What a directory of a person's choice has, stays, and is gone on with.
+func TestDemoCheck(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "my guestbook")
+	cmd, stdout, stderr, temp := runDemo(t, "-check", "-single", "-dir", dir)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	wantInOrder(t, stdout.String(),
+		"flysql init  wrote ", "fly.toml",
+		"$ flysql dev --port 0 --json",
+		"ok    all machines serve",
+		"ok    3 messages written and read back",
+		"ok    written by way of", "the page has counted",
+		"refused it",
+		"ok    the error names the file and the line: 99999_broken.sql:4",
+		"ok    the data is intact",
+		"serves again without it",
+		"messages acknowledged meanwhile, 0 lost",
+		"started again; every message from before is there",
+		"ok    every machine has stopped; nothing is left running or mounted",
+		"messages are there",
+		"all checks passed",
+	)
+	wantInOrder(t, stderr.String(), "| flysql migrate  ok", "| flysql app", "| flysql migrate  failed")
+	if strings.Contains(stdout.String()+stderr.String(), "\x1b") {
+		t.Error("there are colours in a pipe")
+	}
+	nothingLeft(t, temp)
+
+	cmd, stdout, _, temp = runDemo(t, "-single", "-dir", dir, "-port", "0")
+	port := servedAt(t, stdout)
+	if rows, err := guestbook.New(port).Messages(testContext(t)); err != nil || len(rows) < guestbook.Texts {
+		t.Errorf("%d messages, %v, want those of the check", len(rows), err)
+	}
+	if page, err := guestbook.New(port).Get(testContext(t), dev.PagePrefix); err != nil || !strings.Contains(page, "<html") {
+		t.Errorf("the page: %q, %v", page, err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	wantInOrder(t, stdout.String(), "goes on with "+dir, "had nothing to write")
+	nothingLeft(t, temp)
+	nothingRuns(t, dir)
+}
+
+var served = regexp.MustCompile(`http://localhost:([0-9]+)\s`)
+
+// servedAt waits until a demo serves, and returns its port.
+func servedAt(t *testing.T, stdout *output) int {
+	t.Helper()
+	port := 0
+	err := poll.Until(slowContext(t), "the app's URL", func(context.Context) error {
+		found := served.FindStringSubmatch(stdout.String())
+		if found == nil {
+			return errors.New("not printed yet")
+		}
+		port, _ = strconv.Atoi(found[1]) // digits, by the pattern
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
 // Ctrl-C ends the demo at any moment, and leaves no process, no mount and no file.
 func TestDemoCtrlC(t *testing.T) {
 	t.Parallel()
 	interrupt := []os.Signal{os.Interrupt}
-	ctrlC(t, []string{"-mode", "volume"}, []ctrlCTest{
+	ctrlC(t, []string{"-single", "-port", "0"}, []ctrlCTest{
 		{"at the first step", "  flysql ", interrupt, 130},
-		{"during the image's build", "RUN CGO_ENABLED=0 go build", interrupt, 130},
-		{"during the image's build, by SIGTERM", "RUN CGO_ENABLED=0 go build", []os.Signal{syscall.SIGTERM}, 143},
-		{"while it serves", "http://localhost:", interrupt, 0},
+		{"while flysql dev begins", "$ flysql dev", interrupt, 0},
+		{"while it serves, by SIGTERM", "http://localhost:", []os.Signal{syscall.SIGTERM}, 0},
 		{"while it serves, twice", "http://localhost:", []os.Signal{os.Interrupt, os.Interrupt}, 0},
 	})
 }
 
 // The same in three regions. The check goes through more steps than a person does.
 func TestDemoRegionsCtrlC(t *testing.T) {
-	needRegions(t)
+	testkit.LiteFS(t) // skips
 	t.Parallel()
 	interrupt := []os.Signal{os.Interrupt}
-	ctrlC(t, []string{"-mode", "regions", "-check"}, []ctrlCTest{
-		{"during the image's build", "RUN apt-get", interrupt, 130},
-		{"during the deploy", "| ams1 | flysql handoff", interrupt, 130},
+	ctrlC(t, []string{"-check"}, []ctrlCTest{
+		{"during the deploy", "rolling ord1", interrupt, 130},
 	})
-	ctrlC(t, []string{"-mode", "regions"}, []ctrlCTest{
-		{"while it serves", "Ctrl-C stops it", interrupt, 0},
+	ctrlC(t, []string{"-port", "0"}, []ctrlCTest{
+		{"while it serves", "http://localhost:", interrupt, 0},
 	})
+}
+
+// waitPrinted waits until something is printed.
+func waitPrinted(t *testing.T, o *output, text string) {
+	t.Helper()
+	err := poll.Until(slowContext(t), text, func(context.Context) error {
+		if !strings.Contains(o.String(), text) {
+			return errors.New("not printed yet")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 type ctrlCTest struct {
 	name string
-	when string // what it has printed; a line of a machine begins with |
+	when string // what it has printed
 	sent []os.Signal
 	want int
 }
@@ -124,20 +182,8 @@ func ctrlC(t *testing.T, args []string, tests []ctrlCTest) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			cmd, stdout, stderr, temp := runDemo(t, args...)
-			err := poll.Until(demoContext(t), test.when, func(context.Context) error {
-				printed := stdout
-				if strings.HasPrefix(test.when, "| ") { // by a machine
-					printed = stderr
-				}
-				if !strings.Contains(printed.String(), test.when) {
-					return errors.New("not printed yet")
-				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			cmd, stdout, _, temp := runDemo(t, args...)
+			waitPrinted(t, stdout, test.when)
 			for _, s := range test.sent {
 				if err := cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 					t.Fatal(err)
@@ -154,64 +200,84 @@ func ctrlC(t *testing.T, args []string, tests []ctrlCTest) {
 	}
 }
 
-// needRegions skips what runs LiteFS on several machines.
-func needRegions(t *testing.T) {
-	t.Helper()
-	testkit.LiteFS(t) // skips
-	if err := image.Usable(t.TempDir()); err != nil {
-		testkit.NotRun(t, "machines with FUSE", err.Error())
+// A demo that is killed leaves its files, and nothing that runs.
+func TestDemoKilled(t *testing.T) {
+	t.Parallel()
+	cmd, stdout, _, temp := runDemo(t, "-single", "-port", "0")
+	servedAt(t, stdout)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // that it was killed
+	err := poll.Until(testContext(t), "what the demo had started to end", func(context.Context) error {
+		return behind(temp)
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 
-// In three regions: what one writes all read, a deploy loses nothing, and the end of
-// the primary does not end the app.
+// In three regions: what one writes all read, writes are replayed, a deploy loses nothing, and
+// neither the end of the primary nor a cut network ends the app.
 func TestDemoRegionsCheck(t *testing.T) {
-	needRegions(t)
+	testkit.LiteFS(t) // skips
 	t.Parallel()
-	cmd, stdout, stderr, temp := runDemo(t, "-mode", "regions", "-check")
+	cmd, stdout, stderr, temp := runDemo(t, "-check")
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	wantInOrder(t, stdout.String(),
 		"litefs       built",
 		"flysql init  wrote ", "litefs.yml",
-		"http://ams.localhost:", "ams1  primary", "ams2  replica, next in line", "http://ord.localhost:", "http://syd.localhost:",
+		"$ flysql dev --regions ams,ord,syd --machines 2 --port 0 --json",
+		"ok    all machines serve: ams1 primary, ams2 replica",
 		"ok    written by way of ams, read at once in ams, ord, syd",
 		"ok    written by way of ord", "ok    written by way of syd",
-		"ok    ams1 updated: it was primary", "ok    syd1 updated",
-		"the database of each of 4 machines: integrity_check", "the new column",
+		"ok    POST /messages: edge ams -> ams",
+		"ok    POST /messages: edge syd -> syd", " replica -> replay -> ams1 primary,",
+		"ok    GET /messages.json: edge syd -> syd",
+		"ok    GET /, which counts its readers: edge syd -> syd", "-> replay -> ams1 primary,",
+		"rolling ams2",
+		"ok    ams2 refused it", "99999_broken.sql:4", "ok    the build before serves on 5 machines",
+		"rolling ord1", "rolling syd2",
+		"the database of each of 6 machines: integrity_check", "the new column",
 		"messages acknowledged meanwhile, 0 lost",
-		"ok    ams", "killed; ord and syd still serve",
+		"killed; ord and syd still serve",
 		"ok    written by way of syd again",
-		"started again",
-		"ok    every message from before is there, in every region",
-		"ok    exit code 0 on every machine",
+		"started again; every message from before is there, in every region",
+		"ok    syd is cut off", "ok    syd acknowledges nothing", "ok    syd is back",
+		"ok    every machine has stopped; nothing is left running or mounted",
+		"messages are there, in every region, and one more",
 		"all checks passed",
 	)
-	wantInOrder(t, stderr.String(), "  | ams1 | flysql node     ok", "role=primary", "  | ams1 | flysql handoff  ok")
-	if strings.Contains(stdout.String(), "left out:") {
-		t.Error("something was left out of the image")
-	}
+	wantInOrder(t, stderr.String(), "| ams1 | flysql node     ok", "| ams2 | flysql takeover ok", "| ams2 | flysql migrate  failed", "| ams2 | flysql handoff  ok")
 	nothingLeft(t, temp)
 }
 
-// The data directory of a person's choice stays, and so does the data.
-func TestDemoKeepsData(t *testing.T) {
+// Where LiteFS cannot be mounted, one machine is run, and the reason is told.
+func TestDemoWithoutFUSE(t *testing.T) {
 	t.Parallel()
-	data := filepath.Join(t.TempDir(), "my data")
-	cmd, _, _, temp := runDemo(t, "-check", "-mode", "volume", "-data", data)
-	if err := cmd.Wait(); err != nil {
+	program, err := exec.LookPath("go")
+	if err != nil {
 		t.Fatal(err)
 	}
-	nothingLeft(t, temp)
-	if info, err := os.Stat(filepath.Join(data, "guestbook.db")); err != nil || info.Size() == 0 {
-		t.Errorf("the database: %v, %v, want it to be there", info, err)
+	bin := t.TempDir() // which lacks fusermount3
+	if err := os.Symlink(program, filepath.Join(bin, "go")); err != nil {
+		t.Fatal(err)
 	}
+	cmd, stdout, _, temp := runDemoIn(t, "PATH="+bin, "-port", "0")
+	waitPrinted(t, stdout, "  flysql ")
+	wantInOrder(t, stdout.String(), "to the app on one machine", "Not in three regions, on LiteFS: ")
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // that it was interrupted
+	nothingLeft(t, temp)
 }
 
 func TestDemoUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-frob"}, {"extra"}, {"-mode", "both"}} {
+	for _, args := range [][]string{{"-frob"}, {"extra"}, {"-port", "http"}, {"-check", "-port", "8080"}} {
 		cmd, stdout, stderr, temp := runDemo(t, args...)
 		_ = cmd.Wait() // the exit code says it
 		if got := cmd.ProcessState.ExitCode(); got != 2 {
@@ -224,8 +290,26 @@ func TestDemoUsage(t *testing.T) {
 	}
 }
 
-// nothingLeft wants temp empty, no mount there, and no process that was started from
-// it. Process 1 of each machine has it in its environment, and takes all others along.
+// A directory that has something else is left as it is.
+func TestDemoOtherDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "go.mod")
+	if err := os.WriteFile(file, []byte("module mine\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd, _, stderr, temp := runDemo(t, "-single", "-dir", dir)
+	_ = cmd.Wait() // the exit code says it
+	if got := cmd.ProcessState.ExitCode(); got != 1 || !strings.Contains(stderr.String(), "is no copy of examples/guestbook") {
+		t.Errorf("exit code %d, want 1 and the reason: %s", got, stderr)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the directory has %v, %v, want its file alone", entries, err)
+	}
+	nothingLeft(t, temp)
+}
+
+// nothingLeft wants temp empty, no mount there, and no process that was started from it.
 func nothingLeft(t *testing.T, temp string) {
 	t.Helper()
 	entries, err := os.ReadDir(temp)
@@ -235,36 +319,21 @@ func nothingLeft(t *testing.T, temp string) {
 	for _, e := range entries {
 		t.Errorf("left behind: %s", filepath.Join(temp, e.Name()))
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(mounts), temp) {
-		t.Errorf("still mounted below %s:\n%s", temp, mounts)
-	}
-	if left := processesOf(t, temp); len(left) > 0 {
-		t.Errorf("still running: %q", left)
+	nothingRuns(t, temp)
+}
+
+// nothingRuns wants no mount below a directory, and no process that has to do with it.
+func nothingRuns(t *testing.T, dir string) {
+	t.Helper()
+	if err := behind(dir); err != nil {
+		t.Error(err)
 	}
 }
 
-// processesOf lists the processes that run a program below dir, or in a directory
-// below it, or name it in their arguments or environment.
-func processesOf(t *testing.T, dir string) []string {
-	t.Helper()
-	pids, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
+func behind(dir string) error {
+	found, err := left.Behind(dir)
+	if err == nil && len(found) > 0 {
+		err = fmt.Errorf("left behind: %q", found)
 	}
-	var found []string
-	for _, pid := range pids {
-		// A process that has gone, or is somebody else's, cannot be read.
-		exe, _ := os.Readlink(filepath.Join(pid, "exe"))
-		cwd, _ := os.Readlink(filepath.Join(pid, "cwd"))
-		args, _ := os.ReadFile(filepath.Join(pid, "cmdline"))
-		env, _ := os.ReadFile(filepath.Join(pid, "environ"))
-		if slices.ContainsFunc([]string{exe, cwd, string(args), string(env)}, func(s string) bool { return strings.Contains(s, dir) }) {
-			found = append(found, pid+" "+strings.ReplaceAll(string(args), "\x00", " "))
-		}
-	}
-	return found
+	return err
 }

@@ -12,6 +12,7 @@
 //	network    a private network for machines, as Fly gives them one
 //	guestbook  a client of the example app
 //	frompostgres  a real PostgreSQL moved into examples/from-postgres, which is booted on it
+//	left       what a program has left behind
 //	poll       waits for something, without guessing how long it takes
 //	demo       the program behind `make demo`
 //	notrun     the program behind the last line of `make test`

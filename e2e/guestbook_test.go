@@ -1,12 +1,16 @@
 package e2e_test
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/flysql/flysql/e2e/guestbook"
 )
 
-// The way of `make demo`: no root, no mounts, a directory for the volume.
+// No root, no mounts, a directory for the volume.
 func TestGuestbookOutsideAContainer(t *testing.T) {
 	t.Parallel()
 	img := must(t, shop.guestbookHere)
@@ -35,6 +39,48 @@ func TestGuestbookOutsideAContainer(t *testing.T) {
 
 	s = serve(t, img, m)
 	s.has(t, rows)
+	s.stop(t)
+}
+
+// A migration that fails is refused by file and line, whoever may boot it, and leaves the
+// data as it was; the image from before goes on with it.
+func TestGuestbookBadMigration(t *testing.T) {
+	t.Parallel()
+	img := must(t, shop.guestbookHere)
+	var left []string
+	for _, n := range img.Notes {
+		left = append(left, n.What)
+	}
+	wantInOrder(t, strings.Join(left, "\n"), "RUN apt-get update", "FLYSQL_USER=app")
+	m := machine{volume: t.TempDir(), env: []string{"FLYSQL_LOG=text"}}
+	s := serve(t, img, m)
+	wantInOrder(t, s.log.String(), "flysql mode", "flysql migrate", "flysql app")
+	rows, err := s.SignTexts(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stop(t)
+
+	bad := withMigration(t, img, guestbook.Broken)
+	defer closes(t, bad)
+	b := start(t, built{bad, img.app}, m)
+	b.refused(t, 1, fmt.Sprintf("%s:%d", guestbook.Broken.Name, guestbook.Broken.Line), "syntax error")
+	if strings.Contains(b.log.String(), "flysql app") {
+		t.Error("the boot reached the app")
+	}
+	name, err := img.app.Database()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := guestbook.Intact(testContext(t), filepath.Join(m.volume, name), rows); err != nil {
+		t.Error(err)
+	}
+
+	s = serve(t, img, m)
+	if err := s.HasTexts(testContext(t), rows); err != nil {
+		t.Error(err)
+	}
+	s.sign(t, 1)
 	s.stop(t)
 }
 

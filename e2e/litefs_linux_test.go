@@ -36,7 +36,7 @@ func regionsImage(t *testing.T) built {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := image.Build(demoContext(t), dir, image.Options{Way: image.Chroot, Contexts: contexts, Dockerfile: filepath.Join(regionsExample, "Dockerfile")})
+	img, err := image.Build(slowContext(t), dir, image.Options{Way: image.Chroot, Contexts: contexts, Dockerfile: filepath.Join(regionsExample, "Dockerfile")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func isInitialised(t *testing.T, example, main, app string) {
 		}
 	}
 	_, err := apprepo.Init(testContext(t), must(t, shop.flysql), dir,
-		"--main", main, "--app", app, "--mode", "litefs", "--region", "ams", "--regions", "ord,syd", "--force")
+		append(apprepo.ThreeRegions(), "--main", main, "--app", app, "--force")...)
 	if err != nil {
 		t.Fatal(err)
 	}

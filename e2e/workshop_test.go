@@ -44,6 +44,7 @@ type workshop struct {
 	demo   func() (string, error)
 
 	guestbook, plain             func() (repo, error)
+	guestbookRegions             func() (repo, error)  // in ams, ord and syd
 	guestbookHere                func() (built, error) // mapped
 	guestbookInside, plainInside func() (built, error) // chroot
 
@@ -84,14 +85,16 @@ func newWorkshop(dir string) *workshop {
 		}
 		return bin, nil
 	})
-	w.guestbook = sync.OnceValues(func() (repo, error) {
-		return w.initialize(ctx, "guestbook", func(to string) error {
-			clone, err := w.clone()
-			if err != nil {
-				return err
-			}
-			return apprepo.Guestbook(clone, to)
-		})
+	guestbook := func(to string) error {
+		clone, err := w.clone()
+		if err != nil {
+			return err
+		}
+		return apprepo.Guestbook(clone, to)
+	}
+	w.guestbook = sync.OnceValues(func() (repo, error) { return w.initialize(ctx, "guestbook", guestbook) })
+	w.guestbookRegions = sync.OnceValues(func() (repo, error) {
+		return w.initialize(ctx, "guestbook-regions", guestbook, apprepo.ThreeRegions()...)
 	})
 	w.plain = sync.OnceValues(func() (repo, error) {
 		return w.initialize(ctx, "plain", func(to string) error {
@@ -105,7 +108,7 @@ func newWorkshop(dir string) *workshop {
 }
 
 // initialize makes a repository and runs flysql init in it.
-func (w *workshop) initialize(ctx context.Context, name string, make func(dir string) error) (repo, error) {
+func (w *workshop) initialize(ctx context.Context, name string, make func(dir string) error, args ...string) (repo, error) {
 	flysql, err := w.flysql()
 	if err != nil {
 		return repo{}, err
@@ -114,7 +117,7 @@ func (w *workshop) initialize(ctx context.Context, name string, make func(dir st
 	if err := make(r.dir); err != nil {
 		return repo{}, err
 	}
-	if _, err := apprepo.Init(ctx, flysql, r.dir); err != nil {
+	if _, err := apprepo.Init(ctx, flysql, r.dir, args...); err != nil {
 		return repo{}, err
 	}
 	r.app, err = fly.Read(r.dir)

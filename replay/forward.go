@@ -95,6 +95,8 @@ func newForwarder(rt *Router) forwarder {
 			for name := range res.Header {
 				p.w.Header().Del(name)
 			}
+			p.w.Header().Del(WayHeader)
+			res.Header.Set(WayHeader, "forwarded")
 			return nil
 		},
 		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {

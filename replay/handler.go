@@ -67,6 +67,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) onPrimary(w http.ResponseWriter, r *http.Request, st *engine.State) {
 	rt := h.router
 	rt.metrics.here.Add(1)
+	if _, sent := r.Header[headerSource]; sent && rt.sourceOf(r).hops > 0 {
+		w.Header().Set(WayHeader, "replayed")
+	}
 	x := newExchange(rt, w, r, st)
 	x.primary = true
 	if !safe(r.Method) {

@@ -17,6 +17,11 @@ import (
 // for all that it has heard, and the client's token is of a later one.
 const StaleHeader = "Flysql-Stale"
 
+// WayHeader is in a response whose request was not simply answered where it arrived:
+// "waited" for the client's own last write, "replayed" to the primary by Fly's proxy, or
+// "forwarded" to it.
+const WayHeader = "Flysql-Way"
+
 // reached tells whether a replica has all that a client has seen, and waits for it.
 // Otherwise the read is the primary's, for the reason that it returns.
 func (rt *Router) reached(w http.ResponseWriter, r *http.Request, t *token, st *engine.State) (why reason, ok bool) {
@@ -38,7 +43,7 @@ func (rt *Router) reached(w http.ResponseWriter, r *http.Request, t *token, st *
 		if at, ok := st.Position(db); ok && at == pos {
 			continue
 		}
-		if why, ok := rt.wait(r, db, pos); !ok {
+		if why, ok := rt.wait(w, r, db, pos); !ok {
 			return why, rt.staleFor(st)
 		}
 	}
@@ -59,7 +64,7 @@ var atOnce = func() context.Context {
 }()
 
 // wait waits until this machine has come so far.
-func (rt *Router) wait(r *http.Request, db string, pos engine.Pos) (why reason, ok bool) {
+func (rt *Router) wait(w http.ResponseWriter, r *http.Request, db string, pos engine.Pos) (why reason, ok bool) {
 	// What is there already costs nobody anything.
 	err := rt.engine.WaitPosition(atOnce, db, pos)
 	if err == nil {
@@ -82,6 +87,9 @@ func (rt *Router) wait(r *http.Request, db string, pos engine.Pos) (why reason, 
 	defer cancel()
 	err = rt.engine.WaitPosition(ctx, db, pos)
 	rt.metrics.waited(time.Since(start), err == nil)
+	if err == nil {
+		w.Header().Set(WayHeader, "waited")
+	}
 	return reasonBehind, err == nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // stops is how signals end what runs: the first in order, a second at once.
@@ -17,6 +18,10 @@ type stops struct {
 	mu      sync.Mutex
 	forward func(syscall.Signal) // has the first in run's place; nil for nobody
 }
+
+// sameSignal is within what a signal that comes again is the first one still: a terminal sends
+// it to all, and make, timeout and the like pass theirs on.
+const sameSignal = 300 * time.Millisecond
 
 // withStops listens for signals until release, and calls said at the two that count.
 func withStops(parent context.Context, said func(second bool)) (s *stops, release func()) {
@@ -33,7 +38,8 @@ func withStops(parent context.Context, said func(second bool)) (s *stops, releas
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		count := 0
+		var began time.Time
+		var first syscall.Signal
 		for {
 			select {
 			case got := <-received:
@@ -41,8 +47,12 @@ func withStops(parent context.Context, said func(second bool)) (s *stops, releas
 				if number == syscall.SIGPIPE {
 					continue // whoever writes hears of it, and does not die of it
 				}
-				if count++; count == 1 {
+				if began.IsZero() {
+					began, first = time.Now(), number
 					s.first(number, said)
+					continue
+				}
+				if number == first && time.Since(began) < sameSignal {
 					continue
 				}
 				signal.Stop(received) // a third one ends even this

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -140,6 +142,14 @@ func (c *cli) keepPlan(job *importJob, kept string) error {
 
 // writeWhole writes a file that is whole or not there, and on the disk.
 func writeWhole(path string, data []byte) error {
+	return writeWholeBy(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// writeWholeBy is writeWhole of what a function writes.
+func writeWholeBy(path string, write func(io.Writer) error) error {
 	mode := fs.FileMode(0o644)
 	if info, err := os.Stat(path); err == nil {
 		if !info.Mode().IsRegular() {
@@ -152,7 +162,10 @@ func writeWhole(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, pathless(err))
 	}
-	_, err = f.Write(data)
+	b := bufio.NewWriter(f)
+	if err = write(b); err == nil {
+		err = b.Flush()
+	}
 	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)

@@ -93,7 +93,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w: %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(c.initCommand(), c.doctorCommand(), c.volumesCommand(), c.regionsCommand(), c.statusCommand(), c.devCommand(), c.importCommand(), c.verifyCommand(), c.dbCommand(), c.migrateCommand(), c.versionCommand())
+	root.AddCommand(c.initCommand(), c.doctorCommand(), c.volumesCommand(), c.regionsCommand(), c.statusCommand(), c.devCommand(), c.loadCommand(), c.importCommand(), c.verifyCommand(), c.dbCommand(), c.migrateCommand(), c.versionCommand())
 	return root
 }
 

@@ -33,7 +33,18 @@ func Clone(ctx context.Context, dir string) (string, error) {
 // BuildFlysql builds the command flysql from the clone. It does not ask git for
 // the commit, which fails where the clone belongs to another user.
 func BuildFlysql(ctx context.Context, clone, output string) error {
-	_, err := run(ctx, clone, []string{"CGO_ENABLED=0"}, "go", "build", "-buildvcs=false", "-o", output, "./cmd/flysql")
+	return build(ctx, clone, output, "./cmd/flysql")
+}
+
+// BuildPrograms builds the commands flysql and flysql-entrypoint into a directory.
+func BuildPrograms(ctx context.Context, clone, dir string) error {
+	return build(ctx, clone, dir+string(filepath.Separator), "./cmd/flysql", "./cmd/flysql-entrypoint")
+}
+
+func build(ctx context.Context, clone, output string, packages ...string) error {
+	// Without what debuggers want, linking takes half as long.
+	argv := append([]string{"go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", output}, packages...)
+	_, err := run(ctx, clone, []string{"CGO_ENABLED=0"}, argv...)
 	return err
 }
 
@@ -68,6 +79,8 @@ func LiteFSImage(binary, dir string) (map[string]string, error) {
 	return map[string]string{litefsImage: dir}, os.WriteFile(filepath.Join(bin, "litefs"), data, 0o755)
 }
 
+const guestbookModule = "guestbook"
+
 // Guestbook copies examples/guestbook to dir as a repository of its own: a go.mod
 // that requires what the clone requires, and flysql itself from the clone. None
 // of Fly.io's files are in it.
@@ -100,7 +113,7 @@ func Guestbook(clone, dir string) error {
 	}
 	mod := &modfile.File{Syntax: &modfile.FileSyntax{}}
 	add := []error{
-		mod.AddModuleStmt("guestbook"),
+		mod.AddModuleStmt(guestbookModule),
 		mod.AddGoStmt(root.Go.Version),
 		mod.AddRequire(flysqlModule, "v0.0.0"),
 		mod.AddReplace(flysqlModule, "", clone, ""),
@@ -126,9 +139,24 @@ func Guestbook(clone, dir string) error {
 	)
 }
 
+// IsGuestbook refuses a directory that Guestbook has not made.
+func IsGuestbook(dir string) error {
+	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil || modfile.ModulePath(data) != guestbookModule {
+		return fmt.Errorf("%s has files, and is no copy of examples/guestbook: name another directory", dir)
+	}
+	return nil
+}
+
 // Init runs flysql init --yes in dir and returns what it printed.
 func Init(ctx context.Context, flysql, dir string, args ...string) (string, error) {
 	return run(ctx, dir, nil, append([]string{flysql, "init", "--yes"}, args...)...)
+}
+
+// ThreeRegions is what Init is asked for where the app is to run in ams, ord and syd, on
+// LiteFS, the primary in ams.
+func ThreeRegions() []string {
+	return []string{"--mode", "litefs", "--region", "ams", "--regions", "ord,syd"}
 }
 
 // run runs argv in dir. The error carries what it printed.

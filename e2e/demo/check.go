@@ -4,240 +4,260 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html"
-	"net"
-	"path"
+	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/flysql/flysql/e2e/guestbook"
-	"github.com/flysql/flysql/e2e/image"
+	"github.com/flysql/flysql/e2e/left"
 )
 
-// signed is what the check writes: the usual, and what careless code mangles.
-var signed = []struct{ name, message string }{
-	{"Ada", "The first one here."},
-	{"Grace", "It's <b>plain text</b> & it stays so."},
-	{"Ada", "Grüße, 你好 🙂"},
+// patience bounds each step of a check, far above what it takes.
+const patience = 3 * time.Minute
+
+// check drives an app as people and Fly would.
+type check struct {
+	*demo
+	s       *session
+	regions []string
+	person  *guestbook.Person // everywhere
+	rows    []guestbook.Message
+	signed  int // by servesOn
 }
 
-// The broken migration. Its third statement does not parse, after two that have
-// done something: line 4 is the one to be named.
-const (
-	brokenName = "99999_broken.sql"
-	brokenLine = 4
-	brokenSQL  = `-- +goose Up
-CREATE TABLE half_done (id INTEGER PRIMARY KEY);
-DELETE FROM messages;
-CREATE TABEL misspelt (id INTEGER PRIMARY KEY);
-`
-)
-
-// check drives the app as a person and as Fly would. The first thing that is not
-// as it must be ends it.
-func (d *demo) check(ctx context.Context) error {
-	d.bootLine(d.img)
-	var rows []guestbook.Message
-	err := d.with(ctx, d.img, func(s *server) (err error) {
-		d.say.ok("booted: the app answers " + d.app.HealthPath())
-		rows, err = d.write(ctx, s)
-		return err
-	})
-	if err != nil {
-		return err
+// check runs the app and drives it. The first thing that is not as it must be ends it.
+func (d *demo) check(ctx context.Context) (err error) {
+	c := &check{demo: d}
+	defer func() {
+		if c.s != nil {
+			err = errors.Join(err, c.s.lately(), d.stop(ctx, c.s.command))
+		}
+	}()
+	type step struct {
+		name string
+		do   func(context.Context) error
 	}
-
-	d.again("restart: the same image on the same volume")
-	err = d.with(ctx, d.img, func(s *server) error {
-		return d.read(ctx, s, rows, "after the restart")
-	})
-	if err != nil {
-		return err
+	steps := []step{
+		{"flysql dev", c.up},
+		{"write: what one writes, all read at once", c.writes},
+		{"the way of a request, by what flysql dev tells", c.ways},
+		{"deploy: a build whose new migration does not parse", c.refuses},
+		{"deploy: a build with one more migration, machine by machine, while people write", c.rolls},
+		{"kill -9: the primary, all its processes at once", c.failsOver},
+		{"cut: a region from all others", c.cuts},
+		{"Ctrl-C", c.down},
+		{"the same again", c.upAgain},
 	}
-
-	d.again("deploy: an image whose new migration does not parse")
-	if err := d.refuses(ctx, rows); err != nil {
-		return err
+	if d.single { // nothing is replayed, or cut off
+		const ways, kill, cuts = 2, 5, 6
+		steps[kill].name = "kill -9: the machine, all its processes at once"
+		steps = slices.Delete(slices.Delete(steps, cuts, cuts+1), ways, ways+1)
 	}
-
-	d.again("roll back: the good image on that volume")
-	err = d.with(ctx, d.img, func(s *server) error {
-		if err := d.read(ctx, s, rows, "after the failed deploy"); err != nil {
+	for _, s := range steps {
+		d.say.line("")
+		d.say.line("  " + d.say.paint(bold, s.name))
+		ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("that took longer than %v", patience))
+		start := time.Now()
+		err := s.do(ctx)
+		cancel()
+		if err != nil {
 			return err
 		}
-		if _, err := s.Sign(ctx, "Grace", "Still here."); err != nil {
-			return err
-		}
-		d.say.ok("and it takes a new message")
-		return nil
-	})
-	if err != nil {
-		return err
+		d.say.note(fmt.Sprintf("%.1f s", time.Since(start).Seconds()))
 	}
 	d.say.line("")
 	d.say.line(d.say.paint(green, "all checks passed"))
 	return nil
 }
 
-func (d *demo) again(what string) {
-	d.say.line("")
-	d.say.line("  " + d.say.paint(bold, what))
-}
-
-// with boots the image, waits until it is healthy, calls f, and stops it as Fly
-// does. The app must end with exit code 0.
-func (d *demo) with(ctx context.Context, img *image.Image, f func(*server) error) (err error) {
-	s, err := d.boot(ctx, img)
+func (c *check) up(ctx context.Context) (err error) {
+	if c.s, err = c.startSession(ctx); err != nil {
+		return err
+	}
+	st := c.s.now()
+	if !c.single && st.Engine != "litefs" {
+		return fmt.Errorf("it runs without LiteFS: %s", st.Why)
+	}
+	var roles []string
+	for _, m := range st.Machines {
+		roles = append(roles, strings.TrimSpace(m.ID+" "+m.Role))
+	}
+	c.say.ok("all machines serve: " + strings.Join(roles, ", "))
+	port, err := c.s.port()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	err = s.Healthy(ctx, d.app.HealthPath(), s.Done())
-	if err == nil {
-		err = f(s)
-	}
-	code, stopErr := s.Stop(d.app.Signal(), d.app.Grace())
-	switch {
-	case err != nil || stopErr != nil:
-		return errors.Join(err, stopErr)
-	case code != 0:
-		return fmt.Errorf("the app was stopped by %s and ended with exit code %d", unix.SignalName(d.app.Signal()), code)
-	}
-	d.say.ok(fmt.Sprintf("stopped by %s: exit code 0", unix.SignalName(d.app.Signal())))
-	return nil
+	c.regions = c.s.regions()
+	c.person, err = guestbook.Everywhere(port, c.regions)
+	return err
 }
 
-// write signs the guestbook and reads it back. It returns all messages.
-func (d *demo) write(ctx context.Context, s *server) ([]guestbook.Message, error) {
-	before, err := s.Messages(ctx) // a data directory of the user's may have some
+// first and last are a person's clients in the primary region, and far from it.
+func (c *check) first() *guestbook.Client { return c.person.In(c.regions[0]) }
+func (c *check) last() *guestbook.Client  { return c.person.In(c.regions[len(c.regions)-1]) }
+
+func (c *check) writes(ctx context.Context) error {
+	if _, err := c.first().SignTexts(ctx); err != nil {
+		return err
+	}
+	c.say.ok(fmt.Sprintf("%d messages written and read back, as JSON and as a page", guestbook.Texts))
+	return c.person.SignEverywhere(ctx, func(region string, reads int) {
+		c.say.ok(fmt.Sprintf("written by way of %s, read at once in %s; the page has counted each of its %d readers", region, strings.Join(c.regions, ", "), reads))
+	})
+}
+
+// migration writes a migration into the app's repository, and returns what removes it.
+func (c *check) migration(m guestbook.Migration) (remove func() error, err error) {
+	file := filepath.Join(c.repo, "migrations", m.Name)
+	return func() error { return os.Remove(file) }, os.WriteFile(file, []byte(m.SQL), 0o644)
+}
+
+// refuses deploys a broken migration. It must be refused with the data as it was, and in
+// several regions all others go on.
+func (c *check) refuses(ctx context.Context) error {
+	before, err := c.person.Messages(ctx)
 	if err != nil {
+		return err
+	}
+	remove, err := c.migration(guestbook.Broken)
+	if err != nil {
+		return err
+	}
+	why := c.s.do(ctx, "deploy")
+	if why == nil {
+		return errors.New("the broken migration was not refused")
+	}
+	st := c.s.now()
+	i := slices.IndexFunc(st.Machines, func(m machine) bool { return m.State != "started" })
+	if i < 0 {
+		return fmt.Errorf("no machine was given the new build: %w", why)
+	}
+	refused := st.Machines[i].ID
+	c.say.ok(refused + " refused it")
+	place := fmt.Sprintf("%s:%d", guestbook.Broken.Name, guestbook.Broken.Line)
+	if !strings.Contains(why.Error(), place) && !c.s.printed(refused, place) {
+		return fmt.Errorf("the error does not name %s: %w", place, why)
+	}
+	c.say.ok("the error names the file and the line: " + place)
+	if !c.single {
+		if before, err = c.servesOn(ctx, before); err != nil {
+			return err
+		}
+		c.say.ok(fmt.Sprintf("the build before serves on %d machines, and takes a new message", len(st.Machines)-1))
+	}
+	if err := c.stored(ctx, before, nil); err != nil {
+		return err
+	}
+	c.say.ok("the data is intact: integrity_check, the same messages, nothing half done")
+	if err := errors.Join(remove(), c.s.do(ctx, "machines/"+refused+"/start")); err != nil {
+		return err
+	}
+	c.say.ok(refused + " serves again without it")
+	_, err = c.servesOn(ctx, before)
+	return err
+}
+
+// servesOn wants what was there before in every region, and that one more message is taken. It
+// returns all messages.
+func (c *check) servesOn(ctx context.Context, before []guestbook.Message) ([]guestbook.Message, error) {
+	c.signed++
+	if _, err := c.last().Sign(ctx, "Grace", fmt.Sprintf("Still here, %d.", c.signed)); err != nil { // each once
 		return nil, err
 	}
-	var last int64
-	for _, m := range signed {
-		id, err := s.Sign(ctx, m.name, m.message)
-		if err != nil {
-			return nil, err
-		}
-		if id <= last {
-			return nil, fmt.Errorf("POST /messages: id %d after id %d", id, last)
-		}
-		last = id
-	}
-	d.say.ok(fmt.Sprintf("%d messages written by 2 guests", len(signed)))
-	rows, err := s.Messages(ctx)
-	if err != nil {
+	if err := c.person.StillThere(ctx, before); err != nil {
 		return nil, err
 	}
-	if got, want := len(rows), len(before)+len(signed); got != want {
-		return nil, fmt.Errorf("GET /messages.json: %d messages, want %d", got, want)
-	}
-	for n, m := range signed {
-		if got := rows[len(before)+n]; got.Name != m.name || got.Body != m.message {
-			return nil, fmt.Errorf("GET /messages.json: %+v, want %+v", got, m)
-		}
-	}
-	return rows, d.read(ctx, s, rows, "at once")
+	return c.person.Messages(ctx)
 }
 
-// read compares what the app shows, as JSON and as a page, with rows.
-func (d *demo) read(ctx context.Context, s *server, rows []guestbook.Message, when string) error {
-	got, err := s.Messages(ctx)
+// rolls deploys one more migration, while people write.
+func (c *check) rolls(ctx context.Context) error {
+	if _, err := c.migration(guestbook.More); err != nil {
+		return err
+	}
+	before := c.s.now()
+	port, err := c.s.port()
 	if err != nil {
 		return err
 	}
-	if !slices.EqualFunc(got, rows, guestbook.Message.Equal) {
-		return fmt.Errorf("GET /messages.json: %+v, want %+v", got, rows)
-	}
-	page, err := s.Get(ctx, "/")
-	if err != nil {
+	w := guestbook.StartWriter(ctx, port, c.regions, "deploying")
+	err = c.s.do(ctx, "deploy")
+	if err := errors.Join(err, w.More(ctx), w.Stop()); err != nil {
 		return err
 	}
-	for _, m := range signed {
-		if !strings.Contains(page, html.EscapeString(m.message)) {
-			return fmt.Errorf("GET /: the page does not show %q", m.message)
+	for i, m := range c.s.now().Machines {
+		if was := before.Machines[i]; m.PID == was.PID {
+			return fmt.Errorf("machine %s was not given the new build: it is still process %d", m.ID, m.PID)
 		}
 	}
-	d.say.ok("read back " + when + ": the same messages as JSON and as a page")
+	if err := c.stored(ctx, nil, w); err != nil {
+		return err
+	}
+	c.say.ok(fmt.Sprintf("the database of each of %d machines: integrity_check, the same messages, the new column", len(before.Machines)))
+	c.say.ok(w.String())
 	return nil
 }
 
-// refuses boots an image with a broken migration, and wants it refused with the
-// data as it was.
-func (d *demo) refuses(ctx context.Context, rows []guestbook.Message) (err error) {
-	dir := d.env("FLYSQL_MIGRATIONS")
-	if dir == "" {
-		return errors.New("the image's environment has no FLYSQL_MIGRATIONS")
+// failsOver kills the primary, or the only machine. What everybody has seen before must be
+// there after it.
+func (c *check) failsOver(ctx context.Context) error {
+	old := c.s.now().Primary
+	if c.single {
+		old = c.s.now().Machines[0].ID
 	}
-	bad, err := d.img.With(map[string]string{path.Join(dir, brokenName): brokenSQL})
+	before, reads, err := c.person.BeforeKill(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, bad.Close()) }()
-	s, err := d.boot(ctx, bad)
-	if err != nil {
+	if err := c.s.do(ctx, "machines/"+old+"/kill"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if err := neverListens(ctx, s); err != nil {
+	if !c.single {
+		if err := c.takesOver(ctx, old, before, reads); err != nil {
+			return err
+		}
+	}
+	if err := c.s.do(ctx, "machines/"+old+"/start"); err != nil {
 		return err
 	}
-	code, err := s.Wait(ctx)
-	if err != nil {
+	if _, err := c.servesOn(ctx, before); err != nil {
 		return err
 	}
-	if code == 0 {
-		return errors.New("the broken migration was not refused: exit code 0")
-	}
-	d.say.ok(fmt.Sprintf("refused: exit code %d, and the app never listened", code))
-	place := brokenName + ":" + strconv.Itoa(brokenLine)
-	if !strings.Contains(s.log.String(), place) {
-		return fmt.Errorf("the error does not name %s", place)
-	}
-	d.say.ok("the error names the file and the line: " + place)
-
-	name, err := d.app.Database()
-	if err != nil {
-		return err
-	}
-	if err := intact(ctx, filepath.Join(d.data, name), rows); err != nil {
-		return err
-	}
-	d.say.ok("the data is intact: integrity_check, the same messages, nothing half done")
+	c.say.ok(old + " started again; every message from before is there, in every region")
 	return nil
 }
 
-// env is a variable as the machine gets it.
-func (d *demo) env(key string) string {
-	for _, kv := range slices.Backward(slices.Concat(d.img.Env, d.app.Env(0, ""))) {
-		if v, ok := strings.CutPrefix(kv, key+"="); ok {
-			return v
-		}
+// down stops all as a person does, and looks for what is left.
+func (c *check) down(ctx context.Context) (err error) {
+	if c.rows, err = c.person.Messages(ctx); err != nil {
+		return err
 	}
-	return ""
+	s := c.s
+	c.s = nil
+	if err := c.stop(ctx, s.command); err != nil {
+		return err
+	}
+	found, err := left.Behind(filepath.Join(c.repo, ".flysql"))
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("it is still there: %s", strings.Join(found, "; "))
+	}
+	c.say.ok("every machine has stopped; nothing is left running or mounted")
+	return nil
 }
 
-// neverListens returns when the machine has ended, with an error if its port
-// could be reached before.
-func neverListens(ctx context.Context, s *server) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
-	for {
-		if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-			return errors.Join(errors.New("the app listened, although its migrations had failed"), c.Close())
-		}
-		select {
-		case <-s.Done():
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
+// upAgain starts all once more, on what there is.
+func (c *check) upAgain(ctx context.Context) error {
+	if err := c.up(ctx); err != nil {
+		return err
 	}
+	if _, err := c.servesOn(ctx, c.rows); err != nil {
+		return err
+	}
+	c.say.ok(fmt.Sprintf("all %d messages are there, in every region, and one more", len(c.rows)))
+	return c.down(ctx)
 }

@@ -4,264 +4,200 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"net/http"
+	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/flysql/flysql/e2e/guestbook"
-	"github.com/flysql/flysql/e2e/image"
 	"github.com/flysql/flysql/e2e/poll"
+	"github.com/flysql/flysql/flyconf"
+	"github.com/flysql/flysql/internal/dev"
 )
 
-// The new build's migration. What the release before does goes on to work with it.
-const (
-	moreName = "99998_mood.sql"
-	moreSQL  = `-- +goose Up
-ALTER TABLE messages ADD COLUMN mood TEXT;
+type machine = dev.Machine
 
--- +goose Down
-ALTER TABLE messages DROP COLUMN mood;
-`
-)
-
-// checkRegions drives the app in all regions, as people and as Fly would. The first
-// thing that is not as it must be ends it.
-func (d *demo) checkRegions(ctx context.Context) error {
-	if err := d.bootRegions(ctx); err != nil {
-		return err
-	}
-	d.say.line("")
-	d.showRoles(d.cluster.roles(ctx))
-	d.say.line("")
-	people, err := d.cluster.traveller()
-	if err != nil {
-		return err
-	}
-	if err := d.writeEverywhere(ctx, people); err != nil {
-		return err
-	}
-	if d.next, err = d.newBuild(); err != nil {
-		return err
-	}
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
-		{"deploy: a new build with one more migration, machine by machine, while people write", func() error { return d.rolling(ctx) }},
-		{"kill: the primary, all its processes at once", func() error { return d.failOver(ctx, people) }},
-		{"stop: every machine", func() error { return d.stopAll(ctx) }},
-	} {
-		d.again(step.name)
-		if err := step.do(); err != nil {
+// ways looks at the way that requests have taken.
+func (c *check) ways(ctx context.Context) error {
+	far := c.regions[len(c.regions)-1]
+	signed := 0
+	sign := func(client *guestbook.Client) func() error {
+		return func() error {
+			signed++
+			_, err := client.Sign(ctx, "Ada", fmt.Sprintf("By which way? %d.", signed))
 			return err
 		}
 	}
-	d.say.line("")
-	d.say.line(d.say.paint(green, "all checks passed"))
-	return nil
-}
-
-// writeEverywhere signs from each region, and reads that at once in all of them: on the
-// machine there, and on a page that counts its readers, which is a write in a GET.
-func (d *demo) writeEverywhere(ctx context.Context, people map[string]*guestbook.Client) error {
-	page, err := people[everywhere()[0]].Get(ctx, "/")
+	near, err := c.fastest(ctx, c.regions[0], sign(c.first()))
 	if err != nil {
 		return err
 	}
-	reads := guestbook.Reads(page)
-	for _, region := range everywhere() {
-		message := "Written by way of " + region
-		if _, err := people[region].Sign(ctx, "Ada", message); err != nil {
-			return fmt.Errorf("in %s: %w", region, err)
-		}
-		for _, other := range everywhere() {
-			list, err := people[other].Messages(ctx)
-			if err == nil && !slices.ContainsFunc(list, func(m guestbook.Message) bool { return m.Body == message }) {
-				err = fmt.Errorf("the list does not show %q", message)
-			}
-			if err != nil {
-				return fmt.Errorf("in %s: %w", other, err)
-			}
-			page, err := people[other].Get(ctx, "/")
-			if reads++; err == nil && (!strings.Contains(page, message) || guestbook.Reads(page) != reads) {
-				err = fmt.Errorf("the page does not show %q, or counts %d readers, want %d", message, guestbook.Reads(page), reads)
-			}
-			if err != nil {
-				return fmt.Errorf("in %s: %w", other, err)
-			}
-		}
-		d.say.ok(fmt.Sprintf("written by way of %s, read at once in %s; the page has counted each of its %d readers", region, strings.Join(everywhere(), ", "), reads))
-	}
-	return nil
-}
-
-// newBuild is the image with one more migration.
-func (d *demo) newBuild() (*image.Image, error) {
-	dir := d.env("FLYSQL_MIGRATIONS")
-	if dir == "" {
-		return nil, errors.New("the image's environment has no FLYSQL_MIGRATIONS")
-	}
-	return d.img.With(map[string]string{path.Join(dir, moreName): moreSQL})
-}
-
-// rolling deploys as Fly does: one machine after the other, the next one when the
-// one before passes its checks.
-func (d *demo) rolling(ctx context.Context) error {
-	c := d.cluster
-	w := c.startWriter(ctx)
-	err := func() error {
-		for _, m := range c.machines {
-			role := m.role(ctx)
-			if err := errors.Join(m.stop(), context.Cause(ctx)); err != nil {
-				return err
-			}
-			if err := m.boot(ctx, d.next); err != nil {
-				return err
-			}
-			d.say.ok(fmt.Sprintf("%s updated: it was %s, and is %s", m.id, role, m.role(ctx)))
-		}
-		return nil
-	}()
-	w.stop()
+	replayed, err := c.fastest(ctx, far, sign(c.last()))
 	if err != nil {
 		return err
 	}
-	if len(w.acked) == 0 {
-		return errors.New("nothing could be written during the deploy")
+	if replayed.MS <= near.MS {
+		return fmt.Errorf("the fastest of some writes by way of %s took %.1f ms, and in %s itself %.1f ms: the way between is not seen", far, replayed.MS, c.regions[0], near.MS)
 	}
-	if err := d.sameEverywhere(ctx, w); err != nil {
-		return err
-	}
-	d.say.ok(fmt.Sprintf("%d messages acknowledged meanwhile, 0 lost; %d refused, longest wait %.1f s", len(w.acked), w.refused, w.longest.Seconds()))
-	return nil
-}
-
-// sameEverywhere compares the copy that each machine has, past the app.
-func (d *demo) sameEverywhere(ctx context.Context, w *writer) error {
-	database, err := d.cluster.database()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	var rows []guestbook.Message // of the first machine
-	for i, m := range d.cluster.machines {
-		file := filepath.Join(d.dir, m.id+".db")
-		err := poll.Until(ctx, "all that was written", func(ctx context.Context) (err error) {
-			if err := m.export(ctx, database, file); err != nil {
-				return err
-			}
-			if i == 0 {
-				if rows, err = read(ctx, file); err != nil {
-					return err
-				}
-			}
-			return errors.Join(intact(ctx, file, rows), w.kept(rows), hasColumn(ctx, file, "messages", "mood"))
-		})
-		if err != nil {
-			return fmt.Errorf("machine %s: %w", m.id, err)
-		}
-	}
-	d.say.ok(fmt.Sprintf("the database of each of %d machines: integrity_check, the same %d messages, the new column", len(d.cluster.machines), len(rows)))
-	return nil
-}
-
-// failOver kills the primary and waits for the next one. What everybody has seen
-// before must be there after it.
-func (d *demo) failOver(ctx context.Context, people map[string]*guestbook.Client) error {
-	c := d.cluster
-	i := slices.Index(c.roles(ctx), "primary")
-	if i < 0 {
-		return errors.New("no machine says that it is the primary")
-	}
-	old := c.machines[i]
-	if _, err := people["syd"].Sign(ctx, "Grace", "Before the kill."); err != nil {
-		return err
-	}
-	before, err := d.readEverywhere(ctx, people)
-	if err != nil {
-		return err
-	}
-	page, err := people["syd"].Get(ctx, "/")
-	if err != nil {
-		return err
-	}
-	reads := guestbook.Reads(page)
-	start := time.Now()
-	if err := old.kill(); err != nil {
-		return err
-	}
-	waiting, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("that took longer than %v", patience))
-	defer cancel()
-	for _, region := range []string{"ord", "syd"} {
-		// One that comes before its machine has noticed waits for the next primary, and so
-		// is given up.
-		err := poll.Until(waiting, "a page", func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-			defer cancel()
-			page, err := people[region].Get(ctx, "/")
-			switch {
-			case err != nil:
-				return err
-			case !strings.Contains(page, "Before the kill."):
-				return poll.Stop(errors.New("the page does not show the last message"))
-			case guestbook.Reads(page) != reads:
-				return poll.Stop(errors.New("the page was served only when there was a primary again, which counted it"))
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("in %s, without a primary: %w", region, err)
-		}
-	}
-	d.say.ok(old.id + " killed; ord and syd still serve what they have, uncounted")
-	try := 0
-	err = poll.Until(waiting, "a new primary", func(ctx context.Context) error {
-		try++
-		_, err := people["syd"].Sign(ctx, "Grace", fmt.Sprintf("After the kill, try %d.", try))
+	c.say.ok("and that was the slower one, as the way is longer")
+	read, err := c.s.way(ctx, far, http.MethodGet, "/messages.json", func() error {
+		_, err := c.last().Messages(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	d.say.ok(fmt.Sprintf("written by way of syd again after %.0f s", time.Since(start).Seconds()))
-	if err := old.boot(ctx, d.next); err != nil {
-		return err
+	c.say.ok("GET /messages.json: " + read.Way)
+	if len(read.Hops) != 1 || read.Hops[0].Region != far {
+		return fmt.Errorf("a read in %s was answered elsewhere: %s", far, read.Way)
 	}
-	d.say.ok(fmt.Sprintf("%s started again: %s", old.id, old.role(ctx)))
-	after, err := d.readEverywhere(ctx, people)
+	visit, err := c.s.way(ctx, far, http.MethodGet, "/", func() error {
+		_, err := c.last().Get(ctx, "/")
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if len(after) <= len(before) || !slices.EqualFunc(before, after[:len(before)], guestbook.Message.Equal) {
-		return fmt.Errorf("%d messages before the kill, and after it %d that do not begin with them", len(before), len(after))
+	c.say.ok("GET /, which counts its readers: " + visit.Way)
+	return replayedTo(visit, far, c.s.now().Primary)
+}
+
+// fastest does the same some times, and returns the fastest, which must be of the expected
+// way each time.
+func (c *check) fastest(ctx context.Context, edge string, do func() error) (fastest dev.Request, err error) {
+	for range 3 {
+		r, err := c.s.way(ctx, edge, http.MethodPost, "/messages", do)
+		if err != nil {
+			return r, err
+		}
+		if edge != c.regions[0] {
+			if err := replayedTo(r, edge, c.s.now().Primary); err != nil {
+				return r, err
+			}
+		}
+		if fastest.MS == 0 || r.MS < fastest.MS {
+			fastest = r
+		}
 	}
-	d.say.ok("every message from before is there, in every region")
+	c.say.ok("POST /messages: " + fastest.Way)
+	return fastest, nil
+}
+
+// replayedTo wants a request that a machine of a region had replayed to the primary.
+func replayedTo(r dev.Request, region, primary string) error {
+	if n := len(r.Hops); n < 2 || r.Hops[0].Region != region || r.Hops[0].Replay == "" || r.Hops[n-1].Machine != primary || r.Hops[n-1].Why != "replay" {
+		return fmt.Errorf("it was not replayed from %s to %s: %s", region, primary, r.Way)
+	}
 	return nil
 }
 
-// readEverywhere returns all messages, which must be the same in every region.
-func (d *demo) readEverywhere(ctx context.Context, people map[string]*guestbook.Client) (rows []guestbook.Message, err error) {
-	for i, region := range everywhere() {
-		got, err := people[region].Messages(ctx)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("in %s: %w", region, err)
-		case i == 0:
-			rows = got
-		case !slices.EqualFunc(got, rows, guestbook.Message.Equal):
-			return nil, fmt.Errorf("in %s: %d messages that are not the %d of %s", region, len(got), len(rows), everywhere()[0])
+// stored compares the copy of the database that each machine has, past the app: with rows, or
+// with what a writer was told, if there is one; then the first one's rows are those of all.
+func (c *check) stored(ctx context.Context, rows []guestbook.Message, w *guestbook.Writer) error {
+	known := rows != nil
+	for _, m := range c.s.now().Machines {
+		if !c.single && m.State != "started" {
+			continue
 		}
+		err := poll.Until(ctx, "all that was written on "+m.ID, func(ctx context.Context) (err error) {
+			file, err := c.copyOf(ctx, m)
+			if err != nil {
+				return err
+			}
+			if !known {
+				if rows, err = guestbook.Stored(ctx, file); err != nil {
+					return err
+				}
+			}
+			if err := guestbook.Intact(ctx, file, rows); err != nil || w == nil {
+				return err
+			}
+			return errors.Join(w.Kept(rows), guestbook.HasMore(ctx, file))
+		})
+		if err != nil {
+			return err
+		}
+		known = true
 	}
-	return rows, nil
+	return nil
 }
 
-func (d *demo) stopAll(ctx context.Context) error {
-	if err := d.cluster.stop(ctx); err != nil {
+// copyOf is a file with a machine's database: its volume's, or what its LiteFS exports.
+func (c *check) copyOf(ctx context.Context, m machine) (string, error) {
+	const database = "guestbook.db"
+	root := filepath.Dir(m.Log)
+	if c.single {
+		return filepath.Join(root, "volume", database), nil
+	}
+	data, err := os.ReadFile(filepath.Join(root, "litefs.yml"))
+	if err != nil {
+		return "", err
+	}
+	conf, err := flyconf.ParseLiteFS("litefs.yml", data, nil)
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(c.dir, m.ID+".db")
+	return file, guestbook.Export(ctx, http.DefaultClient, "http://"+conf.HTTP.Addr, database, file)
+}
+
+// takesOver waits for the next primary: until then, the other regions serve what they have.
+func (c *check) takesOver(ctx context.Context, old string, before []guestbook.Message, reads int) error {
+	start, others := time.Now(), c.regions[1:]
+	for _, region := range others {
+		if err := c.person.Uncounted(ctx, region, before[len(before)-1].Body, reads); err != nil {
+			return err
+		}
+	}
+	c.say.ok(fmt.Sprintf("%s killed; %s still serve what they have, uncounted", old, strings.Join(others, " and ")))
+	far := others[len(others)-1]
+	if err := c.person.SignAgain(ctx, far, "After the kill"); err != nil {
 		return err
 	}
-	d.say.ok("exit code 0 on every machine")
+	c.say.ok(fmt.Sprintf("written by way of %s again after %.0f s: %s is the primary", far, time.Since(start).Seconds(), c.s.now().Primary))
+	return nil
+}
+
+// cuts takes a region off the network, and back.
+func (c *check) cuts(ctx context.Context) error {
+	far := c.regions[len(c.regions)-1]
+	port, err := c.s.port()
+	if err != nil {
+		return err
+	}
+	before, err := c.person.Messages(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.s.do(ctx, "regions/"+far+"/cut"); err != nil {
+		return err
+	}
+	if _, err := c.first().Sign(ctx, "Ada", "While a region is cut off."); err != nil {
+		return err
+	}
+	// Somebody else, of whom no machine knows what they have written.
+	there := guestbook.In(port, far, nil)
+	if got, err := there.Messages(ctx); err != nil || len(got) != len(before) {
+		return errors.Join(fmt.Errorf("in %s, cut off: %d messages, want the %d of before", far, len(got), len(before)), err)
+	}
+	c.say.ok(fmt.Sprintf("%s is cut off: it serves what it has, and the others take messages", far))
+	short, cancel := context.WithTimeout(ctx, 3*time.Second)
+	_, err = there.Sign(short, "Grace", "From nowhere.")
+	cancel()
+	if err == nil {
+		return fmt.Errorf("%s, cut off from the primary, acknowledged a message", far)
+	}
+	c.say.ok(far + " acknowledges nothing")
+	if err := c.s.do(ctx, "regions/"+far+"/mend"); err != nil {
+		return err
+	}
+	if err := c.person.SignAgain(ctx, far, "After the cut"); err != nil {
+		return err
+	}
+	if err := c.person.StillThere(ctx, before); err != nil {
+		return err
+	}
+	c.say.ok(far + " is back, has what was written meanwhile, and takes messages")
 	return nil
 }

@@ -4,93 +4,97 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/flysql/flysql/e2e/apprepo"
-	"github.com/flysql/flysql/e2e/fly"
-	"github.com/flysql/flysql/e2e/guestbook"
-	"github.com/flysql/flysql/e2e/image"
+	"github.com/flysql/flysql/internal/dev"
+	"github.com/flysql/flysql/internal/emulator/cluster"
 )
 
 // demo is one run of the program.
 type demo struct {
-	say  *printer
-	keep bool
-	mode mode
-	data string // the directory that stands in for the volume, or holds the volumes
+	say            *printer
+	stdout, stderr io.Writer // of flysql dev
+	keep, single   bool
+	again          <-chan struct{} // closed by a second signal
+	repo           string          // the app's repository
+	port           int             // negative is the usual one, or the next that is free
 
-	dir    string // holds everything else; removed at the end
-	clone  string
-	flysql string // the program
-	repo   string // the app's repository
-	app    fly.App
-	img    *image.Image
+	goesOn bool // with a repository that is there
 
-	contexts map[string]string // for the build: where LiteFS is
-	cluster  *cluster          // in several regions
-	next     *image.Image      // what is deployed there
+	dir   string // holds everything else; removed at the end
+	clone string
+	bin   string // the programs
 }
+
+// everywhere are the regions of a demo in several, the primary's first. Each has two
+// machines: of those two in the first, one is ready to take over.
+func everywhere() []string { return []string{"ams", "ord", "syd"} }
 
 // run does all of it, and leaves what is to be closed.
 func (d *demo) run(ctx context.Context, check bool) error {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	switch {
-	case d.mode == regions && check:
-		return d.checkRegions(ctx)
-	case d.mode == regions:
-		return d.serveRegions(ctx)
-	case check:
+	if check {
 		return d.check(ctx)
 	}
 	return d.serve(ctx)
 }
 
-// prepare goes from the clone to an image.
+// prepare goes from the clone to an app's repository.
 func (d *demo) prepare(ctx context.Context) error {
 	if err := d.directories(ctx); err != nil {
 		return err
 	}
-	why, err := d.choose()
-	if err != nil {
-		return err
+	why := ""
+	if !d.single {
+		why = dev.NoFUSE()
+		d.single = why != ""
 	}
-	d.say.line(d.say.paint(bold, "flysql") + ": from an app's repository to the app " + d.mode.where())
+	where := "in three regions"
+	if d.single {
+		where = "on one machine"
+	}
+	d.say.line(d.say.paint(bold, "flysql") + ": from an app's repository to the app " + where)
 	if why != "" {
-		d.say.line("One machine, not three regions: " + why)
+		d.say.line("Not in three regions, on LiteFS: " + why)
 	}
 	d.say.line("")
 	type step struct {
 		name string
 		do   func(context.Context) (string, error)
 	}
-	steps := []step{
-		{"flysql", d.buildFlysql},
-		{"repository", d.copyGuestbook},
-		{"flysql init", d.init},
-		{"image", d.build},
-	}
-	if d.mode == regions {
-		steps = slices.Insert(steps, 1, step{"litefs", d.buildLiteFS})
+	steps := []step{{"flysql", d.buildFlysql}, {"litefs", d.buildLiteFS}, {"repository", d.copyGuestbook}, {"flysql init", d.init}}
+	if d.single {
+		steps = slices.Delete(steps, 1, 2)
 	}
 	for _, s := range steps {
 		if err := d.say.step(ctx, s.name, s.do); err != nil {
 			return err
 		}
 	}
-	for _, n := range d.img.Notes {
-		d.say.note("left out: " + short(n.What) + ": " + n.Why)
-	}
 	return nil
 }
 
 func (d *demo) directories(ctx context.Context) error {
 	var err error
+	if d.repo != "" {
+		if d.repo, err = filepath.Abs(d.repo); err != nil {
+			return err
+		}
+		if err := d.mayBe(); err != nil {
+			return err
+		}
+	}
 	if d.clone, err = apprepo.Clone(ctx, "."); err != nil {
 		return err
 	}
@@ -107,21 +111,45 @@ func (d *demo) directories(ctx context.Context) error {
 	if err := os.Setenv("TMPDIR", filepath.Join(d.dir, "tmp")); err != nil {
 		return err
 	}
-	if d.data == "" {
-		d.data = filepath.Join(d.dir, "data")
-	} else if d.data, err = filepath.Abs(d.data); err != nil {
+	// What a person types is found as where it is installed.
+	d.bin = filepath.Join(d.dir, "bin")
+	if err := os.Setenv("PATH", d.bin+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return err
 	}
-	return os.MkdirAll(d.data, 0o755)
+	if d.repo == "" {
+		d.repo = filepath.Join(d.dir, "guestbook")
+	}
+	return os.Mkdir(d.bin, 0o755)
+}
+
+// mayBe refuses a repository's directory that has something else.
+func (d *demo) mayBe() error {
+	entries, err := os.ReadDir(d.repo)
+	if d.goesOn = len(entries) > 0; d.goesOn {
+		return apprepo.IsGuestbook(d.repo)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (d *demo) buildFlysql(ctx context.Context) (string, error) {
-	d.flysql = filepath.Join(d.dir, "bin", "flysql")
-	return "built from this clone", apprepo.BuildFlysql(ctx, d.clone, d.flysql)
+	return "built from this clone", apprepo.BuildPrograms(ctx, d.clone, d.bin)
+}
+
+func (d *demo) buildLiteFS(ctx context.Context) (string, error) {
+	binary, err := apprepo.LiteFS(ctx, d.clone)
+	if err != nil {
+		return "", err
+	}
+	return "built from the version that tools/litefs pins", os.Symlink(binary, filepath.Join(d.bin, "litefs"))
 }
 
 func (d *demo) copyGuestbook(context.Context) (string, error) {
-	d.repo = filepath.Join(d.dir, "guestbook")
+	if d.goesOn {
+		return "goes on with " + d.repo, nil
+	}
 	return "a copy of examples/guestbook, without Fly.io files", apprepo.Guestbook(d.clone, d.repo)
 }
 
@@ -130,151 +158,128 @@ func (d *demo) init(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := apprepo.Init(ctx, d.flysql, d.repo, d.mode.initArgs()...); err != nil {
+	var args []string
+	if !d.single {
+		args = apprepo.ThreeRegions()
+	}
+	if _, err := apprepo.Init(ctx, filepath.Join(d.bin, "flysql"), d.repo, args...); err != nil {
 		return "", err
 	}
 	after, err := files(d.repo)
 	if err != nil {
 		return "", err
 	}
-	if d.app, err = fly.Read(d.repo); err != nil {
-		return "", err
+	if wrote := summary(before, after); wrote != "" {
+		return "wrote " + wrote, nil
 	}
-	return "wrote " + summary(before, after), nil
+	return "had nothing to write", nil
 }
 
-func (d *demo) build(ctx context.Context) (string, error) {
-	followed := 0
-	img, err := image.Build(ctx, d.repo, image.Options{
-		Way:      d.mode.way(),
-		TempDir:  d.dir,
-		Contexts: d.contexts,
-		Progress: func(s image.Step) {
-			if s.Skipped != "" {
-				return // it is in the image's notes
-			}
-			followed++
-			if strings.HasPrefix(s.Text, "RUN ") { // what takes long
-				d.say.note(short(s.Text))
-			}
-		},
-	})
-	if err != nil {
-		return "", err
+// devArgs are flysql dev's, with its port.
+func (d *demo) devArgs(port int) []string {
+	args := []string{"dev"}
+	if !d.single {
+		args = append(args, "--regions", strings.Join(everywhere(), ","), "--machines", "2")
 	}
-	d.img = img
-	return fmt.Sprintf("built by %d instructions of the Dockerfile", followed), nil
+	if port != usualPort {
+		args = append(args, "--port", strconv.Itoa(port))
+	}
+	return args
 }
 
-// short leaves out the middle of an instruction that is too long for a line: how
-// it begins and what it ends with tell most.
-func short(s string) string {
-	const first, last = 34, 26
-	if len(s) <= first+last+len(" ... ") {
-		return s
+// usualPort is flysql dev's own.
+const usualPort = 8080
+
+// freePort is a port, or the next one that nothing listens on.
+func freePort(from int) (port int, err error) {
+	for port = from; port < from+100; port++ {
+		if err = free(port); err == nil {
+			return port, nil
+		}
 	}
-	return s[:first] + " ... " + s[len(s)-last:]
+	return 0, err
 }
 
-// server is the app on a machine.
-type server struct {
-	*image.Machine
-	*guestbook.Client
-	port int
-	log  *logWriter
+// free tries both addresses that localhost may be. A machine may have but one.
+func free(port int) error {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err == nil {
+			err = l.Close()
+		} else if host == "::1" && !errors.Is(err, syscall.EADDRINUSE) {
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// boot starts an image as Fly would, on the data directory.
-func (d *demo) boot(ctx context.Context, img *image.Image) (*server, error) {
-	port, err := fly.FreePort()
-	if err != nil {
-		return nil, err
+// serve shows the app to a person until Ctrl-C.
+func (d *demo) serve(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
 	}
-	log := &logWriter{say: d.say}
-	m, err := img.Start(ctx, image.Boot{
-		// No FLY_MACHINE_ID: there, the entrypoint would rightly refuse a
-		// directory that is no mounted volume.
-		Env:     append(d.app.Env(port, ""), "FLYSQL_LOG=text"),
-		Volumes: map[string]string{d.app.VolumeAt(): d.data},
-		Stdout:  log,
-		Stderr:  log,
-	})
-	if err != nil {
-		return nil, err
+	d.say.line("")
+	if d.port < 0 {
+		var err error
+		if d.port, err = freePort(usualPort); err != nil {
+			return err
+		}
+		if d.port != usualPort {
+			d.say.line(fmt.Sprintf("  Port %d is taken, so it is %d.", usualPort, d.port))
+		}
 	}
-	return &server{Machine: m, Client: guestbook.New(port), port: port, log: log}, nil
-}
-
-// serve shows the app to a person until ctx ends.
-func (d *demo) serve(ctx context.Context) (err error) {
-	d.bootLine(d.img)
-	s, err := d.boot(ctx, d.img)
+	args := d.devArgs(d.port)
+	d.say.line("  Sign in one region, and read in another. The page kills machines, and cuts regions off.")
+	d.say.line("  Ctrl-C stops all.")
+	d.say.line("")
+	d.say.line("  $ cd " + d.repo)
+	d.say.line("  $ " + d.say.paint(bold, "flysql "+strings.Join(args, " ")))
+	d.say.line("")
+	c, err := d.start(args, d.stdout, d.stderr)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	err = s.Healthy(ctx, d.app.HealthPath(), s.Done())
-	if err == nil {
-		d.say.line("")
-		d.say.line("  " + d.say.paint(bold, fmt.Sprintf("http://localhost:%d", s.port)))
-		d.say.line("")
-		d.say.line("  The data is in " + d.data)
-		d.say.line("  Ctrl-C stops it.")
-		d.say.line("")
-		select {
-		case <-ctx.Done():
-		case <-s.Done():
-			err = errors.New("the app ended by itself")
-		}
+	select {
+	case <-ctx.Done():
+	case <-c.ended:
+		return fmt.Errorf("flysql dev ended by itself: exit code %d", c.code())
 	}
-	code, stopErr := s.Stop(d.app.Signal(), d.app.Grace())
-	if err == nil && code != 0 {
-		err = errors.New("the app was asked to stop")
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("%w; its exit code is %d", err, code), stopErr)
-	}
-	d.say.line("")
-	d.say.line("  stopped: exit code 0")
-	return stopErr
-}
-
-func (d *demo) bootLine(img *image.Image) {
-	argv := slices.Concat(img.Entrypoint, img.Cmd)
-	d.say.line(fmt.Sprintf("  %s %s, on %s", d.say.paint(bold, fmt.Sprintf("%-12s", "boot")), strings.Join(argv, " "), d.data))
-	d.say.line("")
+	return d.stop(ctx, c)
 }
 
 // close removes what the demo made, unless it is to be kept.
 func (d *demo) close() error {
-	var err error
-	if d.cluster != nil {
-		err = d.cluster.close()
+	if d.dir == "" {
+		return nil
 	}
-	if d.keep && d.dir != "" {
-		d.say.line("kept: " + d.dir)
+	// A flysql dev that was killed leaves machines, which have their files there. In a
+	// directory of the user's, the next one ends them.
+	if err := cluster.CleanUp(filepath.Join(d.dir, "guestbook", ".flysql", "dev")); err != nil {
 		return err
 	}
-	if d.next != nil {
-		err = errors.Join(err, d.next.Close())
+	if d.keep {
+		d.say.line("kept: " + d.dir)
+		return nil
 	}
-	if d.img != nil {
-		err = errors.Join(err, d.img.Close())
-	}
-	if d.dir != "" {
-		err = errors.Join(err, os.RemoveAll(d.dir))
-	}
-	return err
+	return os.RemoveAll(d.dir)
 }
 
-// files lists the files below dir.
+// files lists an app's files below dir.
 func files(dir string) (map[string]bool, error) {
 	found := map[string]bool{}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
+		switch {
+		case err != nil:
+			return err
+		case name == ".flysql/dev": // of runs before, and no file of the app's
+			return fs.SkipDir
+		case !e.IsDir():
 			found[name] = true
 		}
-		return err
+		return nil
 	})
 	return found, err
 }

@@ -2,80 +2,13 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"os"
-	"path/filepath"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/flysql/flysql/e2e/guestbook"
 )
-
-// database makes a guestbook's database with two messages.
-func database(t *testing.T, more ...string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "guestbook.db")
-	db, err := sql.Open("sqlite", file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, q := range append([]string{
-		"CREATE TABLE guests (id INTEGER PRIMARY KEY, name TEXT)",
-		"CREATE TABLE messages (id INTEGER PRIMARY KEY, guest_id INTEGER, body TEXT)",
-		"INSERT INTO guests VALUES (1, 'Ada'), (2, 'Grace')",
-		"INSERT INTO messages VALUES (1, 1, 'one'), (2, 2, 'two')",
-	}, more...) {
-		if _, err := db.Exec(q); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-// The check must notice what it is there for.
-func TestIntact(t *testing.T) {
-	rows := []guestbook.Message{{ID: 1, Name: "Ada", Body: "one"}, {ID: 2, Name: "Grace", Body: "two"}}
-	tests := []struct {
-		name string
-		sql  string
-		want string // in the error; empty: it is intact
-	}{
-		{"as it was", "SELECT 1", ""},
-		{"a message lost", "DELETE FROM messages WHERE id = 2", "the database holds"},
-		{"a message changed", "UPDATE messages SET body = 'other' WHERE id = 1", "the database holds"},
-		{"a message more", "INSERT INTO messages VALUES (3, 1, 'three')", "the database holds"},
-		{"a table left", "CREATE TABLE half_done (id INTEGER)", "half_done"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			err := intact(t.Context(), database(t, test.sql), rows)
-			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %v, want %q", err, test.want)
-			}
-		})
-	}
-	t.Run("damaged", func(t *testing.T) {
-		file := database(t)
-		f, err := os.OpenFile(file, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// The second page: the table of guests.
-		_, err = f.WriteAt([]byte(strings.Repeat("damage ", 100)), 4096)
-		if err := errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		if err := intact(t.Context(), file, rows); err == nil {
-			t.Error("a damaged file is taken for intact")
-		}
-	})
-}
 
 func TestPrinter(t *testing.T) {
 	var out, errs strings.Builder
@@ -98,9 +31,9 @@ func TestPrinter(t *testing.T) {
 	}
 	p.failure(err)
 	p.ok("fine")
-	log := &logWriter{say: p}
+	each := &lines{each: p.aside}
 	for _, s := range []string{"half a ", "line\nand ", "more\n", "not ended"} {
-		if _, err := log.Write([]byte(s)); err != nil {
+		if _, err := each.Write([]byte(s)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -118,9 +51,6 @@ func TestPrinter(t *testing.T) {
 	}
 	if diff := cmp.Diff("\nFAILED  three: boom\n  | half a line\n  | and more\n", errs.String()); diff != "" {
 		t.Errorf("stderr (-want +got):\n%s", diff)
-	}
-	if got, want := log.String(), "half a line\nand more\nnot ended"; got != want {
-		t.Errorf("kept %q, want %q", got, want)
 	}
 }
 
@@ -152,13 +82,35 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-func TestShort(t *testing.T) {
+// A port that somebody has is not taken for a free one.
+func TestFreePort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := l.Addr().(*net.TCPAddr).Port
+	if port, err := freePort(taken); err != nil || port <= taken {
+		t.Errorf("port %d, %v, want one after %d", port, err, taken)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if port, err := freePort(taken); err != nil || port != taken {
+		t.Errorf("port %d, %v, want %d, which is free again", port, err, taken)
+	}
+}
+
+// What machines print is shown where it tells of others, without paths.
+func TestTold(t *testing.T) {
 	for in, want := range map[string]string{
-		"RUN true": "RUN true",
-		"RUN CGO_ENABLED=0 go build -trimpath -ldflags=\"-s -w\" -o bin/flysql-entrypoint ./cmd/flysql-entrypoint": "RUN CGO_ENABLED=0 go build -trimpa ... nt ./cmd/flysql-entrypoint",
+		"flysql node     ok            116.7ms  mount=/tmp/x role=replica primary=ams1": "flysql node     ok            116.7ms",
+		"flysql guard    ok              9.8ms  db=/tmp/x":                              "",
+		"flysql migrate  failed         76.0ms  exit=1":                                 "flysql migrate  failed         76.0ms",
+		"level=INFO msg=started":                                                        "",
+		"":                                                                              "",
 	} {
-		if got := short(in); got != want {
-			t.Errorf("%q, want %q", got, want)
+		if got := told(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,17 +1,13 @@
-// Command demo shows flysql's main job, whole: it builds flysql from this clone,
-// takes a copy of examples/guestbook that has no Fly.io files, runs flysql init
-// there, follows the Dockerfile that it wrote, and boots the result through
-// flysql-entrypoint. Then it serves until Ctrl-C.
+// Command demo shows flysql's main job: it builds flysql from this clone, takes a copy of
+// examples/guestbook that has no Fly.io files, runs flysql init there, and then flysql dev,
+// which runs the app as Fly would, with a page that shows what happens.
 //
-// Where root and FUSE are there, the app is set up for three regions: machines in
-// network namespaces of their own, a volume each, LiteFS between them, a stand-in
-// for Consul, and one for Fly's proxy in front. Nothing of that is on the host's
-// network but the proxy's port, on loopback. Elsewhere it is one machine, with a
-// directory standing in for the volume; what that cannot stand in for (root, users,
-// mounts, apt-get) is named in the output.
+// Where root and FUSE are there, the app is set up for three regions, on LiteFS. Elsewhere it
+// is one machine with one SQLite file.
 //
-// With -check it drives the app by itself instead: it writes, reads back,
-// restarts or deploys, breaks something, and exits 0 when all went as it must.
+// With -check it drives the app by itself instead, by what flysql dev --json tells and what
+// its page's buttons do: it writes, reads, deploys, breaks things, and exits 0 when all went
+// as it must.
 package main
 
 import (
@@ -31,29 +27,31 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
-const usage = `demo sets up the example app with flysql init, boots it through
-flysql-entrypoint, and serves it until Ctrl-C.
+const usage = `demo sets up the example app with flysql init, runs it with flysql dev,
+and serves it until Ctrl-C.
 
   make demo [CHECK=1] [DEMO_FLAGS="..."]
 
-  -check      drive it by itself: write, read, deploy, break; exit 0 or 1
-  -mode MODE  regions: three, on LiteFS, which needs root and FUSE; volume: one
-              machine; auto (default): regions where that can be
-  -data DIR   keep the app's data there (default: with the demo's other files)
-  -keep       keep the demo's files, and say where they are
+  -check    drive it by itself: write, read, deploy, break; exit 0 or 1
+  -port N   serve there (default: 8080, or the next that is free)
+  -single   one machine, also where root and FUSE are there for three regions
+  -dir DIR  make the app's repository there, and leave it with its data; one that
+            is there is gone on with (default: removed at the end)
+  -keep     keep the demo's files, and say where they are
 `
 
 // run returns the exit code: 0 done, 1 failed, 2 usage, 128+n when signal n ended
-// it before the app served.
+// it before flysql dev ran.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	d := &demo{say: newPrinter(stdout, stderr, environ), stdout: stdout, stderr: stderr}
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
 	check := flags.Bool("check", false, "")
-	keep := flags.Bool("keep", false, "")
-	data := flags.String("data", "", "")
-	asked := auto
-	flags.TextVar(&asked, "mode", auto, "")
+	flags.BoolVar(&d.single, "single", false, "")
+	flags.BoolVar(&d.keep, "keep", false, "")
+	flags.StringVar(&d.repo, "dir", "", "")
+	flags.IntVar(&d.port, "port", -1, "")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -62,28 +60,21 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	case flags.NArg() > 0:
 		fmt.Fprintf(stderr, "demo: unexpected argument %q\n\n%s", flags.Arg(0), usage)
 		return 2
+	case *check && d.port >= 0:
+		fmt.Fprintf(stderr, "demo: -check takes any port that is free\n\n%s", usage)
+		return 2
 	}
 
-	// Signals are caught to the very end: a second Ctrl-C must not keep the
-	// first from cleaning up, which takes no longer than the app's kill_timeout.
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		select {
-		case s := <-signals:
-			cancel(&interrupted{s.(syscall.Signal)})
-		case <-ctx.Done():
-		}
-	}()
-
-	d := &demo{say: newPrinter(stdout, stderr, environ), keep: *keep, data: *data, mode: asked}
+	ctx, again, release := signals(ctx)
+	defer release()
+	d.again = again
 	err := d.run(ctx, *check)
-	err = errors.Join(err, d.close())
+	closed := d.close()
 
 	var sig *interrupted
 	switch {
+	case closed != nil:
+		err = errors.Join(err, closed)
 	case err == nil:
 		return 0
 	case errors.As(context.Cause(ctx), &sig):
@@ -99,3 +90,27 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 type interrupted struct{ signal syscall.Signal }
 
 func (e *interrupted) Error() string { return unix.SignalName(e.signal) }
+
+// signals ends the context with the first signal, and closes again with the second. They are
+// caught to the very end: one more must not keep what goes on then from cleaning up.
+func signals(parent context.Context) (ctx context.Context, again <-chan struct{}, release func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	received := make(chan os.Signal, 8)
+	signal.Notify(received, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	second, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		for count := 0; ; {
+			select {
+			case s := <-received:
+				if count++; count == 1 {
+					cancel(&interrupted{s.(syscall.Signal)})
+				} else if count == 2 {
+					close(second)
+				}
+			case <-over:
+				return
+			}
+		}
+	}()
+	return ctx, second, func() { close(over); cancel(nil) }
+}

@@ -103,85 +103,23 @@ func (p *printer) note(s string) { p.line(strings.Repeat(" ", 15) + p.paint(dim,
 // ok is a check that has passed.
 func (p *printer) ok(what string) { p.line("  " + p.paint(green, "ok") + "    " + what) }
 
-// logWriter prints what a machine writes, line by line, set apart from the
-// demo's own, and keeps it.
-type logWriter struct {
-	say *printer
+// aside is something that a machine has printed, set apart from the demo's own lines.
+func (p *printer) aside(s string) { p.write(p.err, p.paint(dim, "  | "+s)+"\n") }
 
-	mu   sync.Mutex
-	all  bytes.Buffer
-	line []byte // not ended yet
+// lines hands what is written to it to a function, line by line.
+type lines struct {
+	each func(line string)
+	rest []byte // not ended yet
 }
 
-func (w *logWriter) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.all.Write(b)
-	w.line = append(w.line, b...)
+func (l *lines) Write(b []byte) (int, error) {
+	l.rest = append(l.rest, b...)
 	for {
-		n := bytes.IndexByte(w.line, '\n')
-		if n < 0 {
+		line, rest, ended := bytes.Cut(l.rest, []byte{'\n'})
+		if !ended {
 			return len(b), nil
 		}
-		w.say.write(w.say.err, w.say.paint(dim, "  | "+string(w.line[:n]))+"\n")
-		w.line = w.line[n+1:]
+		l.each(string(line))
+		l.rest = rest
 	}
 }
-
-func (w *logWriter) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.all.String()
-}
-
-// machineLog keeps what one of several machines writes, in a file, and prints what
-// the entrypoint says of the boot: all of it would be too much to read.
-type machineLog struct {
-	say  *printer
-	name string
-	file *os.File
-
-	mu   sync.Mutex
-	line []byte   // not ended yet
-	last []string // the newest lines
-}
-
-// tailLines is how much of a log an error shows.
-const tailLines = 15
-
-func newMachineLog(say *printer, name, file string) (*machineLog, error) {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	return &machineLog{say: say, name: name, file: f}, err
-}
-
-func (l *machineLog) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, err := l.file.Write(b); err != nil {
-		return 0, err
-	}
-	l.line = append(l.line, b...)
-	for {
-		n := bytes.IndexByte(l.line, '\n')
-		if n < 0 {
-			return len(b), nil
-		}
-		line := string(l.line[:n])
-		l.line = l.line[n+1:]
-		if l.last = append(l.last, line); len(l.last) > tailLines {
-			l.last = l.last[1:]
-		}
-		if strings.HasPrefix(line, "flysql ") {
-			l.say.write(l.say.err, l.say.paint(dim, "  | "+l.name+" | "+line)+"\n")
-		}
-	}
-}
-
-// tail is the end of the log.
-func (l *machineLog) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.last, "\n")
-}
-
-func (l *machineLog) Close() error { return l.file.Close() }

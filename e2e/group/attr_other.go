@@ -4,4 +4,4 @@ package group
 
 import "syscall"
 
-func attr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func attr(syscall.Signal) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -22,7 +22,12 @@ func Kill(pgid int) error {
 // Start starts cmd as the leader of a new group, which on Linux dies with this
 // program. It returns what waits for its end, to be called once.
 func Start(cmd *exec.Cmd) (wait func() error, err error) {
-	cmd.SysProcAttr = attr()
+	return StartOrderly(cmd, syscall.SIGKILL)
+}
+
+// StartOrderly is Start for a command that gets another signal when this program dies.
+func StartOrderly(cmd *exec.Cmd, onDeath syscall.Signal) (wait func() error, err error) {
+	cmd.SysProcAttr = attr(onDeath)
 	started, ended := make(chan error), make(chan error, 1)
 	go func() {
 		// The kernel takes the end of the thread that started a command for the

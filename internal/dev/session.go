@@ -65,6 +65,7 @@ type Session struct {
 	telling sync.WaitGroup // what tells states and requests
 
 	deploying sync.Mutex
+	stating   sync.Mutex // no state is told after a newer one
 
 	mu      sync.Mutex
 	doing   string
@@ -212,7 +213,7 @@ func (s *Session) made(c *cluster.Cluster) {
 		}
 	})
 	s.telling.Go(func() {
-		f.watch(s.State, func(now State) { s.hub.tell(Event{Type: TypeState, State: &now}) })
+		f.watch(s.State, func(State) { s.tellState() })
 	})
 }
 
@@ -255,6 +256,8 @@ func (s *Session) State() State {
 }
 
 func (s *Session) tellState() {
+	s.stating.Lock()
+	defer s.stating.Unlock()
 	now := s.State()
 	s.hub.tell(Event{Type: TypeState, State: &now})
 }

@@ -17,6 +17,7 @@ type wish struct {
 	instance string   // this one alone
 	forced   bool     // that instance even if its checks fail
 	prefer   string   // this one if it can be
+	within   bool     // and if it is in regions
 	regions  []string // regions and groups, the first before the second; nil is all
 	not      string   // never this one
 }
@@ -30,18 +31,36 @@ func (w *wish) rank(region string) int {
 }
 
 // candidates are the machines that the wish is for, nearest first. Those that have been
-// tried are left out.
+// tried are left out. The caller has e.mu.
 func (e *Edge) candidates(w *wish, from string, tried map[string]bool) []*machine {
-	var all []*machine
-	for _, m := range e.machines {
-		if m.App == w.app && (w.instance == "" || m.ID == w.instance) && m.ID != w.not && !tried[m.ID] && m.State != Away && w.rank(m.Region) >= 0 {
+	near := e.nearest(from)
+	all := make([]*machine, 0, len(near))
+	for _, m := range near {
+		if m.App == w.app && (w.instance == "" || m.ID == w.instance) && m.ID != w.not && !tried[m.ID] && w.rank(m.Region) >= 0 {
 			all = append(all, m)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *machine) int {
-		return cmp.Or(cmp.Compare(w.rank(a.Region), w.rank(b.Region)), cmp.Compare(globe.Between(from, a.Region), globe.Between(from, b.Region)), cmp.Compare(a.Region, b.Region))
-	})
+	if w.regions != nil {
+		slices.SortStableFunc(all, func(a, b *machine) int { return cmp.Compare(w.rank(a.Region), w.rank(b.Region)) })
+	}
 	return all
+}
+
+// nearest is all machines, the nearest first, those of a region together. It is worked
+// out once for each region that requests come in at, until Set. The caller has e.mu.
+func (e *Edge) nearest(from string) []*machine {
+	near, ok := e.near[from]
+	if !ok {
+		near = slices.Clone(e.machines)
+		slices.SortStableFunc(near, func(a, b *machine) int {
+			return cmp.Or(cmp.Compare(globe.Between(from, a.Region), globe.Between(from, b.Region)), cmp.Compare(a.Region, b.Region))
+		})
+		if e.near == nil {
+			e.near = map[string][]*machine{}
+		}
+		e.near[from] = near
+	}
+	return near
 }
 
 // decision is what becomes of a request for now: a machine takes it, or is started for
@@ -90,7 +109,7 @@ func (e *Edge) decide(all []*machine, forced bool) (d decision) {
 // anyOf chooses by chance: "if multiple Machines have identical load and closeness,
 // randomly choose one", and of load the proxy knows no more than which limits it is at.
 func (e *Edge) anyOf(all []*machine, ok func(*machine) bool) *machine {
-	var fit []*machine
+	fit := make([]*machine, 0, len(all))
 	for _, m := range all {
 		if ok(m) {
 			fit = append(fit, m)
@@ -133,8 +152,7 @@ type taken struct {
 
 // take finds the machine for a wish, and counts the request as its load.
 func (e *Edge) take(ctx context.Context, w *wish, from string, tried map[string]bool) (taken, error) {
-	patience := time.NewTimer(e.opt.Patience)
-	defer patience.Stop()
+	var patience <-chan time.Time // for most, no clock runs
 	for {
 		e.mu.Lock()
 		d := e.decide(e.candidates(w, from, tried), w.forced)
@@ -165,9 +183,12 @@ func (e *Edge) take(ctx context.Context, w *wish, from string, tried map[string]
 		if !d.full {
 			return taken{}, errNobody
 		}
+		if patience == nil {
+			patience = time.After(e.opt.Patience)
+		}
 		select {
 		case <-changed:
-		case <-patience.C:
+		case <-patience:
 			return taken{}, errFull
 		case <-ctx.Done():
 			return taken{}, context.Cause(ctx)
@@ -182,7 +203,7 @@ func (e *Edge) preferred(w *wish, tried map[string]bool) *machine {
 		return nil
 	}
 	for _, m := range e.machines {
-		if m.ID == w.prefer && m.App == w.app && m.healthy() && (e.opt.Service.HardLimit == 0 || m.load < e.opt.Service.HardLimit) {
+		if m.ID == w.prefer && m.App == w.app && m.healthy() && (!w.within || w.rank(m.Region) >= 0) && (e.opt.Service.HardLimit == 0 || m.load < e.opt.Service.HardLimit) {
 			return m
 		}
 	}

@@ -53,6 +53,7 @@ func TestDecide(t *testing.T) {
 		{"all at hard_limit", "cross-region routing only happens when all Machines in the local region are unhealthy or at their hard_limit", "ams", "a1 ams 4,a2 ams 5,o1 ord 0", wish{}, "use o1"},
 		{"or unhealthy", "unhealthy", "ams", "a1 ams 4,a2 ams 0 ill,o1 ord 0", wish{}, "use o1"},
 		{"everywhere at hard_limit", "will get queued by Fly Proxy until a Machine is below its hard_limit", "ams", "a1 ams 4,o1 ord 4", wish{}, "wait"},
+		{"the only healthy one at hard_limit", "queued", "ams", "a1 ams 4,o1 ord 0 ill", wish{}, "wait"},
 		{"all unhealthy", "no known healthy instances found for route", "ams", "a1 ams 0 ill,o1 ord 0 ill", wish{}, "nobody"},
 		{"none", "", "ams", "a1 ams 0 away", wish{}, "nobody"},
 		{"another app's", "", "ams", "a1 ams 0 other,o1 ord 0", wish{}, "use o1"},
@@ -102,6 +103,39 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// Who is preferred gets the request if it can take one; else another does, which is told.
+func TestTakePreferred(t *testing.T) {
+	for _, tt := range []struct {
+		says, machines string
+		wish           wish
+		want           string
+	}{
+		{"to route to this Machine", "a1 ams 0,o1 ord 0", wish{prefer: "o1"}, "o1"},
+		{"over its soft_limit", "a1 ams 0,o1 ord 3", wish{prefer: "o1"}, "o1"},
+		{"found but at its configured hard_limit", "a1 ams 0,o1 ord 4", wish{prefer: "o1"}, "a1 missed"},
+		{"unable to accept requests", "a1 ams 0,o1 ord 0 ill", wish{prefer: "o1"}, "a1 missed"},
+		{"", "a1 ams 0,o1 ord 0 stopped", wish{prefer: "o1"}, "a1 missed"},
+		{"", "a1 ams 0,o1 ord 0 away", wish{prefer: "o1"}, "a1 missed"},
+		{"the Machine may not be found", "a1 ams 0", wish{prefer: "o1"}, "a1 missed"},
+		{"of another app", "a1 ams 0,x1 ord 0 other", wish{prefer: "x1"}, "a1 missed"},
+		{"elsewhere", "a1 ams 0,o1 ord 0", wish{prefer: "a1", not: "a1"}, "o1 missed"},
+		{"a Machine that matches the remaining fields", "a1 ams 0,s1 syd 0", wish{prefer: "o1", regions: []string{"syd"}}, "s1 missed"},
+		{"which are not its own", "a1 ams 0,s1 syd 0", wish{prefer: "a1", regions: []string{"syd"}}, "a1"},
+		{"unless a client forces them", "a1 ams 0,s1 syd 0", wish{prefer: "a1", regions: []string{"syd"}, within: true}, "s1 missed"},
+	} {
+		e := &Edge{opt: Options{Service: Service{SoftLimit: 2, HardLimit: 4, AutoStart: true}, Power: noPower{}, Patience: 1}}
+		e.machines = placed(t, tt.machines)
+		at, err := e.take(t.Context(), &tt.wish, "ams", nil)
+		got := at.machine.ID
+		if at.missed {
+			got += " missed"
+		}
+		if err != nil || got != tt.want {
+			t.Errorf("%s: %s: %s, %v, want %s", tt.says, tt.machines, got, err, tt.want)
+		}
+	}
+}
+
 // "If auto_start_machines is false, the proxy only routes traffic to Machines that are
 // already running."
 func TestDecideWithoutAutoStart(t *testing.T) {
@@ -131,6 +165,58 @@ func TestExcess(t *testing.T) {
 		e.machines = placed(t, tt.machines)
 		if got := fmt.Sprint(e.excess()); got != tt.want {
 			t.Errorf("%s: %s: got %s, want %s", tt.says, tt.machines, got, tt.want)
+		}
+	}
+}
+
+// BenchmarkTake is the choice among twelve machines, for which all requests wait.
+func BenchmarkTake(b *testing.B) {
+	e, err := New(Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	var machines []Machine
+	for i, region := range strings.Fields("ord ams syd iad lhr gru sin nrt fra sjc jnb arn") {
+		machines = append(machines, Machine{ID: fmt.Sprint(i), Region: region})
+	}
+	e.Set(machines)
+	for b.Loop() {
+		at, err := e.take(b.Context(), &wish{}, "cdg", nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		(&trip{edge: e, at: at}).letGo()
+	}
+}
+
+// The order of machines is that of those there are, also after another Set.
+func TestNearestAfterSet(t *testing.T) {
+	e, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, tt := range []struct{ regions, from, want string }{
+		{"ord ams syd", "lhr", "ams ord syd"},
+		{"ord ams syd", "nrt", "syd ams ord"},
+		{"syd iad", "lhr", "iad syd"},
+		{"zzz yyy ord", "lhr", "ord yyy zzz"},
+		{"", "lhr", ""},
+	} {
+		var machines []Machine
+		for i, region := range strings.Fields(tt.regions) {
+			machines = append(machines, Machine{ID: fmt.Sprint(i), Region: region})
+		}
+		e.Set(machines)
+		var got []string
+		e.mu.Lock()
+		for _, m := range e.candidates(&wish{}, tt.from, nil) {
+			got = append(got, m.Region)
+		}
+		e.mu.Unlock()
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s from %s: %v, want %s", tt.regions, tt.from, got, tt.want)
 		}
 	}
 }

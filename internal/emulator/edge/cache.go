@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"net/http"
@@ -26,8 +27,12 @@ const minTTL = 10 * time.Second
 // maxCached bounds the cache; what is to end next makes room.
 const maxCached = 10_000
 
-// maxPrefix bounds a prefix: each of a request's is looked up.
-const maxPrefix = 1 << 10
+// maxPrefix bounds a prefix: each of a request's is looked up. maxHost is more than DNS
+// has.
+const (
+	maxPrefix = 1 << 10
+	maxHost   = 255
+)
 
 // replayCache is what is remembered of replays: by host and path, or by host, path and
 // the value of a cookie or header.
@@ -38,7 +43,7 @@ type replayCache struct {
 
 type cacheKey struct {
 	host, prefix string // the prefix begins and ends with /
-	rule         string // of fly.toml, and the session's value; "" by path alone
+	rule         string // of fly.toml, and a hash of the session's value, which may be long; "" by path alone
 	value        string
 }
 
@@ -92,7 +97,7 @@ func slashed(path string) string {
 func keyOf(r *http.Request, pattern string) (k cacheKey, ok bool) {
 	host, prefix := prefixOf(pattern)
 	k = cacheKey{host: hostOf(r), prefix: prefix}
-	return k, (host == "" || host == k.host) && len(prefix) <= maxPrefix && strings.HasPrefix(slashed(r.URL.Path), prefix)
+	return k, (host == "" || host == k.host) && len(k.host) <= maxHost && len(prefix) <= maxPrefix && strings.HasPrefix(slashed(r.URL.Path), prefix)
 }
 
 // sessionOf is the rule of fly.toml for a request, and where its replay is kept. "When
@@ -103,9 +108,12 @@ func sessionOf(r *http.Request, rules []flyconf.ReplayCache) (rule *flyconf.Repl
 		if !ok || rule != nil && len(one.prefix) <= len(k.prefix) {
 			continue
 		}
-		if one.value = sessionValue(r, &rules[i]); one.value == "" {
+		value := sessionValue(r, &rules[i])
+		if value == "" {
 			continue
 		}
+		hash := sha256.Sum256([]byte(value))
+		one.value = string(hash[:])
 		one.rule = rules[i].Type + " " + rules[i].Name
 		rule, k = &rules[i], one
 	}

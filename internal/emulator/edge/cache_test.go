@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,6 +87,7 @@ func TestReplayCacheByPath(t *testing.T) {
 			{"", 0, "/", origin, [2]string{}},
 			{"unique to the request domain", 0, "/api/x", origin, [2]string{"Host", "example.com"}},
 			{"domains without ports", 0, "/api/x", hit, [2]string{"Host", "ams.localhost:8080"}},
+			{"in any case", 0, "/api/x", hit, [2]string{"Host", "AMS.LocalHost"}},
 			{"opt-in", 0, "/api/x", hit, [2]string{"Fly-Replay-Cache-Control", "skip"}},
 			{"force goes before it", 0, "/api/x", origin, [2]string{"Fly-Force-Instance-Id", "a1"}},
 			{"ttl", 59 * time.Second, "/api/x", hit, [2]string{}},
@@ -101,13 +103,17 @@ func TestReplayCacheByPath(t *testing.T) {
 			{"timeout and fallback cannot be set", 0, "/api/x?to=instance=o1%3Btimeout=5s&cache=/api/*&ttl=60", miss, [2]string{}},
 			{"", 0, "/api/x?to=instance=o1%3Bfallback=force_self&cache=/api/*&ttl=60", miss, [2]string{}},
 			{"", 0, "/api/x", origin, [2]string{}},
-			{"the domain may be set explicitly", 0, "/api/x?to=instance=o1&cache=ams.localhost/api/*&ttl=60", miss, [2]string{}},
+			{"the domain may be set explicitly", 0, "/api/x?to=instance=o1&cache=AMS.localhost/api/*&ttl=60", miss, [2]string{}},
 			{"", 0, "/api/x", hit, [2]string{}},
 			{"invalidate", 0, "/api/x?back=1", origin + "miss", [2]string{}},
 			{"", 0, "/api/x", origin, [2]string{}},
 
 			{"allow-bypass", 0, "/b/x?to=instance=o1&cache=/b&ttl=60&bypass=yes", miss, [2]string{}},
 			{"", 0, "/b/x", hit, [2]string{}},
+			{"which says yes", 0, "/c/x?to=instance=o1&cache=/c&ttl=60&bypass=no", miss, [2]string{}},
+			{"", 0, "/c/x", hit, [2]string{"Fly-Replay-Cache-Control", "skip"}},
+			{"however many seconds", 0, "/d/x?to=instance=o1&cache=/d&ttl=99999999999", miss, [2]string{}},
+			{"", 0, "/d/x", hit, [2]string{}},
 			{"bypass: explicitly skipped", 0, "/b/x", origin + "bypass", [2]string{"Fly-Replay-Cache-Control", "skip"}},
 			{"the target sees it", 0, "/b/x?to=instance=o1", "o1 bypass", [2]string{"Fly-Replay-Cache-Control", "skip"}},
 
@@ -122,8 +128,11 @@ func TestReplayCacheByPath(t *testing.T) {
 			{"", 0, "/any/where", hit, [2]string{}},
 		})
 		// A machine that is gone is forgotten.
-		e.Set([]edge.Machine{e.Machines()[0].Machine})
-		w.steps(e, []cacheStep{{"we may decide to consult that app at any moment", 0, "/any/where", origin, [2]string{}}})
+		all := []edge.Machine{e.Machines()[0].Machine, e.Machines()[1].Machine}
+		for _, now := range [][]edge.Machine{all[:1], all} {
+			e.Set(now)
+			w.steps(e, []cacheStep{{"we may decide to consult that app at any moment", 0, "/any/where", origin, [2]string{}}})
+		}
 	})
 }
 
@@ -172,6 +181,53 @@ func TestReplayCacheNotes(t *testing.T) {
 		ask(e, "GET", "http://ams.localhost/api?to=instance=o1&"+query, "", "fly-force-instance-id", "a1")
 		if ev := <-events.C; ev.Hops[0].Note != want {
 			t.Errorf("%s: %q, want %q", query, ev.Hops[0].Note, want)
+		}
+	}
+}
+
+// "This works for invalidating both the path-based cache, and the session-based cache", and
+// a client may skip either where that is allowed.
+func TestReplayCacheBySessionEnds(t *testing.T) {
+	rules := []flyconf.ReplayCache{
+		{PathPrefix: "/free", TTLSeconds: 300, Type: "cookie", Name: "s", AllowBypass: true},
+		{PathPrefix: "/", TTLSeconds: 300, Type: "cookie", Name: "s"},
+		{PathPrefix: "/", TTLSeconds: 300, Type: "header", Name: "s"},
+	}
+	o1 := machine(t, "o1", "ord", func(w http.ResponseWriter, r *http.Request) {
+		if to := r.URL.Query().Get("back"); to != "" {
+			w.Header().Set("fly-replay", "instance="+to)
+			w.Header().Set("fly-replay-cache", "invalidate")
+		}
+	})
+	e := newEdge(t, edge.Options{Service: edge.Service{ReplayCache: rules}}, machine(t, "a1", "ams", director), o1, machine(t, "s1", "syd", nil))
+	for _, tt := range []struct{ says, url, want, header, skip string }{
+		{"", "/x?to=instance=o1", "nearest a1, replay o1", "Cookie", ""},
+		{"", "/x", "cached o1", "Cookie", ""},
+		{"opt-in", "/x", "cached o1", "Cookie", "skip"},
+		{"a header of the same value is another session", "/x", "nearest a1", "s", ""},
+		{"issuing a fly-replay back to the origin", "/x?back=a1", "cached o1, replay a1", "Cookie", ""},
+		{"", "/x", "nearest a1", "Cookie", ""},
+		{"at any step", "/x?to=instance=o1&back=s1", "nearest a1, replay o1, replay s1", "Cookie", ""},
+		{"", "/x", "nearest a1", "Cookie", ""},
+		{"set allow_bypass to true", "/free?to=instance=o1", "nearest a1, replay o1", "Cookie", ""},
+		{"", "/free", "cached o1", "Cookie", ""},
+		{"to skip any cached replay", "/free", "nearest a1", "Cookie", "skip"},
+		{"", "/free", "cached o1", "Cookie", ""},
+		{"the longest matching path takes precedence", "/x", "nearest a1", "Cookie", ""},
+	} {
+		events := e.Subscribe(1)
+		value := "1"
+		if tt.header == "Cookie" {
+			value = "s=1"
+		}
+		ask(e, "GET", "http://ams.localhost"+tt.url, "", tt.header, value, "Fly-Replay-Cache-Control", tt.skip)
+		var way []string
+		for _, h := range (<-events.C).Hops {
+			way = append(way, h.Why+" "+h.Machine)
+		}
+		events.Close()
+		if got := strings.Join(way, ", "); got != tt.want {
+			t.Errorf("%s: %s: %s, want %s", tt.says, tt.url, got, tt.want)
 		}
 	}
 }

@@ -2,9 +2,11 @@ package edge
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flysql/flysql/internal/emulator/latency"
@@ -17,8 +19,8 @@ const pooled = 4 * time.Second
 // dialTimeout bounds how long a machine may take to take a connection.
 const dialTimeout = 5 * time.Second
 
-// carriers are the connections to machines, apart for each region that requests come
-// in at, as the way from there has its own length.
+// carriers are the connections to machines, apart for each machine, and for each region
+// that requests come in at, as the way from there has its own length.
 type carriers struct {
 	edge *Edge
 	mu   sync.Mutex
@@ -27,6 +29,7 @@ type carriers struct {
 
 type carrierKey struct {
 	region  string
+	machine string
 	upgrade bool // HTTP/2 cannot be upgraded to another protocol
 }
 
@@ -42,6 +45,19 @@ func (c *carriers) of(k carrierKey) *http.Transport {
 		c.all[k] = t
 	}
 	return t
+}
+
+// drop ends the connections to a machine that nobody uses: what listens there from now
+// on is another process, or will be.
+func (c *carriers) drop(machine string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, t := range c.all {
+		if k.machine == machine {
+			t.CloseIdleConnections()
+			delete(c.all, k)
+		}
+	}
 }
 
 func (c *carriers) close() {
@@ -103,11 +119,78 @@ func (e *Edge) dial(ctx context.Context, region, address string) (net.Conn, erro
 		near, far := net.Pipe()
 		there := func() time.Duration { return delay(region, m.Region) }
 		back := func() time.Duration { return delay(m.Region, region) }
-		machine := c
+		machine := &breaking{Conn: c}
 		go latency.Join(far, machine, there, back) // until either of its connections ends
-		return near, nil
+		late := &delayed{Conn: near, far: machine}
+		return &patient{Conn: late, gone: late.gone}, nil
 	}
-	return c, nil
+	return &patient{Conn: c}, nil
+}
+
+// patient is a connection to a machine that may answer, and go, before it has been sent
+// all of a request: to replay it, say. What cannot be written any more is not missed, or
+// net/http would give up before it reads the answer.
+type patient struct {
+	net.Conn
+	gone  func() bool // nil where writing tells
+	begun atomic.Bool // something of the request was written
+}
+
+// begin is when a request gets the connection. One of which nothing could be written has
+// not reached the machine.
+func (c *patient) begin() { c.begun.Store(false) }
+
+func (c *patient) Write(p []byte) (int, error) {
+	if c.gone != nil && !c.begun.Load() && c.gone() {
+		return 0, net.ErrClosed
+	}
+	n, err := c.Conn.Write(p)
+	if err != nil && c.begun.Load() {
+		return len(p), nil
+	}
+	if n > 0 {
+		c.begun.Store(true)
+	}
+	return n, err
+}
+
+// breaking is a connection that remembers how it ended.
+type breaking struct {
+	net.Conn
+	sent atomic.Int64 // by the machine
+	why  atomic.Pointer[error]
+}
+
+func (c *breaking) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.sent.Add(int64(n))
+	if err != nil {
+		c.why.Store(&err)
+	}
+	return n, err
+}
+
+// delayed is the near end of a line. It ends as the connection at the far end did: a
+// response that goes on until its connection ends must not look whole.
+type delayed struct {
+	net.Conn
+	far  *breaking
+	seen atomic.Int64 // of what the machine sent
+}
+
+func (c *delayed) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.seen.Add(int64(n))
+	if why := c.far.why.Load(); err == io.EOF && why != nil {
+		err = *why
+	}
+	return n, err
+}
+
+// gone tells whether the machine has ended the connection, and nothing more is to come but
+// the news of that. On Fly a proxy stands beside the machine, and knows.
+func (c *delayed) gone() bool {
+	return c.far.why.Load() != nil && c.far.sent.Load() == c.seen.Load()
 }
 
 // idling is a connection that is closed when nothing moves on it.
@@ -126,8 +209,12 @@ func (c *idling) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func (c *idling) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+func (c *idling) CloseWrite() error  { return closeWrite(c.Conn) }
+func (c *patient) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite ends one direction of a connection, or where it cannot, both.
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return c.Close()

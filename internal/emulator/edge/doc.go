@@ -41,9 +41,17 @@
 //   - Transformations: here they last for later replays of the same request, and a
 //     fallback gets the request as it was.
 //   - Who answers Expect: 100-continue: here the edge, at once.
+//   - Early hints of a machine that replays: here they pass, without fly-replay.
+//   - Headers whose names have _ for -, which CGI and its like take for the same: here they
+//     pass through, as any header does that is not the edge's.
+//   - How large fly-replay may be: here 64 KB, in both forms.
+//   - What is sent again: a request of which nothing has reached a machine; and, where a
+//     connection that was to be used again had ended, one that HTTP lets be sent again: GET
+//     and its like, and what a client gives an Idempotency-Key.
 //   - Which of fly-force-instance-id, fly-force-region, fly-prefer-instance-id and
-//     fly-prefer-region wins: here they are taken together, force before prefer; a cached
-//     replay goes before the preferences, and gives way to force.
+//     fly-prefer-region wins: here they are taken together, force before prefer, so that
+//     no preferred machine leads out of a forced region; a cached replay goes before the
+//     preferences, and gives way to force.
 //
 // # What it does not do
 //
@@ -51,5 +59,6 @@
 // compressed, statics are not served, PROXY protocol, UDP, Flycast and CONNECT are not
 // there. Server and Fly-Cache-Status are not added to responses. The time from client to
 // edge is added once to a request and once to its response, not to what follows on an
-// open stream; the time between edge and machine is added to every byte.
+// open stream; the time between edge and machine is added to every byte. With it, an
+// upgraded connection ends both ways at once.
 package edge

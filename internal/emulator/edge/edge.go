@@ -28,6 +28,7 @@ type Edge struct {
 
 	mu       sync.Mutex
 	machines []*machine
+	near     map[string][]*machine // see nearest
 	changed  chan struct{}
 	closed   bool
 	region   string // where those come from who do not say
@@ -94,6 +95,8 @@ func (e *Edge) Server() *http.Server {
 		Protocols:         &p,
 		ReadHeaderTimeout: cmp.Or(e.opt.Service.HeaderTimeout, time.Minute),
 		ErrorLog:          log.New(io.Discard, "", 0),
+		// OPTIONS * is the app's to answer.
+		DisableGeneralOptionsHandler: true,
 	}
 }
 
@@ -106,8 +109,14 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// refuse answers for a machine that did not.
+// refuse answers for a machine that did not, unless nobody listens any more.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		if t := tripOf(r.Context()); t != nil {
+			t.event.Error = "the client went before there was an answer"
+		}
+		return
+	}
 	status, text := http.StatusBadGateway, err.Error()
 	if own := (*refusal)(nil); errors.As(err, &own) {
 		status = own.status
@@ -115,6 +124,10 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 		text = "PU02: could not complete the request: " + text
 	}
 	if t := tripOf(r.Context()); t != nil {
+		if t.client.Context().Err() != nil {
+			t.event.Error = "the client has gone"
+			return
+		}
 		t.event.Error = text
 		w.Header().Set("Fly-Request-Id", t.event.ID)
 	}

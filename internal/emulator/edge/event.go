@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,7 @@ type Event struct {
 	Host     string
 	Path     string // without the query, which may carry what is nobody's business
 	Status   int    // of the response, 0 where the client went before
-	Error    string // the edge's own reason, where the response is its own
+	Error    string // why the response is the edge's own, broke off, or is none
 	Open     bool   // the response goes on
 	Bytes    int64  // of the response's body
 	Hops     []Hop
@@ -43,6 +44,18 @@ type Hop struct {
 	Response http.Header   // as it answered
 }
 
+// way is what WayHeader tells of the hops.
+func (ev *Event) way() string {
+	var b strings.Builder
+	for _, h := range ev.Hops {
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(h.Why + " " + h.Machine + " " + h.Region)
+	}
+	return b.String()
+}
+
 // secretHeaders are those whose values no log shows.
 var secretHeaders = []string{"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
 
@@ -51,11 +64,14 @@ func shown(h http.Header) http.Header {
 	h = h.Clone()
 	for _, name := range secretHeaders {
 		for i, value := range h[name] {
-			h[name][i] = fmt.Sprintf("(%d bytes)", len(value))
+			h[name][i] = hidden(value)
 		}
 	}
 	return h
 }
+
+// hidden stands for a secret.
+func hidden(value string) string { return fmt.Sprintf("(%d bytes)", len(value)) }
 
 // Subscription is a listener to the edge's events.
 type Subscription struct {

@@ -93,6 +93,11 @@ func TestEventOfAnError(t *testing.T) {
 	if ev.Status != 503 || len(ev.Hops) != 2 || ev.Hops[1].Machine != "nobody" || ev.Hops[1].Why != "replay" || ev.Hops[1].Error != "no known healthy machine" {
 		t.Errorf("%+v", ev)
 	}
+	e.Set([]edge.Machine{machine(t, "s1", "syd", gives("instance=s1"))})
+	ask(e, "POST", "http://syd.localhost/", "")
+	if ev = <-events.C; ev.Status != 508 || len(ev.Hops) != 6 { // and five replays
+		t.Errorf("in a circle: %d, %d hops", ev.Status, len(ev.Hops))
+	}
 }
 
 // Nobody who does not listen holds a request up.

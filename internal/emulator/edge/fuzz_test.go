@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/flysql/flysql/flyconf"
 )
 
 // Whatever a machine writes is understood or refused, and what is understood can be said
@@ -29,7 +31,7 @@ func FuzzReplay(f *testing.F) {
 				continue
 			}
 			for _, header := range []string{r.source(by), r.failed(by, failedTimeout, time.Second, "app")} {
-				if strings.Count(header, "region=") < 1 || strings.Count(header, ";t=") > strings.Count(text, ";t=")+1 {
+				if strings.Count(header, "region=") < 1 || !printable(header) || strings.Count(header, ";t=") > strings.Count(text, ";t=")+1 {
 					t.Errorf("%q: %s", text, header)
 				}
 			}
@@ -62,6 +64,28 @@ func FuzzReplayCache(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What a client sends as its session takes no room to speak of, and no host does that
+// cannot be one.
+func TestReplayCacheKeysAreShort(t *testing.T) {
+	rules := []flyconf.ReplayCache{{PathPrefix: "/", TTLSeconds: 60, Type: "header", Name: "Authorization"}}
+	c := &replayCache{}
+	for host, want := range map[string]string{"a.example": "", strings.Repeat("a", 300) + ".example": "not cached: / is not under /"} {
+		r := httptest.NewRequest("GET", "http://"+host+"/", nil)
+		r.Header.Set("Authorization", strings.Repeat("x", 1<<20))
+		if note := c.remember(r, &replay{wish: wish{instance: "a"}, cache: &caching{Prefix: "/", Seconds: 60}}, rules); note != want {
+			t.Errorf("%.20s: %q, want %q", host, note, want)
+		}
+	}
+	if len(c.entries) != 2 {
+		t.Errorf("%d entries, want one by path and one by session", len(c.entries))
+	}
+	for k := range c.entries {
+		if n := len(k.host) + len(k.prefix) + len(k.rule) + len(k.value); n > 100 {
+			t.Errorf("a key of %d bytes", n)
+		}
+	}
 }
 
 // The cache has its bounds; what ends next makes room.

@@ -123,14 +123,14 @@ func TestResponseHeaders(t *testing.T) {
 		w.Header().Set("X-Set", "app")
 		fmt.Fprint(w, "x")
 	}
-	s := edge.Service{Headers: map[string]any{"X-Out": false, "X-Set": "value", "X-Many": []any{"1", "2"}}}
+	s := edge.Service{Headers: map[string]any{"X-Out": false, "X-Set": "value", "X-Many": []any{"1", "2"}, "x-more": []string{"3", "4"}}}
 	for _, pristine := range []bool{false, true} {
 		s.Pristine = pristine
 		e := newEdge(t, edge.Options{Service: s}, machine(t, "a1", "ams", app))
 		w := httptest.NewRecorder()
 		e.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		h := w.Header()
-		if h.Get("X-Out") != "" || h.Get("X-Set") != "value" || fmt.Sprint(h["X-Many"]) != "[1 2]" {
+		if h.Get("X-Out") != "" || h.Get("X-Set") != "value" || fmt.Sprint(h["X-Many"], h["X-More"]) != "[1 2] [3 4]" {
 			t.Errorf("pristine %v: %v", pristine, h)
 		}
 		if added := h.Get("Via") == "1.1 fly.io" && h.Get("Fly-Request-Id") != ""; added == pristine || pristine && len(h["Via"]) > 0 {
@@ -149,6 +149,7 @@ func TestRegion(t *testing.T) {
 		{"iad", "syd.localhost", "ord", "syd"},
 		{"iad", "SYD.localhost", "", "syd"},
 		{"iad", "app.localhost", "ord", "ord"},
+		{"iad", "localhost", "ORD", "ord"},
 		{"iad", "localhost", "nowhere", "iad"},
 		{"iad", "xyz.localhost", "", "xyz"}, // a machine's is a region, whatever Fly has
 	} {
@@ -212,5 +213,18 @@ func TestConnectIsRefused(t *testing.T) {
 	e := newEdge(t, edge.Options{}, machine(t, "a1", "ams", nil))
 	if got := ask(e, "CONNECT", "http://localhost/", ""); !strings.HasPrefix(got, "405 ") {
 		t.Error(got)
+	}
+}
+
+// A response tells which machines its request was at; an app's own header of that name does not.
+func TestWayHeader(t *testing.T) {
+	forged := func(w http.ResponseWriter, r *http.Request) { w.Header().Set(edge.WayHeader, "forged") }
+	e := newEdge(t, edge.Options{}, machine(t, "a1", "ams", forged), machine(t, "s1", "syd", gives("region=ams")))
+	for host, want := range map[string]string{"ams.localhost": "nearest a1 ams", "syd.localhost": "nearest s1 syd, replay a1 ams"} {
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, httptest.NewRequest("POST", "http://"+host+"/", nil))
+		if got := w.Header()[edge.WayHeader]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
 	}
 }

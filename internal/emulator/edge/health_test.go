@@ -57,6 +57,9 @@ func TestChecksDecide(t *testing.T) {
 			t.Errorf("%+v", machines[1])
 		}
 		time.Sleep(10 * time.Second)
+		if again := e.Machines()[1].Checks[0]; again != c {
+			t.Errorf("nothing has changed from %+v to %+v", c, again)
+		}
 		status.Store(500)
 		time.Sleep(10 * time.Second)
 		if c := e.Machines()[1].Checks[0]; c.Passing || c.Output != "500 Internal Server Error: s1" {
@@ -119,6 +122,38 @@ func TestCheckTimeout(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	})
+}
+
+// Who is gone, or stopped, is checked no more.
+func TestChecksEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, asked := newMemory(t), atomic.Int32{}
+		a1 := w.machine("a1", "ams", func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+		e := newEdge(t, edge.Options{Dial: w.dial, Service: edge.Service{Checks: []edge.Check{{Interval: time.Second}}}})
+		stopped := a1
+		stopped.State = edge.Stopped
+		for _, then := range [][]edge.Machine{nil, {stopped}} {
+			e.Set([]edge.Machine{a1})
+			time.Sleep(time.Minute)
+			e.Set(then)
+			synctest.Wait()
+			before := asked.Load()
+			time.Sleep(time.Minute)
+			if now := asked.Load(); before < 60 || now != before {
+				t.Errorf("then %v: checked %d times, and %d times after", then, before, now-before)
+			}
+		}
+	})
+}
+
+// What fly.toml has for checks is nothing to another app's machines.
+func TestNoChecksOfAnotherApp(t *testing.T) {
+	other := gone(t, "x1", "syd")
+	other.App = "other"
+	e := newEdge(t, edge.Options{Service: edge.Service{Checks: []edge.Check{{TCP: true}}}}, other)
+	if m := e.Machines()[0]; !m.Healthy || len(m.Checks) > 0 {
+		t.Errorf("%+v", m)
+	}
 }
 
 // Machines are told of again and again while they are checked.

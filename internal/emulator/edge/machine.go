@@ -84,7 +84,7 @@ func (e *Edge) Set(machines []Machine) {
 	for _, m := range e.machines {
 		before[m.ID] = m
 	}
-	e.machines = nil
+	e.machines, e.near = nil, nil
 	for i, given := range machines {
 		if slices.ContainsFunc(machines[i+1:], func(m Machine) bool { return m.ID == given.ID }) {
 			continue
@@ -96,6 +96,7 @@ func (e *Edge) Set(machines []Machine) {
 		}
 		if m.State != given.State || m.Address != given.Address || m.App != given.App {
 			m.endChecks()
+			e.carriers.drop(m.ID)
 		}
 		m.Machine = given
 		if m.App == e.opt.App {
@@ -108,6 +109,7 @@ func (e *Edge) Set(machines []Machine) {
 	}
 	for _, gone := range before {
 		gone.endChecks()
+		e.carriers.drop(gone.ID)
 		gone.State = Away // whoever still holds it sees that
 	}
 	e.wake()

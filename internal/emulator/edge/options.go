@@ -17,6 +17,11 @@ import (
 // not. It is the emulator's own, and no machine sees it.
 const RegionHeader = "Flysql-Dev-Region"
 
+// WayHeader tells in a response which machines its request was given to, and why: as
+// "nearest ams1 ams, replay ord1 ord" has it, each with its region. Fly's proxy tells
+// nothing of the kind.
+const WayHeader = "Flysql-Dev-Way"
+
 // Options are how an edge is made. The zero value is an edge without checks, limits or
 // latency, that never starts a machine.
 type Options struct {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 // replay is what a machine asks for in place of an answer.
 // https://fly.io/docs/networking/dynamic-request-routing/
 type replay struct {
-	text      string // as the machine wrote it
+	text      string // as the machine wrote it, but for what is secret
 	wish      wish
 	elsewhere bool
 	state     string
@@ -37,27 +38,27 @@ const (
 
 // transform changes a request on its way.
 type transform struct {
-	Path          string   `json:"path"` // with the query
-	DeleteHeaders []string `json:"delete_headers"`
+	Path          string   `json:"path,omitempty"` // with the query
+	DeleteHeaders []string `json:"delete_headers,omitempty"`
 	SetHeaders    []struct {
 		Name  string `json:"name"`
 		Value string `json:"value"`
-	} `json:"set_headers"`
+	} `json:"set_headers,omitempty"`
 }
 
 // caching is what is to be remembered of a replay.
 type caching struct {
-	Prefix      string `json:"prefix"`
-	Seconds     int    `json:"ttl"`
-	Invalidate  bool   `json:"invalidate"`
-	AllowBypass bool   `json:"allow_bypass"`
+	Prefix      string `json:"prefix,omitempty"`
+	Seconds     int    `json:"ttl,omitempty"`
+	Invalidate  bool   `json:"invalidate,omitempty"`
+	AllowBypass bool   `json:"allow_bypass,omitempty"`
 }
 
 const (
 	replayHeader = "Fly-Replay"
 	replayJSON   = "application/vnd.fly.replay+json"
-	// maxJSON bounds the JSON form.
-	maxJSON = 64 << 10
+	// maxReplay bounds both forms.
+	maxReplay = 64 << 10
 )
 
 // unparsed is PA03: "could not parse 'fly-replay' response header returned by app".
@@ -69,6 +70,9 @@ func unparsed(format string, args ...any) error {
 // the header counts.
 func replayOf(res *http.Response) (*replay, error) {
 	if header := res.Header.Get(replayHeader); header != "" {
+		if len(header) > maxReplay {
+			return nil, unparsed("it has more than %d KB", maxReplay>>10)
+		}
 		r, err := parseReplay(header)
 		if err != nil {
 			return nil, err
@@ -80,12 +84,12 @@ func replayOf(res *http.Response) (*replay, error) {
 	if err != nil || media != replayJSON {
 		return nil, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxJSON+1))
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxReplay+1))
 	if err != nil {
 		return nil, unparsed("read the JSON form: %v", err)
 	}
-	if len(data) > maxJSON {
-		return nil, unparsed("the JSON form has more than %d KB", maxJSON>>10)
+	if len(data) > maxReplay {
+		return nil, unparsed("the JSON form has more than %d KB", maxReplay>>10)
 	}
 	return parseReplayJSON(data)
 }
@@ -155,10 +159,32 @@ func (r *replay) check() error {
 	if w.instance == "" && w.prefer == "" && w.app == "" && w.regions == nil && !r.elsewhere {
 		return unparsed("%s: it names no instance, region or app", r.text)
 	}
-	if strings.ContainsAny(r.state, ";\r\n") {
-		return unparsed("state must not contain ; or a line's end")
+	for _, value := range append([]string{r.state, w.instance, w.prefer, w.app}, w.regions...) {
+		if strings.Contains(value, ";") || !printable(value) {
+			return unparsed("%q must not contain ; or a control character", value)
+		}
+	}
+	if r.transform == nil {
+		return nil
+	}
+	for _, h := range r.transform.SetHeaders {
+		if !isToken(h.Name) || !printable(h.Value) {
+			return unparsed("transform.set_headers: %q is no header, or its value is none", h.Name)
+		}
 	}
 	return nil
+}
+
+// printable tells whether a header can have a value.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
+
+// isToken tells whether a header can have a name: RFC 9110, section 5.6.2.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+	})
 }
 
 // maxRegions bounds a list of regions: more than Fly has, with its groups.
@@ -175,17 +201,24 @@ func regionList(list string) []string {
 	return regions
 }
 
+// replayForm is the JSON form.
+type replayForm struct {
+	Region         string     `json:"region,omitempty"`
+	Instance       string     `json:"instance,omitempty"`
+	PreferInstance string     `json:"prefer_instance,omitempty"`
+	App            string     `json:"app,omitempty"`
+	State          string     `json:"state,omitempty"`
+	Elsewhere      bool       `json:"elsewhere,omitempty"`
+	Timeout        string     `json:"timeout,omitempty"`
+	Fallback       string     `json:"fallback,omitempty"`
+	Transform      *transform `json:"transform,omitempty"`
+	Cache          *caching   `json:"cache,omitempty"`
+	AllowBypass    bool       `json:"allow_bypass,omitempty"` // of the cache: the document does not say in which of the two objects
+}
+
 // parseReplayJSON reads the JSON form.
 func parseReplayJSON(data []byte) (*replay, error) {
-	var form struct {
-		Region, Instance, App, State string
-		PreferInstance               string `json:"prefer_instance"`
-		Elsewhere                    bool
-		Timeout, Fallback            string
-		Transform                    *transform
-		Cache                        *caching
-		AllowBypass                  bool `json:"allow_bypass"` // of the cache: the document does not say in which of the two objects
-	}
+	var form replayForm
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&form); err != nil {
@@ -194,7 +227,7 @@ func parseReplayJSON(data []byte) (*replay, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, unparsed("the JSON form: more follows it")
 	}
-	r := &replay{text: compact(data), elsewhere: form.Elsewhere, transform: form.Transform, cache: form.Cache}
+	r := &replay{text: form.shown(), elsewhere: form.Elsewhere, transform: form.Transform, cache: form.Cache}
 	for _, f := range []struct{ key, value string }{
 		{"region", form.Region}, {"instance", form.Instance}, {"prefer_instance", form.PreferInstance}, {"app", form.App},
 		{"state", form.State}, {"timeout", form.Timeout}, {"fallback", form.Fallback},
@@ -215,12 +248,25 @@ func parseReplayJSON(data []byte) (*replay, error) {
 	return r, r.check()
 }
 
-func compact(data []byte) string {
-	var b bytes.Buffer
-	if json.Compact(&b, data) != nil {
-		return ""
+// shown is the form as a log may have it: without the values that a header's shown has not,
+// and without the query.
+func (f replayForm) shown() string {
+	if f.Transform != nil {
+		t := *f.Transform
+		t.Path, _, _ = strings.Cut(t.Path, "?")
+		t.SetHeaders = slices.Clone(t.SetHeaders)
+		for i, h := range t.SetHeaders {
+			if slices.Contains(secretHeaders, http.CanonicalHeaderKey(h.Name)) {
+				t.SetHeaders[i].Value = hidden(h.Value)
+			}
+		}
+		f.Transform = &t
 	}
-	return b.String()
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(f) // strings and numbers cannot fail
+	return strings.TrimSpace(b.String())
 }
 
 // source is fly-replay-src: who gave the request on.

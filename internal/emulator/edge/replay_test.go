@@ -69,6 +69,11 @@ func TestReplay(t *testing.T) {
 		{"JSON that is none", "JSON", "502 edge: PA03: fly-replay: the JSON form: invalid character 'n' looking for beginning of object key string", givesJSON(`{no`), nil},
 		{"JSON, more after it", "JSON", "502 edge: PA03: fly-replay: the JSON form: more follows it", givesJSON(`{"region":"ord"}{}`), nil},
 		{"JSON, no such field", "JSON", `502 edge: PA03: fly-replay: the JSON form: json: unknown field "cheese"`, givesJSON(`{"cheese":1}`), nil},
+		{"JSON, a state that no header can have", "state", `502 edge: PA03: fly-replay: "a\x01" must not contain ; or a control character`, givesJSON(`{"instance":"o1","state":"a\u0001"}`), nil},
+		{"JSON, a field in a field", "fly-replay-failed", `502 edge: PA03: fly-replay: "l1;reason=timeout" must not contain ; or a control character`, givesJSON(`{"instance":"l1;reason=timeout","fallback":"force_self"}`), nil},
+		{"JSON, a header that is none", "transform.set_headers", `502 edge: PA03: fly-replay: transform.set_headers: "a b" is no header, or its value is none`, givesJSON(`{"instance":"o1","transform":{"set_headers":[{"name":"a b","value":"x"}]}}`), nil},
+		{"JSON, two headers in one", "transform.set_headers", `502 edge: PA03: fly-replay: transform.set_headers: "a" is no header, or its value is none`, givesJSON(`{"instance":"o1","transform":{"set_headers":[{"name":"a","value":"x\r\nb: y"}]}}`), nil},
+		{"a state that fits into no request", "state", `502 edge: PA03: fly-replay: it has more than 64 KB`, gives("instance=o1;state=" + strings.Repeat("x", 64<<10)), nil},
 		{"JSON, a path from nowhere", "transform.path", `502 edge: PA03: fly-replay: transform.path "new" must begin with /`, givesJSON(`{"instance":"o1","transform":{"path":"new"}}`), nil},
 		{"JSON without end", "JSON", `502 edge: PA03: fly-replay: the JSON form has more than 64 KB`, givesJSON(`{"state":"` + strings.Repeat("x", 65<<10) + `"}`), nil},
 	} {
@@ -79,6 +84,24 @@ func TestReplay(t *testing.T) {
 				t.Errorf("%s:\ngot  %q\nwant %q", tt.says, got, tt.want)
 			}
 		})
+	}
+}
+
+// "force_self ... returns a proxy error if that Machine is no longer available"; prefer_self
+// may "fall back to any Machine in the original app".
+func TestFallbackWithoutSelf(t *testing.T) {
+	for how, want := range map[string]string{
+		"force_self":  "503 edge: PR01: no machine takes requests for this: no known healthy machine",
+		"prefer_self": "200 a1 POST /m body failed:instance=gone;app=guestbook;region=;replay_source=c1;reason=no_candidate",
+	} {
+		e, a1 := newEdge(t, edge.Options{App: "guestbook"}), machine(t, "a1", "ams", nil)
+		e.Set([]edge.Machine{a1, machine(t, "c1", "cdg", func(w http.ResponseWriter, r *http.Request) {
+			e.Set([]edge.Machine{a1})
+			gives("instance=gone;fallback="+how)(w, r)
+		})})
+		if got := ask(e, "POST", "http://cdg.localhost/m", "body"); got != want {
+			t.Errorf("%s: got %q, want %q", how, got, want)
+		}
 	}
 }
 
@@ -122,7 +145,7 @@ func TestReplayTransforms(t *testing.T) {
 	form, _ := json.Marshal(map[string]any{
 		"instance": "a1", "fallback": "force_self",
 		"transform": map[string]any{
-			"path":           "/other",
+			"path":           "/other?token=secret",
 			"delete_headers": []string{"x-secret", "cookie"},
 			"set_headers":    []map[string]string{{"name": "x-new", "value": "1"}, {"name": "authorization", "value": "Bearer 2"}},
 		},
@@ -136,8 +159,13 @@ func TestReplayTransforms(t *testing.T) {
 	})
 	header := []string{"X-Secret", "s", "Cookie", "a=b", "Authorization", "Basic 1"}
 	e := newEdge(t, edge.Options{}, machine(t, "a1", "ams", see), o1)
-	if answer := ask(e, "POST", "http://ord.localhost/p", "body", header...); !strings.HasPrefix(answer, "200 a1 POST /other body") {
+	events := e.Subscribe(1)
+	if answer := ask(e, "POST", "http://ord.localhost/p", "body", header...); !strings.HasPrefix(answer, "200 a1 POST /other?token=secret body") {
 		t.Error(answer)
+	}
+	const shown = `{"instance":"a1","fallback":"force_self","transform":{"path":"/other","delete_headers":["x-secret","cookie"],"set_headers":[{"name":"x-new","value":"1"},{"name":"authorization","value":"(8 bytes)"}]}}`
+	if ev := <-events.C; ev.Hops[0].Replay != shown {
+		t.Errorf("the event has %s", ev.Hops[0].Replay)
 	}
 	if got.Get("X-Secret") != "" || got.Get("Cookie") != "" || got.Get("X-New") != "1" || got.Get("Authorization") != "Bearer 2" {
 		t.Errorf("the target got %v", got)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -70,6 +69,7 @@ func (e *Edge) RoundTrip(req *http.Request) (*http.Response, error) {
 		if replays++; replays > maxReplays {
 			return nil, &refusal{http.StatusLoopDetected, fmt.Sprintf("PA02: replayed %d times", maxReplays)}
 		}
+		t.edge.place(r, by)
 		if replays == 1 || r.cache != nil && r.cache.Invalidate {
 			t.hop().Note = e.cache.remember(t.client, r, e.opt.Service.ReplayCache)
 		}
@@ -108,7 +108,7 @@ func (t *trip) uncached(req *http.Request) step {
 		s.why, s.wish.prefer = "preferred", id
 	}
 	if regions := list(h, "Fly-Force-Region"); regions != nil {
-		s.why, s.wish.regions = "forced", regions
+		s.why, s.wish.regions, s.wish.within = "forced", regions, true
 	}
 	if id := h.Get("Fly-Force-Instance-Id"); id != "" {
 		s.why, s.wish = "forced", wish{instance: id, forced: true}
@@ -124,6 +124,8 @@ func list(h http.Header, name string) []string {
 	return nil
 }
 
+var tooLarge = &refusal{http.StatusRequestEntityTooLarge, "PA01: a request over 1 MB cannot be replayed"}
+
 // mayReplay finds what cannot be replayed.
 func (t *trip) mayReplay(s step, r *replay, upgraded bool) error {
 	switch {
@@ -135,7 +137,7 @@ func (t *trip) mayReplay(s step, r *replay, upgraded bool) error {
 		// upgrade itself."
 		return &refusal{http.StatusBadGateway, "an upgrade that the machine has negotiated itself is answered by fly-replay: " + r.text}
 	case !t.body.again():
-		return &refusal{http.StatusRequestEntityTooLarge, "PA01: a request over 1 MB cannot be replayed"}
+		return tooLarge
 	}
 	if app := r.wish.app; app != "" && app != t.edge.opt.App && !t.edge.knows(app) {
 		return &refusal{http.StatusBadGateway, fmt.Sprintf("PA04: fly-replay to the app %q, which this edge does not have", app)}
@@ -155,18 +157,22 @@ func (e *Edge) knows(app string) bool {
 	return false
 }
 
+// place completes a replay's wish by which machine asks for it.
+func (e *Edge) place(r *replay, by Machine) {
+	if r.wish.app == e.opt.App {
+		r.wish.app = ""
+	} else if r.wish.app == "" {
+		r.wish.app = by.App
+	}
+	if r.elsewhere {
+		r.wish.not = by.ID
+	}
+}
+
 // replayed is where a replay leads.
 func (t *trip) replayed(r *replay, by Machine) step {
 	t.apply(r.transform)
 	s := step{wish: r.wish, why: "replay", timeout: r.timeout, replay: r, by: by}
-	if s.wish.app == t.edge.opt.App {
-		s.wish.app = ""
-	} else if s.wish.app == "" {
-		s.wish.app = by.App
-	}
-	if r.elsewhere {
-		s.wish.not = by.ID
-	}
 	status := "miss"
 	if t.bypass {
 		status = "bypass"
@@ -250,6 +256,9 @@ func (t *trip) give(req *http.Request, s step) (*http.Response, error) {
 			return nil, t.nobody(ctx, s, cause, err)
 		}
 		var not *notReached
+		if errors.Is(err, errLost) {
+			return nil, tooLarge
+		}
 		if !errors.As(err, &not) || reached() {
 			return nil, fmt.Errorf("machine %s: %w", id, err)
 		}
@@ -294,7 +303,17 @@ func (t *trip) until(parent context.Context, limit time.Duration) (_ context.Con
 		})
 		done = func() { late.Stop() }
 	}
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Store(true) }}), got.Load, done
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// A connection that waited to be used again may be to nobody. Where net/http then
+		// looks for another one, it knows that nothing has been done.
+		GetConn: func(string) { got.Store(false) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			if c, ok := info.Conn.(*patient); ok {
+				c.begin()
+			}
+			got.Store(true)
+		},
+	}), got.Load, done
 }
 
 // hop is the last one.
@@ -317,7 +336,7 @@ func (t *trip) send(ctx context.Context, req *http.Request, s step) (*http.Respo
 	}
 	_, upgrade := out.Header["Upgrade"]
 	began := time.Now()
-	res, err := t.edge.carriers.of(carrierKey{t.region, upgrade}).RoundTrip(out)
+	res, err := t.edge.carriers.of(carrierKey{t.region, to.ID, upgrade}).RoundTrip(out)
 	h.Duration = time.Since(began)
 	if err != nil {
 		h.Error = err.Error()
@@ -352,13 +371,14 @@ func (t *trip) request(ctx context.Context, req *http.Request, s step) (*http.Re
 		out.Host = host
 		out.Header.Del("Host")
 	}
-	out.Body = t.body.open()
 	if req.ContentLength == 0 {
 		out.Body = nil
+		return out, nil
 	}
-	if trailer := t.client.Trailer; trailer != nil {
-		out.Trailer = trailer // whose values come with the body's end
+	out.Body, out.Trailer = t.body.open()
+	out.GetBody = nil
+	if out.Trailer == nil { // which nobody else may fill in
+		out.GetBody = t.body.reopen
 	}
-	out.GetBody = func() (io.ReadCloser, error) { return t.body.open(), nil }
 	return out, nil
 }

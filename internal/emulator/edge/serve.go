@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -54,7 +55,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A response may begin before its request has been read.
 	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 does so anyway, and says that it cannot
 	latency.Wait(r.Context(), e.opt.Latency.Between(t.region, t.region))
-	if r.ProtoMajor == 1 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+	if r.ProtoMajor == 1 && r.ProtoMinor >= 1 && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		// net/http would do so when the body is read, in the midst of an early hint.
 		w.WriteHeader(http.StatusContinue)
 	}
@@ -85,7 +86,7 @@ func (t *trip) tell() {
 
 // regionOf is where a request comes from.
 func (e *Edge) regionOf(r *http.Request) string {
-	label, _, _ := strings.Cut(r.Host, ".")
+	label, _, _ := strings.Cut(hostOf(r), ".")
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, name := range []string{label, r.Header.Get(RegionHeader)} {
@@ -166,6 +167,7 @@ func (e *Edge) finish(res *http.Response) error {
 	if !e.opt.Service.Pristine {
 		res.Header.Add("Via", via(t.client))
 		res.Header.Set("Fly-Request-Id", t.event.ID)
+		res.Header.Set(WayHeader, t.event.way())
 	}
 	if len(res.Trailer) > 0 {
 		res.Header.Del("Content-Length") // HTTP/2 allows both, HTTP/1.1 does not
@@ -175,8 +177,26 @@ func (e *Edge) finish(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		t.event.Open = true
 		t.begin(res.StatusCode) // ReverseProxy writes this one past the writer
+		return nil
 	}
+	res.Body = &heard{res.Body, t, t.at.machine.ID}
 	return nil
+}
+
+// heard is a response's body, which may break off. The client sees that it did, and the
+// event tells why.
+type heard struct {
+	io.ReadCloser
+	trip    *trip
+	machine string
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	n, err := h.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && h.trip.client.Context().Err() == nil {
+		h.trip.event.Error = fmt.Sprintf("PU02: machine %s broke off its response: %v", h.machine, err)
+	}
+	return n, err
 }
 
 // set is a header as http_options.response.headers writes it: false removes it.
@@ -207,7 +227,18 @@ type writer struct {
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) WriteHeader(status int) {
-	if status >= 200 && w.trip.event.Status == 0 {
+	if status < 200 {
+		if !w.trip.client.ProtoAtLeast(1, 1) {
+			return // it would take it for the answer
+		}
+		// The machine may have written more than its hints by now.
+		for _, name := range []string{replayHeader, cacheHeader, cacheTTLHeader, cacheBypassHeader} {
+			w.Header().Del(name)
+		}
+	} else if w.trip.event.Status == 0 {
+		if w.trip.client.ProtoMajor == 1 && w.trip.body.muchLeft() {
+			w.Header().Set("Connection", "close") // as net/http will, without a word
+		}
 		w.trip.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)

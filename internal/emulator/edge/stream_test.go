@@ -43,7 +43,7 @@ func raw(t testing.TB, id, region string, do http.HandlerFunc) edge.Machine {
 	var p http.Protocols
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
-	s := &http.Server{Handler: do, Protocols: &p}
+	s := &http.Server{Handler: do, Protocols: &p, DisableGeneralOptionsHandler: true}
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
 	return edge.Machine{ID: id, Region: region, Address: netip.MustParseAddrPort(l.Addr().String())}
@@ -314,6 +314,33 @@ func TestWebSocketThatIsReplayed(t *testing.T) {
 	body, _ := io.ReadAll(res.Body)
 	if res.StatusCode != http.StatusBadGateway || !strings.Contains(string(body), "an upgrade that the machine has negotiated itself is answered by fly-replay: instance=a1") {
 		t.Errorf("%s %s", res.Status, body)
+	}
+}
+
+// A client that has said all, of a protocol of its own, hears the rest.
+func TestUpgradeEndsOneWayFirst(t *testing.T) {
+	for name, o := range map[string]edge.Options{"plain": {}, "idle": {Service: edge.Service{IdleTimeout: time.Minute}}} {
+		c, in, res := upgrade(t, serve(t, newEdge(t, o, raw(t, "a1", "ams", func(w http.ResponseWriter, _ *http.Request) {
+			c, rw, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+			rw.Flush()
+			said, err := io.ReadAll(rw)
+			fmt.Fprintf(rw, "%s? %v", said, err)
+			rw.Flush()
+		}))), "")
+		if res.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(name, res.Status)
+		}
+		fmt.Fprint(c, "all")
+		_ = c.(*net.TCPConn).CloseWrite()
+		if got, err := io.ReadAll(in); err != nil || string(got) != "all? <nil>" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
 	}
 }
 

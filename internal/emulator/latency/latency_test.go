@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -176,6 +177,32 @@ func TestJoinHoldsBackTheSender(t *testing.T) {
 	})
 }
 
+// Single bytes take up more than themselves while they are on their way.
+func TestJoinHoldsBackSingleBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, near := net.Pipe()
+		far, server := net.Pipe()
+		go latency.Join(near, far, fixed(time.Hour), fixed(0))
+		sent := 0
+		go func() {
+			for {
+				if _, err := client.Write([]byte{0}); err != nil {
+					return
+				}
+				sent++
+			}
+		}()
+		synctest.Wait()
+		if sent < 10_000 || sent > 100_000 {
+			t.Errorf("%d of them are on their way", sent)
+		}
+		client.Close()
+		if n, err := io.Copy(io.Discard, server); err != nil || int(n) != sent {
+			t.Errorf("%d arrived, %v, want %d", n, err, sent)
+		}
+	})
+}
+
 // When one side breaks off, neither the other nor a goroutine waits for good: synctest
 // fails where one is left.
 func TestJoinEnds(t *testing.T) {
@@ -280,6 +307,46 @@ func TestRelayStops(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is on its way when ctx ends, however far, is not waited for.
+func TestRelayStopsWithBytesOnTheirWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, near := net.Pipe()
+		far, server := net.Pipe()
+		conns := make(chan net.Conn, 1)
+		conns <- near
+		relay := latency.Relay{
+			Delay: func() (time.Duration, time.Duration) { return time.Hour, time.Hour },
+			Dial:  func(context.Context) (net.Conn, error) { return far, nil },
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- relay.Serve(ctx, &listener{conns: conns}) }()
+		time.Sleep(3 * time.Hour) // it has connected
+		io.WriteString(client, "hello")
+		start := time.Now()
+		stop()
+		if err := <-done; err != nil || time.Since(start) > 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		server.Close()
+	})
+}
+
+// listener is of connections that are there.
+type listener struct {
+	conns chan net.Conn
+	once  sync.Once
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	if c, ok := <-l.conns; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (l *listener) Close() error   { l.once.Do(func() { close(l.conns) }); return nil }
+func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A server that takes no connection looks gone.
 func TestRelayWithoutServer(t *testing.T) {

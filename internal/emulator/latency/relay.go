@@ -50,7 +50,7 @@ func (r *Relay) relay(ctx context.Context, c net.Conn) {
 		return // its client sees that nobody is there
 	}
 	defer context.AfterFunc(ctx, func() { _, _ = c.Close(), server.Close() })()
-	Join(c, server, func() time.Duration { there, _ := r.Delay(); return there }, func() time.Duration { _, back := r.Delay(); return back })
+	join(c, server, func() time.Duration { there, _ := r.Delay(); return there }, func() time.Duration { _, back := r.Delay(); return back }, ctx.Done())
 }
 
 // Wait waits, and is false when ctx ended first.

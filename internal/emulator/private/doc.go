@@ -28,9 +28,10 @@
 //
 // # What is left out
 //
-// _instances.internal and all._instances.internal, of which Fly documents what is in
-// them and not how it is written; WireGuard peers, of which there are none; and any name
-// outside of .internal, which is REFUSED.
+// WireGuard peers, of which there are none, so _peer.internal is empty; and any name
+// outside of .internal, which is REFUSED. Of _instances.internal Fly documents what is in
+// it and not how it is written: it is as programs that read it expect it,
+// "instance=ID,app=APP,ip=ADDRESS,region=REGION;instance=...".
 //
 // https://fly.io/docs/networking/private-networking/
 // https://fly.io/docs/machines/runtime-environment/

@@ -47,7 +47,7 @@ func parse(msg []byte) (q question, err error) {
 	if len(msg) < headerSize {
 		return q, errFormat
 	}
-	q.id, q.flags = binary.BigEndian.Uint16(msg), binary.BigEndian.Uint16(msg[2:])
+	q.id, q.flags = binary.BigEndian.Uint16(msg), binary.BigEndian.Uint16(msg[2:])&^flagTruncated
 	if q.flags&flagResponse != 0 || binary.BigEndian.Uint16(msg[4:]) != 1 {
 		return q, errFormat
 	}
@@ -100,6 +100,9 @@ func (z *Zone) response(msg []byte, from string, most int) []byte {
 	}
 	out, count := q.raw, 0
 	for _, addr := range a.addrs {
+		if len(out) > maxText {
+			break
+		}
 		kind := uint16(typeAAAA)
 		if addr.Unmap().Is4() {
 			kind = typeA
@@ -126,7 +129,7 @@ func (q *question) header(rcode uint16, answers int, rest []byte) []byte {
 	}
 	out := make([]byte, headerSize, headerSize+len(rest))
 	binary.BigEndian.PutUint16(out, q.id)
-	binary.BigEndian.PutUint16(out[2:], flagResponse|q.flags&(15<<11)|flagAuthority|q.flags&(flagTruncated|flagDesired)|rcode)
+	binary.BigEndian.PutUint16(out[2:], flagResponse|q.flags&(15<<11|flagTruncated|flagDesired)|flagAuthority|rcode)
 	binary.BigEndian.PutUint16(out[4:], questions)
 	binary.BigEndian.PutUint16(out[6:], uint16(answers))
 	return append(out, rest...)
@@ -144,11 +147,11 @@ func record(out []byte, kind uint16, data []byte) []byte {
 
 func data(a netip.Addr) []byte { return a.Unmap().AsSlice() }
 
-// maxText keeps a message below what its length field can say.
+// maxText keeps a message below what its length field can say. What is left out is longer
+// than anybody's list of machines.
 const maxText = 32 << 10
 
 // chunks is a text as TXT has it, in strings of at most 255 bytes that belong together.
-// What is longer than anybody's list of machines is cut.
 func chunks(text string) []byte {
 	text = text[:min(len(text), maxText)]
 	out := []byte{}

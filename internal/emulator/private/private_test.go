@@ -97,6 +97,9 @@ func TestNames(t *testing.T) {
 		"regions.guestbook.internal":     "ams,ord",
 		"all.regions.guestbook.internal": "ams,ord,syd",
 		"_apps.internal":                 "guestbook,legacy,other",
+		"_peer.internal":                 "",
+		"_instances.internal":            instances(machines[1], machines[2], machines[0], machines[5], machines[4]),
+		"all._instances.internal":        instances(machines[1], machines[2], machines[0], machines[3], machines[5], machines[4]),
 	} {
 		texts, err := resolver.LookupTXT(t.Context(), name)
 		if err != nil || strings.Join(texts, "|") != want {
@@ -111,6 +114,15 @@ func TestNames(t *testing.T) {
 	if got, err := resolver.LookupHost(t.Context(), "guestbook.internal"); err != nil || fmt.Sprint(got) != "[fdaa::1]" {
 		t.Errorf("after Set: %v, %v", got, err)
 	}
+}
+
+// instances is what _instances.internal says of machines.
+func instances(all ...private.Machine) string {
+	var texts []string
+	for _, m := range all {
+		texts = append(texts, fmt.Sprintf("instance=%s,app=%s,ip=%v,region=%s", m.ID, m.App, m.Address, m.Region))
+	}
+	return strings.Join(texts, ";")
 }
 
 // What is nearest depends on who asks.
@@ -141,6 +153,16 @@ func TestLargeAnswer(t *testing.T) {
 	if err != nil || len(texts) != 1 || strings.Count(texts[0], ",") != 299 {
 		t.Errorf("%d texts, %v", len(texts), err)
 	}
+	for i := range 3000 { // more than a message has room for
+		all = append(all, private.Machine{ID: fmt.Sprintf("n%013d", i), App: "big", Region: "ams", Address: addr(1000 + i), Started: true})
+	}
+	z.Set(all)
+	if ips, err := resolver.LookupHost(t.Context(), "big.internal"); err != nil || len(ips) < 1000 {
+		t.Errorf("%d addresses of 3300, %v", len(ips), err)
+	}
+	if texts, err := resolver.LookupTXT(t.Context(), "_instances.internal"); err != nil || len(texts) != 1 || len(texts[0]) != 32<<10 {
+		t.Errorf("%d texts, %v", len(texts), err)
+	}
 }
 
 // What is no query gets no answer, or an error, and the server goes on.
@@ -160,6 +182,8 @@ func TestBadMessages(t *testing.T) {
 		"two questions": {"\x00\x01\x01\x00\x00\x02\x00\x00\x00\x00\x00\x00", 1},
 		"cut off":       {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x09guest", 1},
 		"a pointer":     {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\xc0\x0c\x00\x01\x00\x01", 1},
+		"a label of 64": {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x40" + strings.Repeat("a", 64) + "\x08internal\x00\x00\x1c\x00\x01", 1},
+		"a name of 256": {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + strings.Repeat("\x3faaaaaaaaabbbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggg", 4) + "\x00\x00\x1c\x00\x01", 1},
 		"an update":     {"\x00\x01\x28\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01", 4},
 		"the root":      {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01", 5},
 		"internal":      {"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x08internal\x00\x00\x01\x00\x01", 5},
@@ -197,7 +221,7 @@ func TestServeEnds(t *testing.T) {
 
 func TestHosts(t *testing.T) {
 	z := &private.Zone{}
-	z.Set(machines[:4])
+	z.Set(append(slices.Clone(machines[:4]), private.Machine{ID: "n1", App: "guestbook", Region: "nrt", Started: true}))
 	got := z.Hosts(machines[1])
 	want := `127.0.0.1 localhost
 ::1 localhost
@@ -208,6 +232,9 @@ fdaa::3 guestbook.internal global.guestbook.internal ams.guestbook.internal a2.v
 `
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := z.Hosts(private.Machine{Region: "ams"}); strings.Contains(got, "fly-local-6pn") || strings.Contains(got, "invalid") {
+		t.Errorf("without an address:\n%s", got)
 	}
 }
 

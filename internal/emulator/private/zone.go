@@ -52,8 +52,16 @@ func (z *Zone) lookup(name, from string) answer {
 	z.mu.RLock()
 	defer z.mu.RUnlock()
 	name = strings.TrimSuffix(name, ".internal")
-	if name == "_apps" {
-		return text(z.each(z.machines, func(m Machine) string { return m.App }))
+	started := slices.DeleteFunc(slices.Clone(z.machines), func(m Machine) bool { return !m.Started })
+	switch name {
+	case "_apps":
+		return text(z.each(z.machines, func(m Machine) string { return m.App }, ","))
+	case "_peer":
+		return text("") // nobody comes in by WireGuard
+	case "_instances":
+		return text(z.each(started, instance, ";"))
+	case "all._instances":
+		return text(z.each(z.machines, instance, ";"))
 	}
 	labels := strings.Split(name, ".")
 	app := labels[len(labels)-1]
@@ -73,13 +81,13 @@ func (z *Zone) ofApp(labels []string, of []Machine, from string) answer {
 	case "", "global":
 		return addresses(started, of, func(Machine) bool { return true })
 	case "vms":
-		return text(z.each(started, machine))
+		return text(z.each(started, machine, ","))
 	case "all.vms":
-		return text(z.each(of, machine))
+		return text(z.each(of, machine, ","))
 	case "regions":
-		return text(z.each(started, region))
+		return text(z.each(started, region, ","))
 	case "all.regions":
-		return text(z.each(of, region))
+		return text(z.each(of, region, ","))
 	}
 	switch {
 	case len(labels) == 1:
@@ -102,12 +110,18 @@ func (z *Zone) ofApp(labels []string, of []Machine, from string) answer {
 }
 
 // each is what is said of machines, each once, in order.
-func (z *Zone) each(machines []Machine, say func(Machine) string) string {
+func (z *Zone) each(machines []Machine, say func(Machine) string, separator string) string {
 	said := map[string]bool{}
 	for _, m := range machines {
 		said[say(m)] = true
 	}
-	return strings.Join(slices.Sorted(maps.Keys(said)), ",")
+	return strings.Join(slices.Sorted(maps.Keys(said)), separator)
+}
+
+// instance is a machine in _instances.internal. The document names the four and their
+// order; how they are written is as programs have found it that read them.
+func instance(m Machine) string {
+	return "instance=" + m.ID + ",app=" + m.App + ",ip=" + address(m) + ",region=" + m.Region
 }
 
 func text(s string) answer { return answer{exists: true, isText: true, text: s} }
@@ -140,7 +154,9 @@ func (z *Zone) Hosts(self Machine) string {
 	defer z.mu.RUnlock()
 	var b strings.Builder
 	b.WriteString("127.0.0.1 localhost\n::1 localhost\n")
-	fmt.Fprintf(&b, "%v fly-local-6pn\n", self.Address)
+	if self.Address.IsValid() {
+		fmt.Fprintf(&b, "%v fly-local-6pn\n", self.Address)
+	}
 	var apps []string
 	for _, m := range z.machines {
 		if m.Started && !slices.Contains(apps, m.App) {
@@ -148,7 +164,7 @@ func (z *Zone) Hosts(self Machine) string {
 		}
 	}
 	for _, app := range apps {
-		of := slices.DeleteFunc(slices.Clone(z.machines), func(m Machine) bool { return m.App != app || !m.Started })
+		of := slices.DeleteFunc(slices.Clone(z.machines), func(m Machine) bool { return m.App != app || !m.Started || !m.Address.IsValid() })
 		rank := map[string]int{}
 		for i, m := range nearest(of, self.Region) {
 			rank[m.ID] = i + 1

@@ -1,4 +1,4 @@
-package main
+package guestbook
 
 import (
 	"context"
@@ -8,13 +8,11 @@ import (
 	"slices"
 
 	_ "modernc.org/sqlite"
-
-	"github.com/flysql/flysql/e2e/guestbook"
 )
 
-// intact looks at the database beside the app: sound, with these messages, and
-// without what the broken migration made before it failed.
-func intact(ctx context.Context, file string, want []guestbook.Message) (err error) {
+// Intact looks at the database beside the app: sound, with these messages, and
+// without what the Broken migration made before it failed.
+func Intact(ctx context.Context, file string, want []Message) (err error) {
 	db, err := sql.Open("sqlite", file)
 	if err != nil {
 		return err
@@ -38,22 +36,22 @@ func intact(ctx context.Context, file string, want []guestbook.Message) (err err
 	if err != nil {
 		return err
 	}
-	same := func(a, b guestbook.Message) bool { return a.ID == b.ID && a.Name == b.Name && a.Body == b.Body }
+	same := func(a, b Message) bool { return a.ID == b.ID && a.Name == b.Name && a.Body == b.Body }
 	if !slices.EqualFunc(got, want, same) {
 		return fmt.Errorf("the database holds %+v, want %+v", got, want)
 	}
 	return nil
 }
 
-func messages(ctx context.Context, db *sql.DB) (_ []guestbook.Message, err error) {
+func messages(ctx context.Context, db *sql.DB) (_ []Message, err error) {
 	rows, err := db.QueryContext(ctx, "SELECT m.id, g.name, m.body FROM messages m JOIN guests g ON g.id = m.guest_id ORDER BY m.id")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	var all []guestbook.Message
+	var all []Message
 	for rows.Next() {
-		var m guestbook.Message
+		var m Message
 		if err := rows.Scan(&m.ID, &m.Name, &m.Body); err != nil {
 			return nil, err
 		}
@@ -62,8 +60,8 @@ func messages(ctx context.Context, db *sql.DB) (_ []guestbook.Message, err error
 	return all, rows.Err()
 }
 
-// read returns the messages of a database file.
-func read(ctx context.Context, file string) (_ []guestbook.Message, err error) {
+// Stored returns the messages of a database file.
+func Stored(ctx context.Context, file string) (_ []Message, err error) {
 	db, err := sql.Open("sqlite", file)
 	if err != nil {
 		return nil, err
@@ -72,19 +70,19 @@ func read(ctx context.Context, file string) (_ []guestbook.Message, err error) {
 	return messages(ctx, db)
 }
 
-// hasColumn looks for what a migration has added.
-func hasColumn(ctx context.Context, file, table, column string) (err error) {
+// HasMore looks for what the More migration adds.
+func HasMore(ctx context.Context, file string) (err error) {
 	db, err := sql.Open("sqlite", file)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	var n int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?", table, column).Scan(&n); err != nil {
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pragma_table_info('messages') WHERE name = 'mood'").Scan(&n); err != nil {
 		return err
 	}
 	if n == 0 {
-		return fmt.Errorf("the table %s has no column %s", table, column)
+		return errors.New("the table messages has no column mood")
 	}
 	return nil
 }
