@@ -53,8 +53,9 @@ without, and says why.
 
 What the machines have is under .flysql/dev and stays; --fresh begins without. Ctrl-C
 takes everything down in order, a second one at once.`,
-		Example: "  flysql dev\n  flysql dev --regions ord,ams,syd --latency 50ms\n  flysql dev --watch\n  flysql dev -- ./bin/app --verbose\n  flysql dev --headless --json\n  flysql dev exec -- go test ./e2e/...",
-		Args:    devCommandOnly,
+		Example:                    "  flysql dev\n  flysql dev --regions ord,ams,syd --latency 50ms\n  flysql dev --watch\n  flysql dev -- ./bin/app --verbose\n  flysql dev --headless --json\n  flysql dev exec -- go test ./e2e/...",
+		Args:                       devCommandOnly,
+		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.given = cmd.Flags().Changed
 			if err := f.check(); err != nil {

@@ -174,7 +174,7 @@ func (p *devText) machine(m, before *dev.Machine) {
 		}
 	case !p.open: // where Start fails, its error says the same
 	case m.Error != "" && m.Error != before.Error:
-		p.print("%s %s: %s", clock(p.now()), m.ID, p.paint(red, visible(m.Error)))
+		p.print("%s %s: %s", clock(p.now()), m.ID, p.paint(red, firstOf(m.Error, m.Log)))
 	case m.State != before.State && before.State != "" && p.up[m.ID] && (m.State == "started" || m.State == "stopped"):
 		p.print("%s %s %s", clock(p.now()), m.ID, m.State)
 	case m.Healthy != before.Healthy && before.State == "started" && m.State == "started" && p.up[m.ID]:
@@ -284,7 +284,7 @@ func (p *devText) action(a *dev.Action) string {
 	text := strings.TrimSpace(a.Name + " " + visible(a.Target))
 	switch {
 	case a.Error != "":
-		return text + ": " + p.paint(red, visible(a.Error))
+		return text + ": " + p.paint(red, firstOf(a.Error, ""))
 	case a.Done:
 		return text + ": done"
 	}
@@ -310,6 +310,16 @@ func (p *devText) waiting() {
 		}
 	}
 	p.line.write(flat("  " + text))
+}
+
+// firstOf is an error without the lines below it, which a machine or the build has printed
+// already; all of them are in the log.
+func firstOf(text, log string) string {
+	first, _, more := strings.Cut(text, "\n")
+	if more && log != "" {
+		first += "; its log is " + log
+	}
+	return visible(first)
 }
 
 // indented is text below a line that it belongs to.

@@ -71,7 +71,10 @@ func walk(tell func(float64, dev.Event)) {
 	step(1, func() { s.Doing = "building" })
 	step(1, func() { s.Doing = "rolling ord1" })
 	step(1, func() { s.Doing = "" })
-	step(1, func() { s.Machines[1].State, s.Machines[1].Error = "stopped", "it ended by itself: exit status 1" })
+	event(dev.Event{Type: dev.TypeAction, Action: &dev.Action{Name: "deploy", Done: true, Error: "the machines keep what they have: go build: exit status 1\n./main.go:1:1: printed above"}})
+	step(1, func() {
+		s.Machines[1].State, s.Machines[1].Log, s.Machines[1].Error = "stopped", "/app/log", "it ended by itself: exit status 1\nprinted above"
+	})
 }
 
 const walked = `shop: 2 machines in ord, ams, on LiteFS; latency real
@@ -100,7 +103,8 @@ ams1 | listening\x07
 12:03:09 primary: ord1
 12:03:10 building
 12:03:11 rolling ord1
-12:03:13 ams1: it ended by itself: exit status 1
+12:03:12 deploy: the machines keep what they have: go build: exit status 1
+12:03:13 ams1: it ended by itself: exit status 1; its log is /app/log
 `
 
 func walkText(t *testing.T, change func(*devText)) string {

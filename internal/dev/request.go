@@ -39,6 +39,10 @@ func way(r *Request) string {
 		if why := h.Why; why != "" && why != "nearest" && (i == 0 || why != r.Hops[i-1].Why || why == "replay") {
 			b.WriteString(" -> " + why)
 		}
+		if h.Machine == "" { // none was to be had
+			b.WriteString(" -> no machine")
+			continue
+		}
 		b.WriteString(" -> " + h.Machine)
 		if h.Role != "" {
 			b.WriteString(" " + h.Role)

@@ -22,6 +22,7 @@ func TestWay(t *testing.T) {
 		{edge.Event{Edge: "ams", Status: 303, Duration: ms(181.7), Hops: []edge.Hop{{Machine: "ams1", Why: "nearest"}, {Machine: "ord1", Why: "replay", After: ms(20)}}}, "edge ams -> ams1 replica -> replay -> ord1 primary, 182 ms"},
 		{edge.Event{Edge: "ord", Status: 200, Duration: ms(1.25), Hops: []edge.Hop{{Machine: "ord1", Why: "nearest"}}}, "edge ord -> ord1 primary, 1.2 ms"},
 		{edge.Event{Edge: "ord", Status: 200, Duration: ms(5000), Open: true, Hops: []edge.Hop{{Machine: "syd1", Why: "forced"}}}, "edge ord -> forced -> syd1, open after 5000 ms"},
+		{edge.Event{Edge: "syd", Status: 503, Duration: ms(2), Error: "PR01: no machine takes requests for this", Hops: []edge.Hop{{Error: "no known healthy machine"}}}, "edge syd -> no machine -> PR01, 2.0 ms"},
 		{edge.Event{Edge: "syd", Status: 502, Duration: ms(20_000), Error: "PU02: could not complete", Hops: []edge.Hop{{Machine: "ams1", Why: "nearest", Error: "refused"}, {Machine: "ord1", Why: "nearest", Error: "refused"}}}, "edge syd -> ams1 replica (no answer) -> ord1 primary (no answer) -> PU02, 20.0 s"},
 		{edge.Event{Edge: "syd", Duration: ms(3)}, "edge syd -> the client went, 3.0 ms"},
 		{edge.Event{Edge: "syd", Status: 200, Duration: ms(40), Hops: []edge.Hop{{Machine: "ams1", Why: "nearest"}, {Machine: "ord1", Why: "replay"}, {Machine: "ams1", Why: "replay"}}}, "edge syd -> ams1 replica -> replay -> ord1 primary -> replay -> ams1 replica, 40 ms"},

@@ -27,7 +27,7 @@ type stateDir struct {
 	killed bool     // the last session here did not end in order
 }
 
-// runningFile is there while a session is.
+// runningFile is there while a session is, with its process id.
 const runningFile = "running"
 
 // openState opens the directory, and makes it where it is not there.
@@ -53,7 +53,7 @@ func openState(path string) (_ *stateDir, err error) {
 	running := s.join(runningFile)
 	_, err = os.Lstat(running)
 	s.killed = err == nil
-	if err := os.WriteFile(running, nil, 0o644); err != nil {
+	if err := os.WriteFile(running, fmt.Appendln(nil, os.Getpid()), 0o644); err != nil {
 		return nil, errors.Join(err, s.unlock())
 	}
 	return s, nil

@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -21,7 +22,7 @@ func TestStateDir(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 	_, err = openState(path)
-	wantError(t, err, path+" is in use by another flysql dev")
+	wantError(t, err, fmt.Sprintf("%s is in use by another flysql dev (pid %d): end that one first", path, os.Getpid()))
 	if err := os.MkdirAll(s.join("machines", "ord1"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -126,6 +126,8 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 		if _, more := d.Token(); more != io.EOF {
 			err = errors.New("more follows the object")
 		}
+	} else if err == io.EOF {
+		err = errors.New(`there is none: with curl, give it by -d`)
 	}
 	if err != nil {
 		writeJSON(w, http.StatusBadRequest, answer{Error: "read the request's JSON: " + err.Error()})

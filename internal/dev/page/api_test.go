@@ -54,7 +54,7 @@ func TestActions(t *testing.T) {
 		{"regions/ams/slow", `{"ms":"x"}`, 400, "", "read the request's JSON"},
 		{"regions/ams/slow", `{"ms":1}{"ms":2}`, 400, "", "more follows"},
 		{"regions/ams/slow", `{"sm":1}`, 400, "", "unknown field"},
-		{"regions/ams/slow", ``, 400, "", "read the request's JSON"},
+		{"regions/ams/slow", ``, 400, "", "there is none: with curl, give it by -d"},
 		{"regions/ams/slow", `{"ms":1` + strings.Repeat(" ", 2<<20) + `}`, 400, "", "too large"},
 		{"regions/ams/choose", "", 200, "choose ams", ""},
 		{"regions/xyz/cut", "", 404, "", `there is no region \"xyz\"`},
