@@ -51,6 +51,11 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 		return "", err
 	}
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A site whose name leads here would have a browser ask by that name.
+		if r.Host != l.Addr().String() {
+			http.Error(w, "this is for a machine of flysql dev", http.StatusForbidden)
+			return
+		}
 		// While the body has not been read, nothing tells that who asked has gone.
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil || c.network.cross(r.Context().Done(), m.Region, c.opt.Config.PrimaryRegion) != nil {
@@ -59,6 +64,9 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if r.Method != http.MethodGet {
 			s.ServeHTTP(w, r)
+			if r.URL.Query().Has("acquire") {
+				_ = c.remember() // where that cannot be written, a stop tries again, and says so
+			}
 			return
 		}
 		answer := httptest.NewRecorder()
