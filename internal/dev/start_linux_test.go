@@ -74,6 +74,7 @@ func TestNothingServes(t *testing.T) {
 func TestBuildFails(t *testing.T) {
 	t.Parallel()
 	o := shop(t)
+	o.Command = nil
 	writeFile(t, filepath.Join(o.Dir, "main.go"), "package main\n\nfunc main() { nothing() }\n")
 	nothingLeft(t, o)
 	_, err := dev.Start(t.Context(), o)
@@ -93,6 +94,9 @@ func TestStartIsCancelled(t *testing.T) {
 			t.Parallel()
 			o := shop(t)
 			o.Env = []string{"DEAF=1"}
+			if at == "building" {
+				o.Command = nil
+			}
 			nothingLeft(t, o)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
