@@ -111,12 +111,6 @@ func (r *refusal) Error() string { return r.text }
 
 // refuse answers for a machine that did not, unless nobody listens any more.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		if t := tripOf(r.Context()); t != nil {
-			t.event.Error = "the client went before there was an answer"
-		}
-		return
-	}
 	status, text := http.StatusBadGateway, err.Error()
 	if own := (*refusal)(nil); errors.As(err, &own) {
 		status = own.status
