@@ -13,6 +13,7 @@ import (
 const (
 	maxEntries = 20_000
 	maxText    = 300 // lines, when a test has failed
+	maxLine    = 4 << 10
 )
 
 // record is what has happened.
@@ -116,6 +117,9 @@ func (r *record) end() {
 }
 
 func (r *record) put(n entry) {
+	if len(n.line) > maxLine {
+		n.line = strings.ToValidUTF8(n.line[:maxLine], "") + "…"
+	}
 	r.entries = append(r.entries, n)
 	if len(r.entries) > 2*maxEntries {
 		r.forget(len(r.entries) - maxEntries)

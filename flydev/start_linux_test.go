@@ -28,6 +28,7 @@ type fakeT struct {
 }
 
 func (f *fakeT) Helper()                  {}
+func (f *fakeT) Name() string             { return "TestFake" }
 func (f *fakeT) Context() context.Context { return f.ctx }
 func (f *fakeT) Failed() bool             { return f.failed }
 func (f *fakeT) Cleanup(do func())        { f.cleanups = append(f.cleanups, do) }

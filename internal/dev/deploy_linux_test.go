@@ -87,7 +87,7 @@ func TestDeployAtOnce(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took > 18*time.Second { // kill_timeout is 20 s
+	if took := time.Since(begun); took > time.Minute { // kill_timeout is two
 		t.Errorf("a close that is to hurry took %v", took)
 	}
 	if err := <-first; err == nil {

@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 
 // An app without a database, which any number of machines may run.
 const (
-	shopFly    = "app = \"shop\"\nprimary_region = \"ord\"\nkill_timeout = \"20s\"\n[http_service]\n  internal_port = 8080\n  [[http_service.checks]]\n    path = \"/\"\n    interval = \"15s\"\n    timeout = \"2s\"\n"
+	shopFly    = "app = \"shop\"\nprimary_region = \"ord\"\nkill_timeout = \"2m\"\n[http_service]\n  internal_port = 8080\n  [[http_service.checks]]\n    path = \"/\"\n    interval = \"15s\"\n    timeout = \"2s\"\n"
 	shopDocker = "FROM golang\nWORKDIR /src\nCOPY . .\nRUN go build -o /shop .\nCMD [\"/shop\"]\n"
 	shopMod    = "module example.com/shop\n\ngo 1.24\n"
 	shopMain   = `package main

@@ -140,7 +140,7 @@ func TestCloseKills(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took > 15*time.Second { // kill_timeout is 20 s for each of three
+	if took := time.Since(begun); took > time.Minute { // kill_timeout is two, for each of three
 		t.Errorf("it took %v", took)
 	}
 }
@@ -171,7 +171,7 @@ func TestStartIsKilled(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(begun); took > 15*time.Second { // kill_timeout is 20 s
+	if took := time.Since(begun); took > time.Minute { // kill_timeout is two
 		t.Errorf("it took %v", took)
 	}
 }
