@@ -111,9 +111,10 @@ func (r *refusal) Error() string { return r.text }
 
 // refuse answers for a machine that did not, unless nobody listens any more.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		if t := tripOf(r.Context()); t != nil {
-			t.event.Error = "the client went before there was an answer"
+	t := tripOf(r.Context())
+	if r.Context().Err() != nil || t != nil && t.client.Context().Err() != nil {
+		if t != nil {
+			t.event.Error = "the client has gone"
 		}
 		return
 	}
@@ -123,11 +124,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		text = "PU02: could not complete the request: " + text
 	}
-	if t := tripOf(r.Context()); t != nil {
-		if t.client.Context().Err() != nil {
-			t.event.Error = "the client has gone"
-			return
-		}
+	if t != nil {
 		t.event.Error = text
 		w.Header().Set("Fly-Request-Id", t.event.ID)
 	}
