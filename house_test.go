@@ -70,6 +70,8 @@ var forbidden = map[string][]string{
 	"cmd/flysql-entrypoint": {"net/http", "github.com/spf13/cobra", "github.com/superfly/fly-go"},
 	"entrypoint":            {"net/http", "github.com/superfly/fly-go"},
 	"appdb":                 {"net/http", "crypto/tls", "github.com/superfly/fly-go"},
+	// What is made for tests is not in what users run.
+	"cmd/flysql": {"testing", "net/http/httptest"},
 	// Whoever wraps a handler gets no database driver and no CLI by it.
 	"replay": {"database/sql", "github.com/spf13/cobra", "gopkg.in/yaml.v3", "modernc.org/sqlite", "github.com/superfly/fly-go"},
 }

@@ -227,7 +227,7 @@ func TestFailures(t *testing.T) {
 // What keeps machines from being started.
 func TestStartFails(t *testing.T) {
 	withEntrypoint(t)
-	litefs := map[string]string{"litefs.yml": someLiteFS, "Dockerfile": "FROM debian\nCOPY litefs.yml /etc/litefs.yml\nCMD [\"litefs\", \"mount\", \"--\", \"/bin/app\"]\n"}
+	litefs := map[string]string{"litefs.yml": someLiteFS, "Dockerfile": "FROM golang AS build\nWORKDIR /src\nCOPY . .\nRUN go build -o /bin/app .\nFROM debian\nCOPY --from=build /bin/app /bin/app\nCOPY litefs.yml /etc/litefs.yml\nCMD [\"litefs\", \"mount\", \"--\", \"/bin/app\"]\n"}
 	for name, test := range map[string]struct {
 		o       flydev.Options
 		noFUSE  bool

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -27,6 +29,7 @@ type Suite struct {
 	on   *running
 	err  error
 	busy sync.Mutex
+	has  atomic.Pointer[string] // the name of the test that has it
 }
 
 // Run runs the tests, ends the cluster if any was started, and returns the exit code.
@@ -47,8 +50,9 @@ func (s *Suite) close() error {
 	return s.on.close()
 }
 
-// Cluster is the cluster, for this test alone until it ends: another that asks meanwhile,
-// as parallel tests do, waits. What a test has cut, slowed or stopped is mended at its end;
+// Cluster is the cluster, for this test and its subtests until it ends: another that asks
+// meanwhile, as parallel tests do, waits. It is asked for once, by the test or by subtests, not
+// by both. What a test has cut, slowed or stopped is mended at its end;
 // what the app has stored stays.
 func (s *Suite) Cluster(t testing.TB) *Cluster {
 	t.Helper()
@@ -59,8 +63,7 @@ func (s *Suite) Cluster(t testing.TB) *Cluster {
 	if s.on == nil {
 		t.Fatal("flydev: Cluster after Run")
 	}
-	s.busy.Lock()
-	t.Cleanup(s.busy.Unlock)
+	s.take(t)
 	c := s.on.forTest(t, s.on.record.place())
 	t.Cleanup(func() {
 		s.on.record.note("the test has ended; what it has done is mended")
@@ -71,4 +74,22 @@ func (s *Suite) Cluster(t testing.TB) *Cluster {
 		}
 	})
 	return c
+}
+
+// take waits until no other test has the cluster. For one that has it itself, that would be for
+// good.
+func (s *Suite) take(t testing.TB) {
+	t.Helper()
+	if !s.busy.TryLock() {
+		if has := s.has.Load(); has != nil && strings.HasPrefix(t.Name()+"/", *has+"/") {
+			t.Fatalf("flydev: %s has the suite's cluster already: use that one", *has)
+		}
+		s.busy.Lock()
+	}
+	name := t.Name()
+	s.has.Store(&name)
+	t.Cleanup(func() {
+		s.has.Store(nil)
+		s.busy.Unlock()
+	})
 }

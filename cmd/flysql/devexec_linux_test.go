@@ -138,3 +138,10 @@ func TestDevExecNoMachine(t *testing.T) {
 		t.Errorf("stdout: %s", out)
 	}
 }
+
+// A signal that comes when the command could not be started finds nobody.
+func TestSignalNotStarted(t *testing.T) {
+	for _, group := range []bool{false, true} {
+		signalCommand(&exec.Cmd{}, syscall.SIGINT, group)
+	}
+}

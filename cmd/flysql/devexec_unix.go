@@ -13,11 +13,13 @@ func ownGroup(cmd *exec.Cmd, own bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: own}
 }
 
-// signalCommand signals a command, or its whole group. It may have ended.
+// signalCommand signals a command, or its whole group. It may have ended, or not been started.
 func signalCommand(cmd *exec.Cmd, s syscall.Signal, group bool) {
-	pid := cmd.Process.Pid
+	if cmd.Process == nil {
+		return
+	}
 	if group {
-		_ = syscall.Kill(-pid, s)
+		_ = syscall.Kill(-cmd.Process.Pid, s)
 		return
 	}
 	_ = cmd.Process.Signal(s)

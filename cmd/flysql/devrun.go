@@ -78,14 +78,25 @@ func (l *lastState) tell(e dev.Event) {
 
 // devStartFailed says why there are no machines.
 func devStartFailed(stops *stops, last *lastState, err error) error {
-	if cause := context.Cause(stops.run); cause != nil && errors.Is(err, cause) {
-		return devOver(cause, nil)
+	if cause := context.Cause(stops.run); cause != nil {
+		if errors.Is(err, cause) {
+			return devOver(cause, leftBehind(err))
+		}
+		return errors.Join(cause, err)
 	}
 	var machine *cluster.MachineError
 	if errors.As(err, &machine) {
 		return fmt.Errorf("%w\nthe machines' logs are %s", err, devLogs(last.State))
 	}
 	return err
+}
+
+// leftBehind is what Start could not take down, which it joins to why it ended.
+func leftBehind(err error) error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok && len(all.Unwrap()) > 1 {
+		return errors.Join(all.Unwrap()[1:]...)
+	}
+	return nil
 }
 
 // devOver is the end of a session: why, and whether anything is left.

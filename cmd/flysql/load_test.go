@@ -97,3 +97,15 @@ func TestLoadProgress(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A target that is fast because it fails is not called faster without a word.
+func TestRatioSentenceFailures(t *testing.T) {
+	r := &load.ComparisonReport{Rounds: load.EnoughRounds, First: &load.Report{}, Second: &load.Report{}, Ratios: []load.Ratio{{What: "p50", Of: "all", Median: 0.1, Least: 0.1, Most: 0.2, Rounds: 6, Told: true}}}
+	r.First.All.Success, r.Second.All.Success = 1, 0.25
+	if got, want := ratioSentence(r), "; but 100% succeeded at the first and 25% at the second, and a failure may be faster than the rest"; !strings.HasSuffix(got, want) {
+		t.Errorf("%q, want %q at its end", got, want)
+	}
+	if r.Second.All.Success = 1; strings.Contains(ratioSentence(r), "but") {
+		t.Errorf("%q, where all succeeded", ratioSentence(r))
+	}
+}

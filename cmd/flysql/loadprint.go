@@ -131,7 +131,11 @@ func ratioSentence(r *load.ComparisonReport) string {
 	if len(parts) == 0 {
 		return "nothing was answered by both: there is nothing to compare"
 	}
-	return "at p50 " + strings.Join(parts, "; ")
+	text := "at p50 " + strings.Join(parts, "; ")
+	if first, second := r.First.All.Success, r.Second.All.Success; min(first, second) < 0.99 {
+		text += fmt.Sprintf("; but %s succeeded at the first and %s at the second, and a failure may be faster than the rest", load.Percent(first), load.Percent(second))
+	}
+	return text
 }
 
 func whatOf(group string) string {

@@ -42,7 +42,8 @@ func BuildPrograms(ctx context.Context, clone, dir string) error {
 }
 
 func build(ctx context.Context, clone, output string, packages ...string) error {
-	argv := append([]string{"go", "build", "-buildvcs=false", "-o", output}, packages...)
+	// Without what debuggers want, linking takes half as long.
+	argv := append([]string{"go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", output}, packages...)
 	_, err := run(ctx, clone, []string{"CGO_ENABLED=0"}, argv...)
 	return err
 }

@@ -93,8 +93,9 @@ func replayedTo(r dev.Request, region, primary string) error {
 }
 
 // stored compares the copy of the database that each machine has, past the app: with rows, or
-// with what a writer was told; then the first one's rows are those of all.
+// with what a writer was told, if there is one; then the first one's rows are those of all.
 func (c *check) stored(ctx context.Context, rows []guestbook.Message, w *guestbook.Writer) error {
+	known := rows != nil
 	for _, m := range c.s.now().Machines {
 		if !c.single && m.State != "started" {
 			continue
@@ -104,7 +105,7 @@ func (c *check) stored(ctx context.Context, rows []guestbook.Message, w *guestbo
 			if err != nil {
 				return err
 			}
-			if rows == nil {
+			if !known {
 				if rows, err = guestbook.Stored(ctx, file); err != nil {
 					return err
 				}
@@ -117,6 +118,7 @@ func (c *check) stored(ctx context.Context, rows []guestbook.Message, w *guestbo
 		if err != nil {
 			return err
 		}
+		known = true
 	}
 	return nil
 }

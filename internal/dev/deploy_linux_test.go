@@ -15,6 +15,7 @@ import (
 func TestDeploy(t *testing.T) {
 	t.Parallel()
 	o := shop(t)
+	o.Command = nil
 	s, r := start(t, o)
 	gets(t, s, "syd", "one syd")
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -263,16 +262,12 @@ func memoryOf(pids map[string]int) map[string]int64 {
 	return found
 }
 
-// watch tells states that differ from the one before, until the follower ends.
-func (f *follower) watch(state func() State, tell func(State)) {
+// watch looks whenever something may have changed, until the follower ends.
+func (f *follower) watch(look func()) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	var last State
 	for {
-		if now := state(); !reflect.DeepEqual(now, last) {
-			last = now
-			tell(now)
-		}
+		look()
 		select {
 		case <-tick.C:
 		case <-f.changed:

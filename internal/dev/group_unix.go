@@ -15,6 +15,3 @@ func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 }
-
-// killNow ends a process.
-func killNow(pid int) error { return unix.Kill(pid, unix.SIGKILL) }

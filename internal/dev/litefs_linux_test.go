@@ -17,17 +17,13 @@ import (
 // regions is the example of three regions, whose image has LiteFS.
 func regions(t *testing.T) dev.Options {
 	t.Helper()
-	program, err := entrypoint()
-	if err != nil {
-		t.Fatal(err)
-	}
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return dev.Options{
 		Dir: root, Config: "examples/regions/fly.toml", StateDir: filepath.Join(t.TempDir(), "dev"),
-		Regions: []string{"ord", "ams", "syd"}, Latency: "10ms", Entrypoint: program,
+		Regions: []string{"ord", "ams", "syd"}, Latency: "10ms", Entrypoint: program(t, "flysql-entrypoint"),
 	}
 }
 
@@ -134,7 +130,7 @@ func TestThreeRegions(t *testing.T) {
 func TestStartIsCancelledOnLiteFS(t *testing.T) {
 	t.Parallel()
 	o := regions(t)
-	o.LiteFS = testkit.LiteFS(t)
+	o.LiteFS, o.Command = testkit.LiteFS(t), []string{program(t, "guestbook")}
 	nothingLeft(t, o)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -152,7 +148,7 @@ func TestStartIsCancelledOnLiteFS(t *testing.T) {
 func TestOneMachine(t *testing.T) {
 	t.Parallel()
 	o := regions(t)
-	o.Single = true
+	o.Single, o.Command = true, []string{program(t, "guestbook")}
 	s, r := start(t, o)
 	st := s.State()
 	if st.Engine != dev.EngineVolume || st.Why != "one machine was asked for" || len(st.Machines) != 1 || st.Machines[0].ID != "ams1" || st.Primary != "" || st.Machines[0].Role != "" {

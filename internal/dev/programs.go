@@ -69,7 +69,7 @@ func buildOwn(ctx context.Context, s *stateDir, say func(string)) (string, error
 		return out, nil
 	}
 	say("building flysql-entrypoint of this flysql")
-	src, err := os.MkdirTemp(s.path, "src")
+	src, err := os.MkdirTemp(s.path, sourceDir)
 	if err != nil {
 		return "", err
 	}

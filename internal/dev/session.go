@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -66,6 +67,7 @@ type Session struct {
 
 	deploying sync.Mutex
 	stating   sync.Mutex // no state is told after a newer one
+	told      *State     // the last one, which nobody changes; guarded by stating
 
 	mu      sync.Mutex
 	doing   string
@@ -180,6 +182,7 @@ func (s *Session) boot(ctx context.Context, p programs) error {
 	if err := s.state.cleanUp(); err != nil {
 		return err
 	}
+	defer s.hurry(nil)() // one that fails stops what it has started
 	c, err := cluster.Start(ctx, cluster.Options{
 		Dir: s.state.machines(s.app.litefs != "" && s.plan.engine == EngineVolume), Config: s.plan.config, LiteFS: s.plan.litefs, Regions: s.plan.regions, PerRegion: s.plan.perRegion,
 		Command: p.command, WorkDir: s.app.workDir, Entrypoint: p.entrypoint, Litefs: s.plan.program, Env: s.opt.Env,
@@ -213,7 +216,7 @@ func (s *Session) made(c *cluster.Cluster) {
 		}
 	})
 	s.telling.Go(func() {
-		f.watch(s.State, func(State) { s.tellState() })
+		f.watch(s.tellChange)
 	})
 }
 
@@ -255,11 +258,21 @@ func (s *Session) State() State {
 	return st
 }
 
-func (s *Session) tellState() {
+func (s *Session) tellState() { s.tellStateIf(func(_, _ *State) bool { return true }) }
+
+// tellChange tells a state that differs from the one that was told last.
+func (s *Session) tellChange() {
+	s.tellStateIf(func(told, now *State) bool { return !reflect.DeepEqual(told, now) })
+}
+
+func (s *Session) tellStateIf(so func(told, now *State) bool) {
 	s.stating.Lock()
 	defer s.stating.Unlock()
 	now := s.State()
-	s.hub.tell(Event{Type: TypeState, State: &now})
+	if so(s.told, &now) {
+		s.told = &now
+		s.hub.tell(Event{Type: TypeState, State: &now})
+	}
 }
 
 // Subscribe tells what happens from now on, and first the state. An event that finds size
@@ -267,7 +280,10 @@ func (s *Session) tellState() {
 // closed then, as when the session is.
 func (s *Session) Subscribe(size int) (c <-chan Event, stop func()) {
 	return s.hub.subscribe(size, func() Event {
+		s.stating.Lock()
+		defer s.stating.Unlock()
 		now := s.State()
+		s.told = nil // this one may be told another than all others were
 		return Event{Type: TypeState, State: &now}
 	})
 }
@@ -307,30 +323,38 @@ func (s *Session) close(ctx context.Context) error {
 
 // closeCluster ends the machines, in order as long as ctx lets it.
 func (s *Session) closeCluster(ctx context.Context, c *cluster.Cluster) error {
-	done := make(chan error, 1)
-	go func() {
-		s.acting.Wait() // a machine that is just being stopped has its time, too
-		done <- c.Close()
-	}()
-	end, kill := ctx.Done(), s.opt.Kill
-	now := false
-	for again := time.NewTicker(time.Second); ; {
+	defer s.hurry(ctx.Done())()
+	s.acting.Wait() // a machine that is just being stopped has its time, too
+	return c.Close()
+}
+
+// hurry has machines not be waited for that are being stopped, once Options.Kill or now is
+// closed, until it is over.
+func (s *Session) hurry(now <-chan struct{}) (over func()) {
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
 		select {
-		case err := <-done:
-			again.Stop()
-			return err
-		case <-end:
-			end, now = nil, true
-		case <-kill:
-			kill, now = nil, true
-		case <-again.C:
+		case <-now:
+		case <-s.opt.Kill:
+		case <-done:
+			return
 		}
-		if now {
-			for _, m := range c.Machines() {
-				if m.Pid != 0 {
-					_ = killNow(m.Pid) // it may have ended; what it leaves, the cluster ends
-				}
+		again := time.NewTicker(time.Second)
+		defer again.Stop()
+		for {
+			if c := s.cluster.Load(); c != nil {
+				c.KillAll()
+			}
+			select {
+			case <-again.C:
+			case <-done:
+				return
 			}
 		}
+	})
+	return func() {
+		close(done)
+		all.Wait()
 	}
 }

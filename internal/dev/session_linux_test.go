@@ -22,22 +22,39 @@ import (
 	"github.com/flysql/flysql/internal/emulator/edge"
 )
 
-// entrypoint is flysql-entrypoint, built once.
-var entrypoint = sync.OnceValues(func() (string, error) {
+// built has flysql-entrypoint, the guestbook and shop in a directory, built once.
+var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "flysql-dev")
 	if err != nil {
 		return "", err
 	}
 	programs = dir
-	cmd := exec.Command("go", "build", "-o", dir, "github.com/flysql/flysql/cmd/flysql-entrypoint")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+	src := filepath.Join(dir, "src")
+	if err := errors.Join(os.Mkdir(src, 0o755), writeShop(src)); err != nil {
+		return "", err
 	}
-	return filepath.Join(dir, "flysql-entrypoint"), nil
+	for in, packages := range map[string][]string{".": {"github.com/flysql/flysql/cmd/flysql-entrypoint", "github.com/flysql/flysql/examples/guestbook"}, src: {"."}} {
+		cmd := exec.Command("go", append([]string{"build", "-o", dir + "/"}, packages...)...)
+		cmd.Dir = in
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%w: %s", err, out)
+		}
+	}
+	return dir, nil
 })
 
-// programs is where it is.
+// program is one of them.
+func program(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, name)
+}
+
+// programs is that directory.
 var programs string
 
 func TestMain(m *testing.M) {
@@ -77,6 +94,7 @@ func main() {
 		signal.Ignore(syscall.SIGINT, syscall.SIGTERM)
 	}
 	if os.Getenv("DEAF") != "" {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGUSR1) // or it would be a deadlock
 		select {}
 	}
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, version, " ", region) })
@@ -85,18 +103,25 @@ func main() {
 `
 )
 
-// shop is that app, in a new directory.
+// shop is that app, in a new directory; it is not built again.
 func shop(t testing.TB) dev.Options {
 	t.Helper()
-	program, err := entrypoint()
-	if err != nil {
+	dir := t.TempDir()
+	if err := writeShop(dir); err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{"fly.toml": shopFly, "Dockerfile": shopDocker, "go.mod": shopMod, "main.go": shopMain} {
-		writeFile(t, filepath.Join(dir, name), text)
+	return dev.Options{
+		Dir: dir, Regions: []string{"ord", "ams", "syd"}, Latency: "none",
+		Entrypoint: program(t, "flysql-entrypoint"), Command: []string{program(t, "shop")},
 	}
-	return dev.Options{Dir: dir, Regions: []string{"ord", "ams", "syd"}, Latency: "none", Entrypoint: program}
+}
+
+func writeShop(dir string) error {
+	var errs []error
+	for name, text := range map[string]string{"fly.toml": shopFly, "Dockerfile": shopDocker, "go.mod": shopMod, "main.go": shopMain} {
+		errs = append(errs, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	return errors.Join(errs...)
 }
 
 func writeFile(t testing.TB, name, text string) {

@@ -2,6 +2,7 @@ package dev_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -73,6 +74,7 @@ func TestNothingServes(t *testing.T) {
 func TestBuildFails(t *testing.T) {
 	t.Parallel()
 	o := shop(t)
+	o.Command = nil
 	writeFile(t, filepath.Join(o.Dir, "main.go"), "package main\n\nfunc main() { nothing() }\n")
 	nothingLeft(t, o)
 	_, err := dev.Start(t.Context(), o)
@@ -92,6 +94,9 @@ func TestStartIsCancelled(t *testing.T) {
 			t.Parallel()
 			o := shop(t)
 			o.Env = []string{"DEAF=1"}
+			if at == "building" {
+				o.Command = nil
+			}
 			nothingLeft(t, o)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
@@ -136,6 +141,37 @@ func TestCloseKills(t *testing.T) {
 		t.Error(err)
 	}
 	if took := time.Since(begun); took > 15*time.Second { // kill_timeout is 20 s for each of three
+		t.Errorf("it took %v", took)
+	}
+}
+
+// A start that is given up stops what serves already, and kills that when it is to hurry.
+func TestStartIsKilled(t *testing.T) {
+	t.Parallel()
+	o := shop(t)
+	o.Env = []string{"STUBBORN=1"}
+	nothingLeft(t, o)
+	kill := make(chan struct{})
+	o.Kill = kill
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var begun time.Time
+	_, err := dev.Start(ctx, o, func(ev dev.Event) {
+		if ev.State == nil || !begun.IsZero() {
+			return
+		}
+		for _, m := range ev.State.Machines {
+			if m.Healthy && begun.IsZero() { // the others have just begun
+				begun = time.Now()
+				cancel()
+				close(kill)
+			}
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if took := time.Since(begun); took > 15*time.Second { // kill_timeout is 20 s
 		t.Errorf("it took %v", took)
 	}
 }

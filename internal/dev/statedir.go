@@ -76,17 +76,20 @@ func (s *stateDir) claim() error {
 		return err
 	}
 	mark := filepath.Join(s.path, markFile)
-	if info, err := os.Lstat(mark); err == nil && info.Mode().IsRegular() {
-		return nil
-	}
-	if len(entries) > 0 {
-		return fmt.Errorf("%s has files that are not of flysql dev: name another directory", s.path)
+	if info, err := os.Lstat(mark); err != nil || !info.Mode().IsRegular() {
+		if len(entries) > 0 {
+			return fmt.Errorf("%s has files that are not of flysql dev: name another directory", s.path)
+		}
+		if err := os.WriteFile(mark, []byte(markText), 0o644); err != nil { // before all else
+			return err
+		}
 	}
 	// git sees nothing of it.
-	return errors.Join(
-		os.WriteFile(filepath.Join(s.path, ".gitignore"), []byte("*\n"), 0o644),
-		os.WriteFile(mark, []byte(markText), 0o644),
-	)
+	ignore := s.join(".gitignore")
+	if _, err := os.Lstat(ignore); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(ignore, []byte("*\n"), 0o644)
 }
 
 // machines is where machines are. Those without LiteFS of an app that has it are apart: what
@@ -98,9 +101,17 @@ func (s *stateDir) machines(apart bool) string {
 	return s.path
 }
 
+// sourceDir is how directories begin that a program is built in.
+const sourceDir = "src"
+
 // cleanUp ends what sessions of either form have left.
 func (s *stateDir) cleanUp() error {
-	return errors.Join(cluster.CleanUp(s.machines(false)), cluster.CleanUp(s.machines(true)))
+	errs := []error{cluster.CleanUp(s.machines(false)), cluster.CleanUp(s.machines(true))}
+	sources, err := filepath.Glob(s.join(sourceDir + "*"))
+	for _, dir := range sources {
+		errs = append(errs, os.RemoveAll(dir))
+	}
+	return errors.Join(append(errs, err)...)
 }
 
 // drop removes all but the marks, and programs, which are built anew in any case. What is

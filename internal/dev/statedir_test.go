@@ -57,6 +57,18 @@ func TestStateDir(t *testing.T) {
 	}
 }
 
+// Whatever a kill has interrupted is gone on with, and what it has left is removed.
+func TestStateDirInterrupted(t *testing.T) {
+	t.Parallel()
+	s := &stateDir{path: write(t, map[string]string{markFile: "", "src4711/go.mod": "", "bin/1/app": ""})}
+	if err := CleanUp(s.path); err != nil {
+		t.Fatal(err)
+	}
+	if !isFile(s.join(".gitignore")) || isDir(s.join("src4711")) || !isFile(s.join("bin", "1", "app")) {
+		t.Errorf("after the clean-up: .gitignore %v, src4711 %v, bin/1/app %v", isFile(s.join(".gitignore")), isDir(s.join("src4711")), isFile(s.join("bin", "1", "app")))
+	}
+}
+
 // Nothing of somebody else's is touched, whatever is asked.
 func TestStateDirOfOthers(t *testing.T) {
 	t.Parallel()

@@ -140,10 +140,10 @@ func (c *Comparison) Report() *ComparisonReport {
 	for _, r := range c.rounds {
 		rounds = append(rounds, round{r.first.Report(), r.second.Report()})
 	}
-	ratio := func(what, of string, figure func(*Report) float64) {
+	ratio := func(what, of string, least float64, figure func(*Report) float64) {
 		var all []float64
 		for _, r := range rounds {
-			if a, b := figure(r.first), figure(r.second); a > 0 && b > 0 {
+			if a, b := figure(r.first), figure(r.second); a > 0 && b >= least {
 				all = append(all, b/a)
 			}
 		}
@@ -167,10 +167,11 @@ func (c *Comparison) Report() *ComparisonReport {
 			{"p95", func(f *Figures) Milliseconds { return f.P95 }},
 			{"p99", func(f *Figures) Milliseconds { return f.P99 }},
 		} {
-			ratio(f.what, g.name, func(r *Report) float64 { return float64(f.of(&g.of(r).Latency)) })
+			ratio(f.what, g.name, 1, func(r *Report) float64 { return float64(f.of(&g.of(r).Latency)) })
 		}
 	}
-	ratio("requests/s", "all", func(r *Report) float64 { return r.PerSecond * r.All.Success })
+	// None that succeeded is a figure, too, but nothing can be divided by it.
+	ratio("requests/s", "all", 0, func(r *Report) float64 { return r.PerSecond * r.All.Success })
 	return p
 }
 

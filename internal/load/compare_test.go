@@ -65,6 +65,25 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// A round in which nothing succeeded at the second target is one where it did worse, and is
+// not left out.
+func TestCompareFailures(t *testing.T) {
+	t.Parallel()
+	first := serve(t, func(http.ResponseWriter, *http.Request) {})
+	second := serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	o := Options{URL: first, Rate: 200, For: 200 * time.Millisecond, Reads: []Request{read(t, "/")}}
+	other := o
+	other.URL = second
+	c, err := Compare(t.Context(), Patient(o), Patient(other), 2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := c.Report().Ratios
+	if r := all[len(all)-1]; r.What != "requests/s" || r.Rounds != 2 || r.Most != 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
 // Rounds that would be too small.
 func TestCompareRefused(t *testing.T) {
 	at := serve(t, func(http.ResponseWriter, *http.Request) {})

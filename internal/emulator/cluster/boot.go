@@ -42,7 +42,7 @@ func (c *Cluster) up(ctx context.Context, m *machine) error {
 	defer context.AfterFunc(c.life, func() { stop(errStopped) })()
 	m.callsOff(stop)
 	defer m.callsOff(nil)
-	if m.wanted.Load() > 0 {
+	if m.wanted.Load() > 0 || c.life.Err() != nil { // AfterFunc takes its time
 		stop(errStopped)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opt.BootWait, fmt.Errorf("it did not serve within %v", c.opt.BootWait))

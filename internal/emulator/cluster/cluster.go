@@ -205,8 +205,8 @@ func (c *Cluster) bootAll(ctx context.Context) error {
 	return failed
 }
 
-// Close stops the machines, the primary's region last, and what is around them.
-// Nothing of them is left mounted or running, however that goes.
+// Close stops the machines, the primary last, and what is around them. Nothing of them is
+// left mounted or running, however that goes.
 //
 // It may be called again, and returns the same.
 func (c *Cluster) Close() error {
@@ -218,7 +218,7 @@ func (c *Cluster) close() error {
 	var errs []error
 	c.die()
 	c.network.breakCut() // who stops need not wait for it
-	for _, m := range slices.Backward(c.machines) {
+	for _, m := range c.stopOrder() {
 		errs = append(errs, c.stop(m))
 	}
 	c.again.Wait()
@@ -233,6 +233,28 @@ func (c *Cluster) close() error {
 		errs = append(errs, CleanUp(c.opt.Dir), unlock(c.lock))
 	}
 	return errors.Join(errs...)
+}
+
+// KillAll kills what machines run, whoever waits for its end: who stops them goes on at once.
+// What they leave is ended by that.
+func (c *Cluster) KillAll() {
+	for _, m := range c.machines {
+		if p := m.running(); p != nil {
+			_ = p.cmd.Process.Kill() // it may have ended, and its number be another's: this knows
+		}
+	}
+}
+
+// stopOrder is the machines with the primary's region last, and in that the primary: else one
+// that has less would take its lease, and be the first of the next run.
+func (c *Cluster) stopOrder() []*machine {
+	order := slices.Clone(c.machines)
+	slices.Reverse(order)
+	if p := c.primary(); p != nil {
+		i := slices.Index(order, p)
+		order = append(slices.Delete(order, i, i+1), p)
+	}
+	return order
 }
 
 // tell tells the edge and the zone what the machines are.

@@ -160,9 +160,14 @@ func (c *Cluster) ways(m *machine) (app, api way) {
 	return app, api
 }
 
+// listens opens or shuts the doors, unless the machine has been started anew since.
 func (w way) listens(up bool) {
 	for _, d := range w.doors {
-		d.listens(up)
+		d.change(func() {
+			if d.lost == w.lost {
+				d.up = up
+			}
+		})
 	}
 }
 

@@ -153,6 +153,24 @@ func TestDiskFull(t *testing.T) {
 	})
 }
 
+// Where there is no room for anything a start says so, and leaves nothing.
+func TestNoRoom(t *testing.T) {
+	t.Parallel()
+	testkit.NeedRoot(t)
+	o := alone(t)
+	if err := syscall.Mount("tmpfs", o.Dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Unmount(o.Dir, syscall.MNT_DETACH)
+	if err := fill(filepath.Join(o.Dir, "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := cluster.Start(t.Context(), o)
+	if c != nil || err == nil || !strings.Contains(err.Error(), "machine ams1: it ended before it served: exit status 78") || !strings.Contains(err.Error(), "free") {
+		t.Errorf("%v", err)
+	}
+}
+
 // fill fills a file system with a file.
 func fill(name string) error {
 	f, err := os.Create(name)

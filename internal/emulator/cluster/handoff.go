@@ -64,12 +64,27 @@ func (c *Cluster) handOff(ctx context.Context, m *machine) error {
 	if err := moveLease(ctx, from.apiAddress(), m.apiAddress()); err != nil {
 		return err
 	}
-	for c.primary() != m { // what LiteFS has said, its lease server knows soon
+	if err := c.leads(ctx, m); err != nil {
+		return err
+	}
+	return c.remember()
+}
+
+// leads waits until the lease server knows that a machine has the lease, as LiteFS has said.
+// The caller has m.turn, for which the end of its process waits, too.
+func (c *Cluster) leads(ctx context.Context, m *machine) error {
+	p := m.running()
+	for c.primary() != m {
 		if !latency.Wait(ctx, pollPause) {
 			return fmt.Errorf("it has the lease, and the lease server does not know it yet: %w", context.Cause(ctx))
 		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("it had the lease, and has ended: %w", orNil(p.err))
+		default:
+		}
 	}
-	return c.remember()
+	return nil
 }
 
 // pollPause is between two looks at what comes soon.

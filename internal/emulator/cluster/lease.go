@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"sync"
 	"time"
@@ -51,6 +49,11 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 		return "", err
 	}
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A site whose name leads here would have a browser ask by that name.
+		if r.Host != l.Addr().String() {
+			http.Error(w, "this is for a machine of flysql dev", http.StatusForbidden)
+			return
+		}
 		// While the body has not been read, nothing tells that who asked has gone.
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil || c.network.cross(r.Context().Done(), m.Region, c.opt.Config.PrimaryRegion) != nil {
@@ -59,20 +62,31 @@ func (s *leaseServer) serve(c *Cluster, m *machine) (url string, err error) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if r.Method != http.MethodGet {
 			s.ServeHTTP(w, r)
+			if r.URL.Query().Has("acquire") {
+				_ = c.remember() // where that cannot be written, a stop tries again, and says so
+			}
 			return
 		}
-		answer := httptest.NewRecorder()
+		answer := &answer{ResponseWriter: w, status: http.StatusOK}
 		s.ServeHTTP(answer, r)
-		maps.Copy(w.Header(), answer.Header())
-		seen := c.seenBy(m, answer.Body.Bytes())
 		w.Header().Del("Content-Length")
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(seen) // who asked may have gone
+		w.WriteHeader(answer.status)
+		_, _ = w.Write(c.seenBy(m, answer.body.Bytes())) // who asked may have gone
 	})}
 	s.servers = append(s.servers, server)
 	s.serving.Go(func() { _ = server.Serve(l) }) // it always returns an error: that it was closed
 	return "http://" + l.Addr().String() + s.prefix, nil
 }
+
+// answer keeps one of the lease server's until it is changed.
+type answer struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // seenBy is an answer of the lease server with the holder's advertise-url as a machine
 // reaches it. What is no such answer stays as it is.

@@ -79,7 +79,7 @@ func kill(dir, id string) error {
 			return err
 		}
 		for _, pid := range pids {
-			_ = unix.Kill(pid, unix.SIGKILL) // it may be gone
+			killMarked(pid, marker, id == "")
 		}
 		if len(pids) == 0 && !mounted {
 			return nil
@@ -88,6 +88,31 @@ func kill(dir, id string) error {
 			return fmt.Errorf("processes %v of %s are still there %v after they were killed, or their mounts: %v", pids, dir, patience, mounted)
 		}
 	}
+}
+
+// killMarked kills a process that was found by marked. It may be gone since, and its number be
+// somebody else's: a process that is held is looked at again.
+func killMarked(pid int, marker []byte, beginning bool) {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return
+	}
+	defer func() { _ = p.Release() }() // it was to be killed, and is not waited for
+	if env, ok := environOf(pid); ok && hasMarker(env, marker, beginning) {
+		_ = p.Kill() // it may have ended
+	}
+}
+
+// hasMarker tells whether an environment has the marker. What follows its beginning is a
+// machine's name alone: another directory's may begin as this one's does.
+func hasMarker(env, marker []byte, beginning bool) bool {
+	for v := range bytes.SplitSeq(env, []byte{0}) {
+		rest, ok := bytes.CutPrefix(v, marker)
+		if ok && (len(rest) == 0 || beginning && !bytes.ContainsAny(rest, ":/")) {
+			return true
+		}
+	}
+	return false
 }
 
 // marked finds processes by their environment. The marker is a variable, or the
@@ -107,11 +132,8 @@ func marked(marker []byte, beginning bool, silent map[int]bool) (pids []int, err
 		if !ok {
 			silent[pid] = true
 		}
-		for v := range bytes.SplitSeq(env, []byte{0}) {
-			if bytes.Equal(v, marker) || beginning && bytes.HasPrefix(v, marker) {
-				pids = append(pids, pid)
-				break
-			}
+		if hasMarker(env, marker, beginning) {
+			pids = append(pids, pid)
 		}
 	}
 	return pids, nil

@@ -105,7 +105,9 @@ func (c *Cluster) down(m *machine) error {
 	}
 	c.become(m, edge.Away) // no new request goes there
 	app, _ := c.ways(m)
-	app.listens(false) // nor from other machines: its app will not listen any more
+	for _, d := range app.doors {
+		d.listens(false) // nor from other machines: its app will not listen any more
+	}
 	c.drain(m)
 	err := errors.Join(c.remember(), c.end(m, p, c.grace()))
 	c.become(m, edge.Stopped)

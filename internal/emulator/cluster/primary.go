@@ -43,7 +43,7 @@ func (c *Cluster) primary() *machine {
 	switch {
 	case c.static != nil && c.static.current() == edge.Started:
 		return c.static
-	case c.lease == nil:
+	case c.lease == nil || c.lease.key == "":
 		return nil
 	}
 	value, held, err := c.lease.get(c.lease.key)
@@ -66,15 +66,12 @@ func hostname(value []byte) string {
 	return holder.Hostname
 }
 
-// remember writes down who is the primary, while somebody is. Whoever was it last has
-// all that was acknowledged, and must be the first of the next run: another one would
-// take the lease with less.
+// remember writes down who is the primary, while somebody is: when it becomes that, and
+// before it can end. Whoever was it last has all that was acknowledged, and must be the first
+// of the next run: another one would take the lease with less.
 func (c *Cluster) remember() error {
-	if c.lease == nil || c.lease.key == "" {
-		return nil
-	}
 	m := c.primary()
-	if m == nil {
+	if m == nil || c.lease == nil {
 		return nil
 	}
 	return write(filepath.Join(c.opt.Dir, "primary"), m.ID)

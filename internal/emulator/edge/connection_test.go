@@ -83,11 +83,11 @@ func TestRestartedMachine(t *testing.T) {
 			e := newEdge(t, edge.Options{Latency: delay, Service: edge.Service{Requests: true}}, a1)
 			stopped := a1
 			stopped.State = edge.Stopped
-			for range 3 {
+			for _, between := range [][]edge.Machine{{stopped}, nil, {}} {
 				if got := ask(e, method, "http://syd.localhost/", "body"); got != "204" {
 					t.Errorf("%s, latency %v: %s", method, delay != nil, got)
 				}
-				e.Set([]edge.Machine{stopped})
+				e.Set(between)
 				e.Set([]edge.Machine{a1})
 			}
 			if n := asked.Load(); n != 3 {

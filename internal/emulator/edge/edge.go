@@ -111,20 +111,17 @@ func (r *refusal) Error() string { return r.text }
 
 // refuse answers for a machine that did not, unless nobody listens any more.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	t := tripOf(r.Context())
-	if r.Context().Err() != nil || t != nil && t.client.Context().Err() != nil {
-		if t != nil {
-			t.event.Error = "the client has gone"
-		}
-		return
-	}
 	status, text := http.StatusBadGateway, err.Error()
 	if own := (*refusal)(nil); errors.As(err, &own) {
 		status = own.status
 	} else {
 		text = "PU02: could not complete the request: " + text
 	}
-	if t != nil {
+	if t := tripOf(r.Context()); t != nil {
+		if t.client.Context().Err() != nil {
+			t.event.Error = "the client has gone"
+			return
+		}
 		t.event.Error = text
 		w.Header().Set("Fly-Request-Id", t.event.ID)
 	}

@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,15 +57,29 @@ func (ev *Event) way() string {
 	return b.String()
 }
 
-// secretHeaders are those whose values no log shows.
-var secretHeaders = []string{"Authorization", "Cookie", "Proxy-Authorization", "Set-Cookie"}
+// secretWords are in the names of headers whose values no log shows.
+var secretWords = []string{"authorization", "cookie", "token", "secret", "password", "credential", "api-key", "apikey", "csrf", "xsrf"}
+
+// isSecret tells whether a header's value is not to be shown. Package replay's token is only a
+// position.
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	return name != "flysql-token" && slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
+}
+
+// urlHeaders have URLs, whose queries are no more shown than the request's own.
+var urlHeaders = []string{"Location", "Content-Location", "Referer", "Refresh"}
 
 // shown is a copy of a header that may be shown.
 func shown(h http.Header) http.Header {
 	h = h.Clone()
-	for _, name := range secretHeaders {
-		for i, value := range h[name] {
-			h[name][i] = hidden(value)
+	for name, values := range h {
+		for i, value := range values {
+			if isSecret(name) {
+				values[i] = hidden(value)
+			} else if before, query, ok := strings.Cut(value, "?"); ok && slices.Contains(urlHeaders, name) {
+				values[i] = before + "?" + hidden(query)
+			}
 		}
 	}
 	return h

@@ -119,6 +119,19 @@ func TestAutoStart(t *testing.T) {
 	})
 }
 
+// The request waits until the machine's checks pass, too.
+func TestAutoStartWaitsForChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		check := Check{TCP: true, Grace: 3 * time.Second}
+		p := newPlant(t, Options{Service: Service{AutoStart: true, Checks: []Check{check}}}, Machine{ID: "a1", Region: "ams", State: Stopped})
+		defer p.edge.Close()
+		start := time.Now()
+		if got := p.ask(); got != "200 a1" || time.Since(start) != 4*time.Second || p.said() != "[start a1]" {
+			t.Errorf("%s after %v, %s", got, time.Since(start), p.said())
+		}
+	})
+}
+
 // A machine that cannot be started is passed over.
 func TestAutoStartFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

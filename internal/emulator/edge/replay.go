@@ -256,7 +256,7 @@ func (f replayForm) shown() string {
 		t.Path, _, _ = strings.Cut(t.Path, "?")
 		t.SetHeaders = slices.Clone(t.SetHeaders)
 		for i, h := range t.SetHeaders {
-			if slices.Contains(secretHeaders, http.CanonicalHeaderKey(h.Name)) {
+			if isSecret(h.Name) {
 				t.SetHeaders[i].Value = hidden(h.Value)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -52,17 +53,27 @@ func Begin(ctx context.Context, source Source, o Options) (*transfer.Report, err
 	return b.logical(ctx)
 }
 
+// aloneWithin is how long what has just ended may hold a name.
+const aloneWithin = 3 * time.Second
+
 // alone keeps another Begin of the name out for as long as conn is there. What one that
 // is under way has made looks as if it had been killed: while it copies, nobody uses its slot.
 func alone(ctx context.Context, conn *pgx.Conn, name string) error {
-	var ok bool
-	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&ok); err != nil {
-		return err
+	// PostgreSQL takes its time to notice that a session has ended: so long is waited.
+	for end := time.Now().Add(aloneWithin); ; {
+		var ok bool
+		if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&ok); err != nil || ok {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%s: another import begins with it: %w", name, ErrBusy)
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	if !ok {
-		return fmt.Errorf("%s: another import begins with it: %w", name, ErrBusy)
-	}
-	return nil
 }
 
 // planNow plans what is there.
