@@ -106,6 +106,11 @@ func (c *cli) load(ctx context.Context, f *loadFlags, at string) error {
 			return &usageError{err}
 		}
 	}
+	if f.compare != "" {
+		if err := o.CheckRounds(f.rounds); err != nil {
+			return &usageError{err}
+		}
+	}
 	if f.compare != "" && f.out != "" {
 		return usagef("--out is for one target: there are two with --compare")
 	}

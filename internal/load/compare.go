@@ -29,10 +29,10 @@ func Compare(ctx context.Context, first, second Options, rounds int, tell func(P
 		defer r.Close()
 		runners = append(runners, r)
 	}
-	each := (first.For / time.Duration(max(rounds, 1))).Truncate(time.Millisecond)
-	if rounds < 1 || rounds > mostRounds || count(first.Rate, each) < leastInRound {
-		return nil, fmt.Errorf("%d rounds of %v at %v requests a second: from 1 to %d, of at least %d requests each", rounds, each, first.Rate, mostRounds, leastInRound)
+	if err := first.CheckRounds(rounds); err != nil {
+		return nil, err
 	}
+	each := first.each(rounds)
 	for _, r := range runners {
 		if err := r.Reach(ctx); err != nil {
 			return nil, err
@@ -59,7 +59,7 @@ func Compare(ctx context.Context, first, second Options, rounds int, tell func(P
 			// Half a round compares nothing.
 			c.First.ended, c.Second.ended = true, true
 			if len(c.rounds) == 0 {
-				return nil, errs
+				return nil, fmt.Errorf("%w before a first round was whole: nothing can be compared", errs)
 			}
 			return c, errs
 		}
@@ -68,6 +68,19 @@ func Compare(ctx context.Context, first, second Options, rounds int, tell func(P
 		c.Second.join(got[1])
 	}
 	return c, nil
+}
+
+// each is how long one of so many rounds is.
+func (o Options) each(rounds int) time.Duration {
+	return (o.For / time.Duration(max(rounds, 1))).Truncate(time.Millisecond)
+}
+
+// CheckRounds refuses rounds for Compare that are too many, or too short to tell anything.
+func (o Options) CheckRounds(rounds int) error {
+	if rounds < 1 || rounds > mostRounds || count(o.Rate, o.each(rounds)) < leastInRound {
+		return fmt.Errorf("%d rounds of %v at %v requests a second: from 1 to %d, of at least %d requests each", rounds, o.each(rounds), o.Rate, mostRounds, leastInRound)
+	}
+	return nil
 }
 
 const (

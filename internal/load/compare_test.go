@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -95,6 +97,24 @@ func TestCompareRefused(t *testing.T) {
 		if _, err := Compare(t.Context(), o, o, rounds, nil); fmt.Sprint(err) != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// Ended before there was anything to compare, it says so.
+func TestCompareEndedAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx, end := context.WithCancelCause(t.Context())
+	cause := errors.New("Ctrl-C")
+	var n atomic.Int64
+	at := serve(t, func(http.ResponseWriter, *http.Request) {
+		if n.Add(1) == 2+10 { // 2 are to see whether they answer
+			end(cause)
+		}
+	})
+	o := Options{URL: at, Rate: 100, For: time.Second, Reads: []Request{read(t, "/")}}
+	c, err := Compare(ctx, Patient(o), Patient(o), 5, nil)
+	if c != nil || !errors.Is(err, cause) || !strings.Contains(fmt.Sprint(err), "nothing can be compared") {
+		t.Errorf("%v, %v", c, err)
 	}
 }
 

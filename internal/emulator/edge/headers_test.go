@@ -150,7 +150,6 @@ func TestRegion(t *testing.T) {
 		{"iad", "SYD.localhost", "", "syd"},
 		{"iad", "app.localhost", "ord", "ord"},
 		{"iad", "localhost", "ORD", "ord"},
-		{"iad", "localhost", "nowhere", "iad"},
 		{"iad", "xyz.localhost", "", "xyz"}, // a machine's is a region, whatever Fly has
 	} {
 		e := newEdge(t, edge.Options{Region: tt.own}, a1, x1)
@@ -158,6 +157,15 @@ func TestRegion(t *testing.T) {
 		if have := got.Get("Fly-Region"); have != tt.want {
 			t.Errorf("%+v: %s", tt, have)
 		}
+	}
+}
+
+// A region that is none is not taken for the edge's own.
+func TestRegionMisspelt(t *testing.T) {
+	var got http.Header
+	e := newEdge(t, edge.Options{Region: "iad"}, seen(t, "a1", "ams", &got))
+	if res := ask(e, "GET", "http://sdy.localhost/", "", edge.RegionHeader, "sdy"); res != `400 edge: Flysql-Dev-Region: "sdy" is no region` || got != nil {
+		t.Errorf("%s, %v", res, got)
 	}
 }
 

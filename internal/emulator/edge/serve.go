@@ -47,7 +47,12 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "edge: CONNECT is not for a proxy of this kind", http.StatusMethodNotAllowed)
 		return
 	}
-	t := &trip{edge: e, region: e.regionOf(r), client: r, detail: e.subscribers.some.Load()}
+	region, ok := e.regionOf(r)
+	if !ok { // a misspelt one would be a test of another region
+		http.Error(w, fmt.Sprintf("edge: %s: %q is no region", RegionHeader, r.Header.Get(RegionHeader)), http.StatusBadRequest)
+		return
+	}
+	t := &trip{edge: e, region: region, client: r, detail: e.subscribers.some.Load()}
 	t.event = Event{ID: rand.Text() + "-" + t.region, Time: time.Now(), Edge: t.region, Method: r.Method, Host: r.Host, Path: r.URL.Path}
 	t.event.Client, _, _ = net.SplitHostPort(r.RemoteAddr) // "" where there is no network
 	out := &writer{ResponseWriter: w, trip: t}
@@ -84,21 +89,23 @@ func (t *trip) tell() {
 	}
 }
 
-// regionOf is where a request comes from.
-func (e *Edge) regionOf(r *http.Request) string {
+// regionOf is where a request comes from. It is not ok where the header says what is none;
+// a host's first label may be the app's own.
+func (e *Edge) regionOf(r *http.Request) (region string, ok bool) {
 	label, _, _ := strings.Cut(hostOf(r), ".")
+	header := strings.TrimSpace(r.Header.Get(RegionHeader))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, name := range []string{label, r.Header.Get(RegionHeader)} {
+	for _, name := range []string{label, header} {
 		name = strings.ToLower(name)
 		if globe.Known(name) || slices.ContainsFunc(e.machines, func(m *machine) bool { return m.Region == name }) {
-			return name
+			return name, true
 		}
 	}
 	if e.region == "" && len(e.machines) > 0 {
-		return e.machines[0].Region
+		return e.machines[0].Region, header == ""
 	}
-	return e.region
+	return e.region, header == ""
 }
 
 // SetRegion says where those come from who do not say, as Options.Region did.
