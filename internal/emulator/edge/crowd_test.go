@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"runtime"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ func TestCrowd(t *testing.T) {
 	t.Run("", func(t *testing.T) {
 		var mu sync.Mutex
 		written := map[string]int{}
+		var going sync.Map // what ends a client, by the name that it has in its request
 		primary := func(w http.ResponseWriter, r *http.Request) {
 			body, _ := io.ReadAll(r.Body)
 			switch {
@@ -33,6 +33,8 @@ func TestCrowd(t *testing.T) {
 				written[string(body)]++
 				mu.Unlock()
 			case r.URL.Path == "/slow":
+				leave, _ := going.Load(r.Header.Get("Name"))
+				leave.(context.CancelFunc)()
 				<-r.Context().Done()
 			}
 			fmt.Fprint(w, "primary ")
@@ -53,7 +55,7 @@ func TestCrowd(t *testing.T) {
 		for c := range clients {
 			all.Go(func() {
 				for i := range each {
-					if err := crowdAsk(t.Context(), own, base, c, i); err != nil {
+					if err := crowdAsk(t.Context(), own, base, &going, c, i); err != nil {
 						t.Errorf("client %d, request %d: %v", c, i, err)
 					}
 				}
@@ -89,7 +91,7 @@ func TestCrowd(t *testing.T) {
 }
 
 // crowdAsk is one request: a third write, and a tenth go before the answer.
-func crowdAsk(ctx context.Context, by *http.Transport, base string, client, i int) error {
+func crowdAsk(ctx context.Context, by *http.Transport, base string, going *sync.Map, client, i int) error {
 	method, path, body := "GET", "/", ""
 	switch {
 	case i%3 == 0:
@@ -107,7 +109,9 @@ func crowdAsk(ctx context.Context, by *http.Transport, base string, client, i in
 	if path == "/slow" {
 		req.Host = "ord.localhost"
 		req.Header.Set("fly-force-instance-id", "o1")
-		req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { cancel() }}))
+		name := fmt.Sprint(client, " ", i)
+		going.Store(name, cancel)
+		req.Header.Set("Name", name)
 		if res, err := by.RoundTrip(req); err == nil {
 			res.Body.Close()
 			return fmt.Errorf("a client that goes got %s", res.Status)
