@@ -162,7 +162,7 @@ func TestPooledConnectionOfADeadMachine(t *testing.T) {
 		}()
 		a1 := edge.Machine{ID: "a1", Region: "ams", Address: netip.MustParseAddrPort(l.Addr().String())}
 		e := newEdge(t, edge.Options{Service: edge.Service{Requests: true}}, a1, machine(t, "s1", "syd", nil))
-		if got := ask(e, method, "http://ams.localhost/", "body"); got != "204" {
+		if got := ask(e, "GET", "http://ams.localhost/", ""); got != "204" {
 			t.Fatal(got)
 		}
 		if got := ask(e, method, "http://ams.localhost/", "body"); !strings.HasPrefix(got, want) {

@@ -376,6 +376,9 @@ func (t *trip) request(ctx context.Context, req *http.Request, s step) (*http.Re
 		return out, nil
 	}
 	out.Body, out.Trailer = t.body.open()
+	// A machine may answer before it has been sent all of a body: what is on its way still
+	// must not be taken for the next request.
+	out.Close = true
 	out.GetBody = nil
 	if out.Trailer == nil { // which nobody else may fill in
 		out.GetBody = t.body.reopen
